@@ -1,0 +1,3 @@
+//! upshift.
+pub mod error;
+pub mod model;

@@ -1,0 +1,199 @@
+//! A pipeline as a person wrote it, checked, before any host is known.
+
+use indexmap::IndexMap;
+use jiff::civil::Time;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::{Amount, Budget, Pace, Place, Takes, Text};
+
+/// A pipeline: what happens, stage after stage.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// The file, as the person named it.
+    pub file: String,
+    /// Its name; runs are named after it.
+    pub name: String,
+    /// One sentence on what it does.
+    pub summary: Option<String>,
+    /// When a run may work on hosts.
+    pub window: Window,
+    /// Time that undoing the whole run needs; no host starts that would eat into it.
+    pub reserve: SignedDuration,
+    /// Failures that the run as a whole stops at.
+    pub budget: Budget,
+    /// Variables for templates.
+    pub vars: IndexMap<String, serde_json::Value>,
+    /// Its stages, in order.
+    pub stages: Vec<Stage>,
+}
+
+/// When a run may work on hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// The run is refused before this.
+    pub opens: Option<Edge>,
+    /// Everything, undoing included, is over by this.
+    pub closes: Option<Edge>,
+    /// Everything, undoing included, is over this long after the run was started or resumed.
+    pub length: Option<SignedDuration>,
+}
+
+/// One end of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// A time of day, in the time zone of the machine upshift runs on.
+    Daily(Time),
+    /// A moment.
+    At(Timestamp),
+}
+
+/// A phase over hosts.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its name, unique in the pipeline.
+    pub name: String,
+    /// One sentence on what it does.
+    pub summary: Option<String>,
+    /// What users of the cloud notice.
+    pub impact: Option<String>,
+    /// Which hosts; `None` is the machine upshift runs on.
+    pub hosts: Option<Text>,
+    /// Planned time for the whole stage.
+    pub window: Option<SignedDuration>,
+    /// How it rolls over its hosts.
+    pub cascade: Cascade,
+    /// Failures that the stage stops at.
+    pub budget: Budget,
+    /// Its steps, in order.
+    pub steps: Vec<Step>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// How a stage rolls over its hosts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cascade {
+    /// Hosts that may start in any hour, counted from the journal, so that a crash and a resume do
+    /// not start the hour anew. `None` is no limit.
+    pub pace: Option<Pace>,
+    /// Hosts under way at once.
+    pub fan_out: Amount,
+    /// Sizes of the first waves; each ends, without a failure, before the next one starts.
+    pub canary: Vec<Amount>,
+    /// How long a host that is done is watched, holding its place, before it counts.
+    pub settle: SignedDuration,
+    /// The attribute of which no two hosts under way share a value, such as `rack`.
+    pub spread: Option<(String, Place)>,
+    /// Which hosts come first.
+    pub order: Order,
+}
+
+/// Which hosts of a stage come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// As the inventory lists them.
+    #[default]
+    Inventory,
+    /// The other way round.
+    Reverse,
+    /// By name, numbers as numbers.
+    Name,
+    /// Mixed, the same way in every plan of the same hosts.
+    Shuffled,
+}
+
+/// One action on one host.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What the screen calls it.
+    pub name: Option<String>,
+    /// What it does.
+    pub kind: StepKind,
+    /// The one host it is carried out on, when that is not the stage's host.
+    pub on: Option<Text>,
+    /// After this long it is ended and has timed out.
+    pub timeout: Option<SignedDuration>,
+    /// Further tries after one that failed, timed out or found the host unreachable.
+    pub retries: u16,
+    /// Time before the second try; doubles with every further one, up to five minutes.
+    pub retry_delay: SignedDuration,
+    /// A command that, when it succeeds, says that the step is not needed.
+    pub unless: Option<Text>,
+    /// Environment variables for its commands.
+    pub env: IndexMap<String, Text>,
+    /// The command that takes it back.
+    pub undo: Option<Text>,
+    /// The command that puts the host back into service, for every touched host, whatever happened.
+    pub always: Option<Text>,
+    /// What to do when it was cut off and nobody knows how far it came.
+    pub on_interrupt: OnInterrupt,
+    /// How long it takes, as a person declared it.
+    pub takes: Option<Takes>,
+    /// The share of tries that fails on a simulated host and in a forecast, from 0 to 1.
+    pub failure_rate: f64,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What becomes of a step that was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnInterrupt {
+    /// The host has failed, and a person decides.
+    #[default]
+    Fail,
+    /// The step is tried again; for steps that may safely run twice.
+    Retry,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum StepKind {
+    /// Runs a command with `sh`.
+    Run {
+        /// The command.
+        command: Text,
+        /// A regular expression that the output has to match; without one, exit code 0 is enough.
+        until: Option<Text>,
+    },
+    /// Waits until something is true.
+    Wait {
+        /// What is waited for.
+        what: Wait,
+        /// Time between two looks.
+        every: SignedDuration,
+    },
+    /// Brings a git repository to a commit.
+    Pull {
+        /// The repository's address.
+        repo: Text,
+        /// A branch, tag or commit.
+        rev: Text,
+        /// The folder it goes into.
+        into: Text,
+    },
+    /// Waits for a person.
+    Gate {
+        /// What the person is asked.
+        question: Text,
+    },
+    /// Restarts the host.
+    Reboot,
+}
+
+/// What a `wait` step waits for.
+#[derive(Debug, Clone)]
+pub enum Wait {
+    /// A command that succeeds, with output that matches.
+    Run {
+        /// The command.
+        command: Text,
+        /// A regular expression for the output; without one, exit code 0 is enough.
+        until: Option<Text>,
+    },
+    /// An address, `host:port`, that accepts a TCP connection.
+    Tcp(Text),
+    /// An `http://` or `https://` URL that answers with a status below 400.
+    Http(Text),
+    /// A path that exists.
+    File(Text),
+}

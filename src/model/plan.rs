@@ -1,0 +1,295 @@
+//! A plan: the full expansion of a pipeline over an inventory, before anything runs.
+//!
+//! What a run does is in here and nowhere else: execution makes no choice that the plan did not name.
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::model::inventory::Transport;
+use crate::model::outline::{self, Outline};
+use crate::model::{Budget, Pace, Slot, Takes, UnitKey};
+
+/// Everything a run will do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// One sentence on what it does.
+    pub summary: Option<String>,
+    /// SHA-256, in hexadecimal, of all that follows except expected times.
+    pub digest: String,
+    /// The file the pipeline was read from.
+    pub pipeline_file: String,
+    /// The file the inventory was read from; empty when there was none.
+    pub inventory_file: String,
+    /// When the run may work on hosts.
+    pub window: Window,
+    /// Time kept back for undoing the whole run.
+    pub reserve: SignedDuration,
+    /// Failures that the run stops at.
+    pub budget: Budget<u32>,
+    /// Every host that any stage or step names, in inventory order; a host's id is its place here.
+    pub hosts: Vec<Host>,
+    /// The stages, in order.
+    pub stages: Vec<Stage>,
+}
+
+/// When a run may work on hosts, as the pipeline says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// The run is refused before this: a time of day or a moment.
+    pub opens: Option<String>,
+    /// Everything is over by this: a time of day or a moment.
+    pub closes: Option<String>,
+    /// Everything is over this long after the start or a resume.
+    pub length: Option<SignedDuration>,
+}
+
+/// A planned host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Where it is reached.
+    pub address: String,
+    /// How it is reached.
+    pub transport: Transport,
+    /// Whether a simulated host answers.
+    pub answers: bool,
+}
+
+/// A planned stage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stage {
+    /// Its name.
+    pub name: String,
+    /// One sentence on what it does.
+    pub summary: Option<String>,
+    /// What users of the cloud notice.
+    pub impact: Option<String>,
+    /// Planned time for the whole stage.
+    pub window: Option<SignedDuration>,
+    /// Hosts that may start in any hour.
+    pub pace: Option<Pace>,
+    /// Hosts under way at once.
+    pub fan_out: u32,
+    /// Sizes of the first waves, in hosts.
+    pub canary: Vec<u32>,
+    /// How long a host that is done holds its place before it counts.
+    pub settle: SignedDuration,
+    /// The attribute of which no two hosts under way share a value.
+    pub spread: Option<String>,
+    /// Failures that the stage stops at.
+    pub budget: Budget<u32>,
+    /// Its hosts as ids, in the order in which they start.
+    pub hosts: Vec<u32>,
+    /// For each host, which spread domain it is in; empty without `spread`.
+    pub domains: Vec<u32>,
+    /// Its steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A planned step, over all hosts of its stage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Step {
+    /// What the screen calls it.
+    pub title: String,
+    /// After this long it is ended and has timed out.
+    pub timeout: SignedDuration,
+    /// Further tries after one that did not come through.
+    pub retries: u16,
+    /// Time before the second try; doubles with every further one.
+    pub retry_delay: SignedDuration,
+    /// Whether a step that was cut off is tried again.
+    pub retry_interrupted: bool,
+    /// How long it is expected to take, by what was measured or declared.
+    pub expected: Expected,
+    /// How long it takes, as a person declared it.
+    pub takes: Option<Takes>,
+    /// The share of tries that fails on a simulated host and in a forecast.
+    pub failure_rate: f64,
+    /// What it does on each host, in the order of the stage's hosts.
+    pub units: Vec<Unit>,
+}
+
+/// How long a step is expected to take on one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// Half of all tries are over by this.
+    pub p50: SignedDuration,
+    /// 19 of 20 tries are over by this.
+    pub p95: SignedDuration,
+    /// Where the figures come from.
+    pub source: Source,
+}
+
+/// Where an expected time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// Earlier runs of the same pipeline.
+    Measured,
+    /// The pipeline's `takes`.
+    Declared,
+    /// Nothing is known but the step's timeout, which bounds it.
+    Timeout,
+}
+
+/// What a step does on one host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Unit {
+    /// The id of the host it is carried out on.
+    pub on: u32,
+    /// What is done.
+    pub action: Action,
+    /// A command that, when it succeeds, says that the action is not needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<String>,
+    /// Environment variables for its commands.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
+    /// The command that takes it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+    /// The command that puts the host back into service, whatever happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always: Option<String>,
+}
+
+/// What is done, with every template filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Action {
+    /// Runs a command with `sh`.
+    Run {
+        /// The command.
+        command: String,
+        /// A regular expression that the output has to match.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+    },
+    /// Waits until something is true.
+    Wait {
+        /// What is waited for.
+        what: Wait,
+        /// Time between two looks.
+        every: SignedDuration,
+    },
+    /// Brings a git repository to a commit.
+    Pull {
+        /// The repository's address.
+        repo: String,
+        /// What the person asked for: a branch, tag or commit.
+        rev: String,
+        /// The commit that `rev` named when the plan was made.
+        commit: String,
+        /// The folder it goes into.
+        into: String,
+    },
+    /// Waits for a person.
+    Gate {
+        /// What the person is asked.
+        question: String,
+    },
+    /// Restarts the host.
+    Reboot,
+}
+
+/// What a `wait` step waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wait {
+    /// A command that succeeds, with output that matches.
+    Run {
+        /// The command.
+        command: String,
+        /// A regular expression for the output.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+    },
+    /// An address, `host:port`, that accepts a TCP connection.
+    Tcp(String),
+    /// A URL that answers with a status below 400.
+    Http(String),
+    /// A path that exists.
+    File(String),
+}
+
+impl Plan {
+    /// What the journal has to know of the plan to be read on its own.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let stages = self.stages.iter().map(|stage| outline::Stage {
+            name: stage.name.clone(),
+            window: stage.window,
+            pace: stage.pace,
+            fan_out: stage.fan_out,
+            hosts: stage.hosts.clone(),
+            steps: stage.steps.iter().map(|step| step.title.clone()).collect(),
+        });
+        Outline {
+            pipeline: self.pipeline.clone(),
+            digest: self.digest.clone(),
+            simulated: self.is_simulated(),
+            hosts: self.hosts.iter().map(|host| host.name.clone()).collect(),
+            stages: stages.collect(),
+        }
+    }
+
+    /// Whether no host of this plan is real, so that its time need not be either.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.hosts.iter().all(|host| host.transport == Transport::Simulated)
+    }
+
+    /// The planned unit that a key names.
+    #[must_use]
+    pub fn unit(&self, key: UnitKey) -> &Unit {
+        &self.step(key).units[key.host as usize]
+    }
+
+    /// The planned step that a key names.
+    #[must_use]
+    pub fn step(&self, key: UnitKey) -> &Step {
+        &self.stages[usize::from(key.stage)].steps[key.slot.step()]
+    }
+
+    /// The host that a key names.
+    #[must_use]
+    pub fn host(&self, key: UnitKey) -> &Host {
+        &self.hosts[self.stages[usize::from(key.stage)].hosts[key.host as usize] as usize]
+    }
+
+    /// The title of what a key names, as the screen shows it.
+    #[must_use]
+    pub fn title(&self, key: UnitKey) -> String {
+        let title = &self.step(key).title;
+        match key.slot {
+            Slot::Step(_) => title.clone(),
+            Slot::Always(_) => format!("put back: {title}"),
+        }
+    }
+}
+
+impl Stage {
+    /// The time one host needs, by 19 of 20 tries, and the time undoing it needs.
+    ///
+    /// Undoing a step is taken to need as long as the step.
+    #[must_use]
+    pub fn host_time(&self, host: u32) -> (SignedDuration, SignedDuration) {
+        let (mut forward, mut undo) = (self.settle, SignedDuration::ZERO);
+        for step in &self.steps {
+            let time = step.expected.p95;
+            let unit = &step.units[host as usize];
+            forward = forward.saturating_add(time);
+            if unit.always.is_some() {
+                forward = forward.saturating_add(time);
+            }
+            if unit.undo.is_some() {
+                undo = undo.saturating_add(time);
+            }
+        }
+        (forward, undo)
+    }
+}
