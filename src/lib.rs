@@ -1,3 +1,5 @@
 //! upshift.
+pub mod engine;
 pub mod error;
+pub mod journal;
 pub mod model;

@@ -1,0 +1,602 @@
+//! The state of a run: the fold of its records, and nothing else.
+//!
+//! Every field changes in [`RunState::apply`] alone, by a record that is already on disk; a record
+//! that cannot follow from the state is refused, so that a damaged journal is never continued.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::record::End;
+use crate::model::{Command, Outcome, Outline, Pace, Person, Record, Slot, UnitKey, Verdict};
+
+/// Where a run stands.
+#[derive(Debug, Clone)]
+pub struct RunState {
+    /// The shape of the plan.
+    pub outline: Arc<Outline>,
+    /// When the run was opened.
+    pub opened_at: Option<Timestamp>,
+    /// When its window closes.
+    pub closes: Option<Timestamp>,
+    /// Whether every planned host was contacted since the run was opened or resumed.
+    pub contacted: bool,
+    /// Ids of the planned hosts that did not answer then.
+    pub unreachable: Vec<u32>,
+    /// The stages, in order.
+    pub stages: Vec<StageState>,
+    /// The first stage that is not over; the number of stages when all are.
+    pub current: usize,
+    /// By host id: what became of it, where no later stage may take it up.
+    pub out: Vec<Option<Outcome>>,
+    /// Who holds the run, since when.
+    pub held: Option<Hold>,
+    /// Whether the run is on its way to an end that a person asked for.
+    pub stopping: Option<Stopping>,
+    /// Whether a gate was refused.
+    pub refused: bool,
+    /// Hosts that could not be put back.
+    pub stuck: u32,
+    /// How the run ended; `None` while it goes on, and after a crash.
+    pub verdict: Option<Verdict>,
+    /// By host id: whether a person said to leave it out.
+    skipped: Vec<bool>,
+}
+
+/// A hold on a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Who said it.
+    pub by: Person,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// An end that a person asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stopping {
+    /// What is under way ends first.
+    Stop,
+    /// Steps are ended, touched hosts are put back.
+    Abort,
+}
+
+/// Where a stage stands.
+#[derive(Debug, Clone, Default)]
+pub struct StageState {
+    /// When it first began.
+    pub started_at: Option<Timestamp>,
+    /// When it was done with all its hosts.
+    pub ended_at: Option<Timestamp>,
+    /// Its hosts, in the plan's order.
+    pub hosts: Vec<HostState>,
+    /// The places of the hosts that have started and not ended.
+    pub under_way: Vec<u32>,
+    /// Hosts that have not started.
+    pub waiting: u32,
+    /// No host before this place is waiting.
+    pub first_waiting: u32,
+    /// Hosts that ended, by outcome in the order of [`Outcome::ALL`].
+    pub ended: [u32; 7],
+    /// Hosts that came short, by outcome, counted from the moment it is known.
+    pub failures: [u32; 7],
+    /// When a host last started; pace counts from here.
+    pub last_start: Option<Timestamp>,
+    /// The pace a person asked for while the run went on.
+    pub pace: Option<Pace>,
+    /// The fan-out a person asked for while the run went on.
+    pub fan_out: Option<u32>,
+}
+
+/// Where a host stands in a stage.
+#[derive(Debug, Clone, Default)]
+pub struct HostState {
+    /// What it is doing.
+    pub phase: Phase,
+    /// The next step to look at.
+    pub cursor: u16,
+    /// Steps before this one have come through at least once.
+    pub reached: u16,
+    /// The step whose `always` ran last; they run from the last step to the first.
+    pub put_back: Option<u16>,
+    /// Why its remaining steps are left out.
+    pub cut: Option<Outcome>,
+    /// Whether an `always` did not come through.
+    pub stuck: bool,
+    /// Tries used before this taking up; attempts are numbered on from here.
+    pub base: u16,
+    /// The highest attempt number used.
+    pub highest: u16,
+    /// Things changed.
+    pub changes: u32,
+    /// Whether a step changed anything.
+    pub changed: bool,
+    /// Tries beyond the first of a step.
+    pub retries: u32,
+    /// When it first started.
+    pub started_at: Option<Timestamp>,
+    /// When it last ended.
+    pub ended_at: Option<Timestamp>,
+    /// What the last unit that did not come through said.
+    pub note: Option<String>,
+    /// The unit that cut it short, or left it stuck.
+    pub failed_at: Option<Slot>,
+}
+
+/// What a host is doing in a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// It has not started, or is to be taken up again.
+    #[default]
+    Waiting,
+    /// Between two units, or settling.
+    Idle {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A unit is under way.
+    Running {
+        /// Which.
+        slot: Slot,
+        /// Which try.
+        attempt: u16,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A unit is tried again later.
+    Retrying {
+        /// Which.
+        slot: Slot,
+        /// The try to come.
+        attempt: u16,
+        /// When.
+        at: Timestamp,
+    },
+    /// The stage is done with it.
+    Ended(Outcome),
+}
+
+/// What became of a planned host, over all its stages: exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// Every stage is done with it; the worst it came to.
+    Ended(Outcome),
+    /// A stage has yet to take it up.
+    Left,
+    /// A stage has it in hand.
+    UnderWay,
+}
+
+/// A record that cannot follow from the state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct IllegalRecord(pub String);
+
+type Applied = Result<(), IllegalRecord>;
+
+fn illegal(what: impl Into<String>) -> Applied {
+    Err(IllegalRecord(what.into()))
+}
+
+impl RunState {
+    /// The state before the first record.
+    #[must_use]
+    pub fn new(outline: Arc<Outline>) -> Self {
+        let stage = |stage: &crate::model::outline::Stage| StageState {
+            hosts: vec![HostState::default(); stage.hosts.len()],
+            waiting: u32::try_from(stage.hosts.len()).unwrap_or(u32::MAX),
+            ..StageState::default()
+        };
+        Self {
+            opened_at: None,
+            closes: None,
+            contacted: false,
+            unreachable: Vec::new(),
+            stages: outline.stages.iter().map(stage).collect(),
+            current: 0,
+            out: vec![None; outline.hosts.len()],
+            held: None,
+            stopping: None,
+            refused: false,
+            stuck: 0,
+            verdict: None,
+            skipped: vec![false; outline.hosts.len()],
+            outline,
+        }
+    }
+
+    /// Makes a record count.
+    ///
+    /// # Errors
+    ///
+    /// The record cannot follow from this state; the state is as it was.
+    pub fn apply(&mut self, at: Timestamp, record: &Record) -> Result<(), IllegalRecord> {
+        match record {
+            Record::Opened(opened) => self.open(at, opened.closes),
+            _ if self.opened_at.is_none() => illegal("the run was not opened yet"),
+            Record::Resumed { closes, .. } => self.resume(*closes),
+            _ if self.verdict.is_some() => illegal("the run has ended"),
+            Record::Contacted { unreachable } => self.contact(unreachable),
+            Record::Ordered { command, by } => self.order(at, command, by),
+            Record::Ended { verdict } => {
+                self.verdict = Some(*verdict);
+                Ok(())
+            }
+            Record::StageStarted { stage } => self.start_stage(at, *stage),
+            Record::HostStarted { stage, host } => self.stage(*stage)?.start_host(at, *host),
+            Record::UnitStarted { unit, attempt } => self.stage(unit.stage)?.start_unit(at, *unit, *attempt),
+            Record::UnitEnded { unit, attempt, end, retry_at } => {
+                self.stuck += u32::from(self.stage(unit.stage)?.end_unit(at, *unit, *attempt, end, *retry_at)?);
+                Ok(())
+            }
+            Record::HostEnded { stage, host, state } => self.end_host(at, *stage, *host, *state),
+            Record::StageEnded { stage } => self.end_stage(at, *stage),
+        }
+    }
+
+    /// Every unit that is under way, with its try and since when.
+    pub fn running(&self) -> impl Iterator<Item = (UnitKey, u16, Timestamp)> + '_ {
+        (0..).zip(&self.stages).flat_map(|(stage, state)| {
+            state.under_way.iter().filter_map(move |&host| match state.hosts[host as usize].phase {
+                Phase::Running { slot, attempt, since } => Some((UnitKey { stage, host, slot }, attempt, since)),
+                _ => None,
+            })
+        })
+    }
+
+    /// Hosts that came short and were not taken up again, over all stages.
+    #[must_use]
+    pub fn failures(&self, outcome: Outcome) -> u32 {
+        self.stages.iter().map(|stage| stage.failures[outcome as usize]).sum()
+    }
+
+    /// By host id, what became of every planned host over all its stages.
+    #[must_use]
+    pub fn fates(&self) -> Vec<Fate> {
+        let mut fates: Vec<Option<Fate>> = vec![None; self.out.len()];
+        for (stage, shape) in self.stages.iter().zip(&self.outline.stages) {
+            for (host, id) in stage.hosts.iter().zip(&shape.hosts) {
+                let fate = match host.phase {
+                    Phase::Ended(outcome) => Fate::Ended(outcome),
+                    Phase::Waiting => Fate::Left,
+                    _ => Fate::UnderWay,
+                };
+                let so_far = &mut fates[*id as usize];
+                *so_far = (*so_far).max(Some(fate));
+            }
+        }
+        for (fate, out) in fates.iter_mut().zip(&self.out) {
+            // What put a host out of the run is its state, even where a stage had already ended well.
+            if let (Some(out), false) = (out, *fate == Some(Fate::UnderWay)) {
+                *fate = Some(Fate::Ended(*out));
+            }
+        }
+        for &id in &self.unreachable {
+            fates[id as usize] = Some(Fate::Ended(Outcome::Unreachable));
+        }
+        // A host that only carries out steps for others, through `on`, is planned but in no stage.
+        fates.into_iter().map(|fate| fate.unwrap_or(Fate::Ended(Outcome::Unchanged))).collect()
+    }
+
+    fn stage(&mut self, stage: u16) -> Result<&mut StageState, IllegalRecord> {
+        if usize::from(stage) != self.current {
+            return Err(IllegalRecord(format!("stage {stage} is not the current one")));
+        }
+        self.stages
+            .get_mut(usize::from(stage))
+            .filter(|stage| stage.started_at.is_some())
+            .ok_or_else(|| IllegalRecord(format!("stage {stage} has not started")))
+    }
+
+    fn open(&mut self, at: Timestamp, closes: Option<Timestamp>) -> Applied {
+        if self.opened_at.is_some() {
+            return illegal("the run is opened twice");
+        }
+        self.opened_at = Some(at);
+        self.closes = closes;
+        Ok(())
+    }
+
+    fn contact(&mut self, unreachable: &[u32]) -> Applied {
+        if self.contacted {
+            return illegal("the hosts are contacted twice");
+        }
+        if unreachable.iter().any(|&id| id as usize >= self.out.len()) {
+            return illegal("a host that is not in the plan did not answer");
+        }
+        self.contacted = true;
+        self.unreachable = unreachable.to_vec();
+        Ok(())
+    }
+
+    fn start_stage(&mut self, at: Timestamp, stage: u16) -> Applied {
+        if usize::from(stage) != self.current {
+            return illegal(format!("stage {stage} starts out of turn"));
+        }
+        match self.stages.get_mut(usize::from(stage)) {
+            Some(stage) if stage.started_at.is_none() => {
+                stage.started_at = Some(at);
+                Ok(())
+            }
+            _ => illegal(format!("stage {stage} starts twice")),
+        }
+    }
+
+    fn end_host(&mut self, at: Timestamp, stage: u16, host: u32, state: Outcome) -> Applied {
+        self.stage(stage)?.end_host(at, host, state)?;
+        if state.is_failure() || state == Outcome::Skipped {
+            let id = self.outline.stages[usize::from(stage)].hosts[host as usize] as usize;
+            // A host that is left out because it failed before keeps its failure.
+            self.out[id] = self.out[id].max(Some(state));
+        }
+        Ok(())
+    }
+
+    fn end_stage(&mut self, at: Timestamp, stage: u16) -> Applied {
+        let state = self.stage(stage)?;
+        if state.waiting > 0 || !state.under_way.is_empty() {
+            return illegal(format!("stage {stage} ends before its hosts"));
+        }
+        state.ended_at = Some(at);
+        self.find_current();
+        Ok(())
+    }
+
+    fn find_current(&mut self) {
+        let over = |stage: &StageState| stage.ended_at.is_some();
+        self.current = self.stages.iter().position(|stage| !over(stage)).unwrap_or(self.stages.len());
+    }
+
+    fn order(&mut self, at: Timestamp, command: &Command, by: &Person) -> Applied {
+        match command {
+            Command::Hold { reason } => self.held = Some(Hold { by: by.clone(), since: at, reason: reason.clone() }),
+            Command::Release => self.held = None,
+            Command::Stop => self.stopping = self.stopping.max(Some(Stopping::Stop)),
+            Command::Abort => self.stopping = Some(Stopping::Abort),
+            Command::Refuse => self.refused = true,
+            Command::Pass => {}
+            Command::Skip { hosts } => return self.skip(hosts),
+            Command::Pace { pace } => match self.stages.get_mut(self.current) {
+                Some(stage) => stage.pace = Some(*pace),
+                None => return illegal("no stage is left to pace"),
+            },
+            Command::FanOut { hosts } => match self.stages.get_mut(self.current) {
+                Some(stage) => stage.fan_out = Some(*hosts),
+                None => return illegal("no stage is left"),
+            },
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, hosts: &[String]) -> Applied {
+        for name in hosts {
+            let Some(id) = self.outline.hosts.iter().position(|host| host == name) else {
+                return illegal(format!("`{name}` is not in the plan"));
+            };
+            self.skipped[id] = true;
+            self.out[id] = self.out[id].max(Some(Outcome::Skipped));
+            self.unreachable.retain(|&other| other as usize != id);
+            let Some(stage) = self.stages.get_mut(self.current) else { continue };
+            let shape = &self.outline.stages[self.current];
+            for (host, _) in stage.hosts.iter_mut().zip(&shape.hosts).filter(|(_, of)| **of as usize == id) {
+                if !matches!(host.phase, Phase::Waiting | Phase::Ended(_)) {
+                    host.cut = host.cut.max(Some(Outcome::Skipped));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up again what failed, and what was left out because of it.
+    fn resume(&mut self, closes: Option<Timestamp>) -> Applied {
+        self.closes = closes;
+        self.contacted = false;
+        self.unreachable.clear();
+        self.held = None;
+        self.stopping = None;
+        self.refused = false;
+        self.verdict = None;
+        let under_way =
+            |stage: &StageState| stage.under_way.iter().filter(|&&host| stage.hosts[host as usize].stuck).count();
+        self.stuck = self.stages.iter().map(|stage| u32::try_from(under_way(stage)).unwrap_or(u32::MAX)).sum();
+        for (out, skipped) in self.out.iter_mut().zip(&self.skipped) {
+            *out = skipped.then_some(Outcome::Skipped);
+        }
+        for (stage, shape) in self.stages.iter_mut().zip(&self.outline.stages) {
+            let steps = u16::try_from(shape.steps.len()).unwrap_or(u16::MAX);
+            let skipped = &self.skipped;
+            stage.resume(steps, |host| skipped[shape.hosts[host] as usize]);
+        }
+        self.find_current();
+        Ok(())
+    }
+}
+
+impl StageState {
+    /// Hosts that came short in any way.
+    #[must_use]
+    pub fn failed(&self) -> u32 {
+        self.failures.iter().sum()
+    }
+
+    /// Hosts that ended as they should.
+    #[must_use]
+    pub fn succeeded(&self) -> u32 {
+        self.ended[Outcome::Unchanged as usize] + self.ended[Outcome::Changed as usize]
+    }
+
+    /// Hosts that ended, in whatever way.
+    #[must_use]
+    pub fn done(&self) -> u32 {
+        self.ended.iter().sum()
+    }
+
+    fn host(&mut self, host: u32) -> Result<&mut HostState, IllegalRecord> {
+        self.hosts.get_mut(host as usize).ok_or_else(|| IllegalRecord(format!("host {host} is not in the stage")))
+    }
+
+    fn start_host(&mut self, at: Timestamp, place: u32) -> Applied {
+        let host = self.host(place)?;
+        if host.phase != Phase::Waiting {
+            return illegal(format!("host {place} starts twice"));
+        }
+        host.phase = Phase::Idle { since: at };
+        host.base = host.highest;
+        host.started_at.get_or_insert(at);
+        self.under_way.push(place);
+        self.last_start = Some(at);
+        self.leave_waiting(place);
+        Ok(())
+    }
+
+    fn leave_waiting(&mut self, place: u32) {
+        self.waiting -= 1;
+        if place == self.first_waiting {
+            let rest = self.hosts[place as usize..].iter().position(|host| host.phase == Phase::Waiting);
+            let rest = rest.unwrap_or(self.hosts.len() - place as usize);
+            self.first_waiting += u32::try_from(rest).unwrap_or(u32::MAX);
+        }
+    }
+
+    fn start_unit(&mut self, at: Timestamp, unit: UnitKey, attempt: u16) -> Applied {
+        let host = self.host(unit.host)?;
+        let expected = match host.phase {
+            Phase::Idle { .. } => attempt == host.base + 1,
+            Phase::Retrying { slot, attempt: next, .. } if slot == unit.slot => attempt == next,
+            // What a retry was waiting for is dropped when the host is cut short.
+            Phase::Retrying { .. } => attempt == host.base + 1,
+            _ => false,
+        };
+        let in_turn = match unit.slot {
+            Slot::Step(step) => step >= host.cursor && host.put_back.is_none(),
+            Slot::Always(step) => host.put_back.is_none_or(|last| {
+                step < last || matches!(host.phase, Phase::Retrying { slot: Slot::Always(again), .. } if again == step)
+            }),
+        };
+        if !expected || !in_turn {
+            return illegal(format!("attempt {attempt} of {:?} starts on host {} out of turn", unit.slot, unit.host));
+        }
+        if let Slot::Always(step) = unit.slot {
+            host.put_back = Some(step);
+        }
+        host.highest = host.highest.max(attempt);
+        host.retries += u32::from(attempt > host.base + 1);
+        host.phase = Phase::Running { slot: unit.slot, attempt, since: at };
+        Ok(())
+    }
+
+    /// Ends a unit's try; says whether that leaves the host newly stuck.
+    fn end_unit(
+        &mut self,
+        at: Timestamp,
+        unit: UnitKey,
+        attempt: u16,
+        end: &End,
+        retry_at: Option<Timestamp>,
+    ) -> Result<bool, IllegalRecord> {
+        let host = self.host(unit.host)?;
+        match host.phase {
+            Phase::Running { slot, attempt: running, .. } if slot == unit.slot && running == attempt => {}
+            _ => {
+                return Err(IllegalRecord(format!(
+                    "attempt {attempt} of {:?} ends on host {} and was not running",
+                    unit.slot, unit.host
+                )));
+            }
+        }
+        if end.outcome.is_failure() {
+            host.note.clone_from(&end.note);
+        }
+        if let Some(retry) = retry_at {
+            host.phase = Phase::Retrying { slot: unit.slot, attempt: attempt + 1, at: retry };
+            return Ok(false);
+        }
+        host.phase = Phase::Idle { since: at };
+        host.changes += end.changes;
+        host.changed |= end.outcome == Outcome::Changed && matches!(unit.slot, Slot::Step(_));
+        match unit.slot {
+            Slot::Step(step) if !end.outcome.is_failure() => {
+                host.cursor = step + 1;
+                host.reached = host.reached.max(step + 1);
+            }
+            Slot::Step(_) => {
+                host.cut = host.cut.max(Some(end.outcome));
+                host.failed_at = Some(unit.slot);
+                self.failures[end.outcome as usize] += 1;
+            }
+            Slot::Always(_) if end.outcome.is_failure() => {
+                let newly = !host.stuck;
+                host.stuck = true;
+                if host.cut.is_none_or(|cut| !cut.is_failure()) {
+                    host.failed_at = Some(unit.slot);
+                    self.failures[Outcome::Failed as usize] += u32::from(newly);
+                }
+                return Ok(newly);
+            }
+            Slot::Always(_) => {}
+        }
+        Ok(false)
+    }
+
+    fn end_host(&mut self, at: Timestamp, place: u32, state: Outcome) -> Applied {
+        let host = self.host(place)?;
+        match host.phase {
+            Phase::Waiting if state == Outcome::Skipped => {
+                host.phase = Phase::Ended(state);
+                host.ended_at = Some(at);
+                self.leave_waiting(place);
+            }
+            Phase::Idle { .. } | Phase::Retrying { .. } => {
+                host.phase = Phase::Ended(state);
+                host.ended_at = Some(at);
+                self.under_way.retain(|&other| other != place);
+            }
+            _ => return illegal(format!("host {place} ends out of turn")),
+        }
+        self.ended[state as usize] += 1;
+        Ok(())
+    }
+
+    fn resume(&mut self, steps: u16, skipped: impl Fn(usize) -> bool) {
+        for (place, host) in self.hosts.iter_mut().enumerate() {
+            match host.phase {
+                Phase::Ended(state) if (state.is_failure() || state == Outcome::Skipped) && !skipped(place) => {
+                    self.ended[state as usize] -= 1;
+                    self.waiting += 1;
+                    self.first_waiting = self.first_waiting.min(u32::try_from(place).unwrap_or(u32::MAX));
+                    // Steps that have an `always` were taken back by it, so the host starts over and
+                    // runs those again; when only the putting back failed, only that is done again.
+                    let only_stuck = host.stuck && host.cut.is_none();
+                    host.cursor = if only_stuck { steps } else { 0 };
+                    host.phase = Phase::Waiting;
+                    host.put_back = None;
+                    host.cut = None;
+                    host.stuck = false;
+                    host.failed_at = None;
+                    host.ended_at = None;
+                }
+                _ => {}
+            }
+        }
+        self.failures = [0; 7];
+        for host in &self.under_way {
+            let host = &self.hosts[*host as usize];
+            let stuck = host.stuck.then_some(Outcome::Failed);
+            if let Some(failure) = host.cut.filter(|cut| cut.is_failure()).or(stuck) {
+                self.failures[failure as usize] += 1;
+            }
+        }
+        if self.waiting > 0 {
+            self.ended_at = None;
+        }
+    }
+}
+
+/// How long a host took in a stage, so far or altogether.
+#[must_use]
+pub fn host_duration(host: &HostState, now: Timestamp) -> SignedDuration {
+    host.started_at
+        .map_or(SignedDuration::ZERO, |start| crate::model::record::between(start, host.ended_at.unwrap_or(now)))
+}

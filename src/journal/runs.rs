@@ -1,0 +1,165 @@
+//! The folder of runs: `.upshift/runs/<id>/`.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Zoned;
+
+use super::reader::{self, Journal};
+use crate::error::{Error, Result};
+
+/// The folder that holds every run of a project.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    folder: Utf8PathBuf,
+}
+
+/// One run's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its id.
+    pub id: String,
+    /// Its folder.
+    pub folder: Utf8PathBuf,
+}
+
+impl Runs {
+    /// The runs of the project in this folder.
+    #[must_use]
+    pub fn of(project: &Utf8Path) -> Self {
+        Self { folder: project.join(".upshift") }
+    }
+
+    /// The lock that lets one run at a time go on.
+    #[must_use]
+    pub fn lock_file(&self) -> Utf8PathBuf {
+        self.folder.join("lock")
+    }
+
+    /// Makes the folder, so that the lock can be taken.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made.
+    pub fn prepare(&self) -> Result<()> {
+        fs_err::create_dir_all(self.folder.join("runs"))?;
+        Ok(())
+    }
+
+    /// Makes the folder of a new run, named after the time and the pipeline.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made.
+    pub fn create(&self, pipeline: &str, now: &Zoned) -> Result<Run> {
+        let base = format!("{}-{pipeline}", now.strftime("%Y%m%d-%H%M"));
+        for id in std::iter::once(base.clone()).chain((2..1000).map(|n| format!("{base}-{n}"))) {
+            let folder = self.folder.join("runs").join(&id);
+            match fs_err::create_dir(&folder) {
+                Ok(()) => {
+                    fs_err::create_dir(folder.join("hosts"))?;
+                    return Ok(Run { id, folder });
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::usage(format!("a thousand runs of `{pipeline}` started this minute")))
+    }
+
+    /// Every run that was opened, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read.
+    pub fn list(&self) -> Result<Vec<Run>> {
+        let entries = match fs_err::read_dir(self.folder.join("runs")) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut runs = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let Ok(folder) = Utf8PathBuf::from_path_buf(path) else { continue };
+            if let (Some(id), true) = (folder.file_name(), folder.join("journal.jsonl").exists()) {
+                runs.push((modified(&folder), Run { id: id.to_owned(), folder }));
+            }
+        }
+        runs.sort_by(|(a_time, a), (b_time, b)| (a_time, &a.id).cmp(&(b_time, &b.id)));
+        Ok(runs.into_iter().map(|(_, run)| run).collect())
+    }
+
+    /// The run with that id, or with an id that only it begins or ends with; `None` is the newest.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or more than one.
+    pub fn find(&self, id: Option<&str>) -> Result<Run> {
+        let mut runs = self.list()?;
+        let Some(id) = id else {
+            return runs
+                .pop()
+                .ok_or_else(|| Error::usage("there is no run here yet").hint("`upshift run PIPELINE` starts one"));
+        };
+        if let Some(run) = runs.iter().find(|run| run.id == id) {
+            return Ok(run.clone());
+        }
+        let near: Vec<_> = runs.iter().filter(|run| run.id.starts_with(id) || run.id.ends_with(id)).collect();
+        match near[..] {
+            [run] => Ok(run.clone()),
+            [] => {
+                let error = Error::usage(format!("there is no run `{id}` here"));
+                Err(match runs.last() {
+                    Some(last) => error.hint(format!("the newest is `{}`; `upshift runs` lists them all", last.id)),
+                    None => error.hint("`upshift run PIPELINE` starts one"),
+                })
+            }
+            _ => Err(Error::usage(format!("`{id}` could be {} runs", near.len())).hint("`upshift runs` lists them")),
+        }
+    }
+}
+
+/// When the journal was made, for the order of runs within one minute.
+fn modified(folder: &Utf8Path) -> Option<std::time::SystemTime> {
+    fs_err::metadata(folder.join("plan.json")).and_then(|metadata| metadata.modified()).ok()
+}
+
+impl Run {
+    /// The journal's file.
+    #[must_use]
+    pub fn journal_file(&self) -> Utf8PathBuf {
+        self.folder.join("journal.jsonl")
+    }
+
+    /// The plan's file.
+    #[must_use]
+    pub fn plan_file(&self) -> Utf8PathBuf {
+        self.folder.join("plan.json")
+    }
+
+    /// The socket on which a live run takes commands.
+    #[must_use]
+    pub fn control_socket(&self) -> Utf8PathBuf {
+        self.folder.join("control.sock")
+    }
+
+    /// The output of a host's commands.
+    #[must_use]
+    pub fn host_log(&self, host: &str) -> Utf8PathBuf {
+        self.folder.join("hosts").join(format!("{host}.log"))
+    }
+
+    /// Where steps on this machine keep what outlives upshift.
+    #[must_use]
+    pub fn spool(&self) -> Utf8PathBuf {
+        self.folder.join("spool")
+    }
+
+    /// Reads the journal.
+    ///
+    /// # Errors
+    ///
+    /// It is missing or damaged.
+    pub fn read(&self) -> Result<Journal> {
+        Ok(reader::read(&self.journal_file())?)
+    }
+}
