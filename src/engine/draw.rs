@@ -31,7 +31,7 @@ pub fn unit(plan: &Plan, key: UnitKey, attempt: u16) -> (SignedDuration, End) {
 }
 
 /// How a unit ends that would take so long, and fail or not.
-fn end(step: &Step, took: SignedDuration, fails: bool) -> (SignedDuration, End) {
+pub(super) fn end(step: &Step, took: SignedDuration, fails: bool) -> (SignedDuration, End) {
     if took > step.timeout {
         return (step.timeout, End::noted(Outcome::TimedOut, format!("still going after {:#}", step.timeout)));
     }

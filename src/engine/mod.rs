@@ -5,9 +5,15 @@
 //! over a state that was folded from a journal.
 
 pub mod clock;
+pub mod control;
+pub mod dispatcher;
 pub mod draw;
+pub mod executor;
+pub mod forecast;
 pub mod hostlog;
 pub mod news;
+pub mod obey;
+pub mod past;
 pub mod retry;
 #[cfg(test)]
 pub(crate) mod sample;

@@ -66,6 +66,7 @@ pub(crate) fn step(title: &str, hosts: u32, takes: SignedDuration) -> Step {
         retry_delay: SignedDuration::from_secs(5),
         retry_interrupted: false,
         expected: Expected { p50: takes, p95: takes, source: Source::Declared },
+        put_back: SignedDuration::from_secs(1),
         takes: Some(Takes { mean: takes, deviation: SignedDuration::ZERO }),
         failure_rate: 0.0,
         units: (0..hosts).map(unit).collect(),

@@ -1,7 +1,7 @@
 //! A run in no time: the same decision, over hosts that answer with drawn durations.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,28 +15,62 @@ use crate::model::{Record, UnitKey, Verdict};
 /// Units of hosts that do not exist, by when they end.
 #[derive(Debug, Default)]
 pub struct Due {
-    heap: BinaryHeap<Reverse<(Timestamp, UnitKey, u16)>>,
-    ends: std::collections::HashMap<(UnitKey, u16), End>,
+    heap: BinaryHeap<Reverse<Ending>>,
+    removed: HashSet<(UnitKey, u16)>,
 }
+
+/// A unit that ends, ordered by when, and then by which it is, so that every run of a plan is the same.
+#[derive(Debug)]
+struct Ending {
+    at: Timestamp,
+    unit: UnitKey,
+    attempt: u16,
+    end: End,
+}
+
+impl Ending {
+    fn key(&self) -> (Timestamp, UnitKey, u16) {
+        (self.at, self.unit, self.attempt)
+    }
+}
+
+impl Ord for Ending {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Ending {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ending {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Ending {}
 
 impl Due {
     /// Adds a unit that ends at that time in that way.
     pub fn add(&mut self, at: Timestamp, unit: UnitKey, attempt: u16, end: End) {
-        self.heap.push(Reverse((at, unit, attempt)));
-        self.ends.insert((unit, attempt), end);
+        self.heap.push(Reverse(Ending { at, unit, attempt, end }));
     }
 
     /// When the next unit ends.
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse((at, ..))| *at)
+        self.heap.peek().map(|Reverse(ending)| ending.at)
     }
 
     /// Takes a unit that has ended by now.
     pub fn take(&mut self, now: Timestamp) -> Option<(UnitKey, u16, End)> {
         while self.next_at().is_some_and(|at| at <= now) {
-            let Reverse((_, unit, attempt)) = self.heap.pop()?;
-            if let Some(end) = self.ends.remove(&(unit, attempt)) {
+            let Reverse(Ending { unit, attempt, end, .. }) = self.heap.pop()?;
+            if self.removed.is_empty() || !self.removed.remove(&(unit, attempt)) {
                 return Some((unit, attempt, end));
             }
         }
@@ -44,8 +78,8 @@ impl Due {
     }
 
     /// Ends a unit before its time: nothing more comes of it.
-    pub fn remove(&mut self, unit: UnitKey, attempt: u16) -> bool {
-        self.ends.remove(&(unit, attempt)).is_some()
+    pub fn remove(&mut self, unit: UnitKey, attempt: u16) {
+        self.removed.insert((unit, attempt));
     }
 }
 

@@ -105,6 +105,8 @@ pub struct Step {
     pub retry_interrupted: bool,
     /// How long it is expected to take, by what was measured or declared.
     pub expected: Expected,
+    /// How long putting a host back after it is expected to take at most; zero without `always`.
+    pub put_back: SignedDuration,
     /// How long it takes, as a person declared it.
     pub takes: Option<Takes>,
     /// The share of tries that fails on a simulated host and in a forecast.
@@ -134,6 +136,8 @@ pub enum Source {
     Declared,
     /// Nothing is known but the step's timeout, which bounds it.
     Timeout,
+    /// A person decides how long it takes; no time is planned for it.
+    Person,
 }
 
 /// What a step does on one host.
@@ -284,7 +288,7 @@ impl Stage {
             let unit = &step.units[host as usize];
             forward = forward.saturating_add(time);
             if unit.always.is_some() {
-                forward = forward.saturating_add(time);
+                forward = forward.saturating_add(step.put_back);
             }
             if unit.undo.is_some() {
                 undo = undo.saturating_add(time);

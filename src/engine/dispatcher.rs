@@ -1,0 +1,287 @@
+//! The dispatcher: one task, the only owner of a run's state and journal.
+//!
+//! A record is on disk before it counts, and counts before anything is done or shown because of it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::engine::clock::Clock;
+use crate::engine::control::{Reply, Told};
+use crate::engine::executor::{Executor, Finished};
+use crate::engine::forecast;
+use crate::engine::news::News;
+use crate::engine::obey;
+use crate::engine::retry::retry_at;
+use crate::engine::schedule::decide;
+use crate::engine::state::RunState;
+use crate::error::{Error, Exit, Result};
+use crate::journal::Writer;
+use crate::model::plan::{Action, Plan};
+use crate::model::record::End;
+use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict};
+
+/// What a run needs to go on.
+pub struct Dispatcher {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Where the run stands; applied from every record in the journal.
+    pub state: RunState,
+    /// The journal, open at its end.
+    pub journal: Writer,
+    /// The run's clock.
+    pub clock: Clock,
+    /// What carries units out.
+    pub executor: Executor,
+    /// Ends of units.
+    pub finished: mpsc::UnboundedReceiver<Finished>,
+    /// What people and signals say.
+    pub told: mpsc::UnboundedReceiver<Told>,
+    /// Where reporters listen.
+    pub news: std::sync::mpsc::Sender<News>,
+    /// How gates are passed.
+    pub gates: Gates,
+}
+
+/// How gates are passed.
+#[derive(Debug, Clone)]
+pub struct Gates {
+    /// Names of steps and stages whose gates are passed without asking.
+    pub passed: HashSet<String>,
+    /// Whether a person is at the terminal.
+    pub interactive: bool,
+    /// Who started this upshift.
+    pub by: Person,
+}
+
+impl Dispatcher {
+    /// Carries the run on to its end.
+    ///
+    /// Units that were under way in the journal are taken up first; whether there are any is the only
+    /// difference between a new run and a resumed one.
+    ///
+    /// # Errors
+    ///
+    /// The journal cannot be written: nothing more is started, and what is under way goes on without
+    /// upshift until the run is resumed.
+    pub async fn run(mut self) -> Result<Verdict> {
+        self.contact()?;
+        let running: Vec<_> = self.state.running().collect();
+        for (unit, attempt, since) in running {
+            self.act(unit, attempt, since, true)?;
+        }
+        let mut expected_at = None;
+        loop {
+            let wake_at = self.decide()?;
+            if let Some(verdict) = self.state.verdict {
+                self.executor.clean();
+                return Ok(verdict);
+            }
+            self.expect(&mut expected_at);
+            let until = [wake_at, self.executor.next_at()].into_iter().flatten().min();
+            self.wait(until).await?;
+        }
+    }
+
+    /// Contacts every planned host, before anything is started.
+    fn contact(&mut self) -> Result<()> {
+        if self.state.contacted {
+            return Ok(());
+        }
+        let hosts = (0..).zip(&self.state.out).filter(|(_, out)| out.is_none()).map(|(id, _)| id);
+        let unreachable = self.executor.contact(hosts);
+        self.commit(vec![Record::Contacted { unreachable }])
+    }
+
+    /// Commits what is decided until nothing more is, and says when to decide again.
+    fn decide(&mut self) -> Result<Option<Timestamp>> {
+        loop {
+            let now = self.clock.now();
+            let decision = decide(&self.plan, &self.state, now);
+            if decision.records.is_empty() {
+                return Ok(decision.wake_at);
+            }
+            let started: Vec<_> = decision
+                .records
+                .iter()
+                .filter_map(|record| match record {
+                    Record::UnitStarted { unit, attempt } => Some((*unit, *attempt)),
+                    _ => None,
+                })
+                .collect();
+            self.commit_at(now, decision.records)?;
+            for (unit, attempt) in started {
+                self.act(unit, attempt, now, false)?;
+            }
+        }
+    }
+
+    /// Carries out a unit whose start is on disk.
+    fn act(&mut self, unit: UnitKey, attempt: u16, since: Timestamp, again: bool) -> Result<()> {
+        match (&self.plan.unit(unit).action, unit.slot) {
+            (Action::Gate { question }, Slot::Step(_)) => self.ask(unit, attempt, question.clone()),
+            _ => {
+                self.executor.start(unit, attempt, since, again);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until then, or until something happens.
+    async fn wait(&mut self, until: Option<Timestamp>) -> Result<()> {
+        let sleep = if self.clock.is_jumping() {
+            // A clock that jumps still lets people speak, and waits for them when nothing else is left.
+            tokio::task::yield_now().await;
+            let busy = !self.told.is_empty() || !self.finished.is_empty();
+            match until {
+                _ if busy => None,
+                Some(until) => {
+                    self.clock.sleep(until);
+                    Some(std::time::Duration::ZERO)
+                }
+                None => None,
+            }
+        } else {
+            until.and_then(|until| self.clock.sleep(until))
+        };
+        let alarm = async {
+            match sleep {
+                Some(sleep) => tokio::time::sleep(sleep).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(told) = self.told.recv() => self.obey(told)?,
+            Some(first) = self.finished.recv() => self.finish(first)?,
+            () = alarm => {
+                let now = self.clock.now();
+                if let Some(first) = self.executor.take_due(now) {
+                    self.finish(first)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits the end of a unit, and of all that ended meanwhile, together.
+    fn finish(&mut self, first: Finished) -> Result<()> {
+        let now = self.clock.now();
+        let mut records = Vec::new();
+        let mut next = Some(first);
+        while let Some(Finished { unit, attempt, end }) = next {
+            let retry_at = retry_at(&self.plan, &self.state, unit, attempt, &end, now);
+            records.push(Record::UnitEnded { unit, attempt, end, retry_at });
+            next = self.finished.try_recv().ok().or_else(|| self.executor.take_due(now));
+        }
+        self.commit_at(now, records)
+    }
+
+    fn commit(&mut self, records: Vec<Record>) -> Result<()> {
+        let now = self.clock.now();
+        self.commit_at(now, records)
+    }
+
+    /// Puts records on disk, makes them count, and tells reporters: in this order.
+    fn commit_at(&mut self, now: Timestamp, records: Vec<Record>) -> Result<()> {
+        let committed = self.journal.append(now, records).map_err(|error| self.cannot_write(&error))?;
+        for committed in committed {
+            let applied = self.state.apply(committed.entry.at, &committed.entry.record);
+            applied.map_err(|error| Error::new(Exit::Bug, format!("decided what cannot follow: {error}")))?;
+            let _ = self.news.send(News::Committed(Box::new(committed)));
+        }
+        Ok(())
+    }
+
+    fn cannot_write(&self, error: &crate::journal::Error) -> Error {
+        let under_way = obey::under_way(&self.plan, &self.state);
+        let what = match under_way.as_str() {
+            "" => "nothing is under way".to_owned(),
+            hosts => format!("what is under way goes on there by itself: {hosts}"),
+        };
+        Error::new(Exit::Stopped, format!("the journal cannot be written: {error}; {what}"))
+            .hint("make room, then `upshift resume`: it finds out how far each host came")
+    }
+
+    /// Puts a gate to a person, or answers it as the person said beforehand.
+    fn ask(&mut self, unit: UnitKey, attempt: u16, question: String) -> Result<()> {
+        let stage = &self.plan.stages[usize::from(unit.stage)].name;
+        let title = &self.plan.step(unit).title;
+        if self.gates.passed.contains(stage) || self.gates.passed.contains(title) {
+            let end = End::noted(Outcome::Unchanged, format!("passed beforehand by {}", self.gates.by));
+            return self.finish(Finished { unit, attempt, end });
+        }
+        if self.gates.interactive {
+            let _ = self.news.send(News::Gate { question });
+            return Ok(());
+        }
+        let notice = format!("gate `{title}` needs a person, and there is no terminal: {question}");
+        let _ = self.news.send(News::Notice(notice));
+        let by = self.gates.by.clone();
+        self.commit(vec![Record::Ordered { command: Command::Refuse, by }])?;
+        let end = End::noted(Outcome::Interrupted, "nobody was there to pass it");
+        self.finish(Finished { unit, attempt, end })
+    }
+
+    /// The gate that waits for a person.
+    fn waiting_gate(&self) -> Option<(UnitKey, u16)> {
+        let is_gate = |unit: UnitKey| matches!(self.plan.unit(unit).action, Action::Gate { .. });
+        self.state.running().find(|(unit, ..)| is_gate(*unit)).map(|(unit, attempt, _)| (unit, attempt))
+    }
+
+    /// Does what a person or a signal says, and answers.
+    fn obey(&mut self, told: Told) -> Result<()> {
+        let Told { command, by, reply } = told;
+        let gate = self.waiting_gate();
+        let answer = match obey::check(&self.plan, &self.state, &command, gate.is_some()) {
+            Err(message) => Reply { done: false, message },
+            Ok(message) => {
+                self.commit(vec![Record::Ordered { command: command.clone(), by: by.clone() }])?;
+                self.follow(&command, &by, gate)?;
+                Reply { done: true, message }
+            }
+        };
+        match reply {
+            Some(reply) => drop(reply.send(answer)),
+            None => drop(self.news.send(News::Notice(answer.message))),
+        }
+        Ok(())
+    }
+
+    /// Acts on a command that is in the journal.
+    fn follow(&mut self, command: &Command, by: &Person, gate: Option<(UnitKey, u16)>) -> Result<()> {
+        if let Some((unit, attempt)) = gate {
+            let end = match command {
+                Command::Pass => Some(End::noted(Outcome::Unchanged, format!("passed by {by}"))),
+                Command::Refuse => Some(End::noted(Outcome::Interrupted, format!("refused by {by}"))),
+                Command::Stop | Command::Abort => Some(End::noted(Outcome::Interrupted, "the run was stopped")),
+                _ => None,
+            };
+            if let Some(end) = end {
+                self.finish(Finished { unit, attempt, end })?;
+            }
+        }
+        if *command == Command::Abort {
+            let steps = self.state.running().filter(|(unit, ..)| matches!(unit.slot, Slot::Step(_)));
+            for (unit, attempt, _) in steps.collect::<Vec<_>>() {
+                self.executor.abort(unit, attempt);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells reporters when the run should end, at most once a minute of its time for large plans.
+    fn expect(&mut self, told_at: &mut Option<Timestamp>) {
+        let now = self.clock.now();
+        let due = told_at.is_none_or(|at: Timestamp| now.duration_since(at) >= jiff::SignedDuration::from_secs(10));
+        if self.clock.is_jumping() || !due {
+            return;
+        }
+        *told_at = Some(now);
+        if let Some(outlook) = forecast::outlook(&self.plan, &self.state, now) {
+            let _ = self.news.send(News::Expected { stage: outlook.stage_end, run: outlook.end });
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Expanding a pipeline over an inventory.
+
+use std::collections::HashMap;
+
+use indexmap::{IndexMap, IndexSet};
+use jiff::SignedDuration;
+use minijinja::Value;
+
+use super::template::Templates;
+use super::{digest, expected, hosts};
+use crate::error::{Error, Result};
+use crate::model::inventory::{Host, Inventory, Transport};
+use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
+use crate::model::plan::{self, Action, Expected, Plan, Source, Unit};
+use crate::model::{History, Text, selector};
+
+/// Finds the commit that a revision of a repository names.
+pub type Resolve<'a> = dyn FnMut(&str, &str) -> Result<String> + 'a;
+
+/// The most stages a pipeline and steps a stage can have.
+const MOST: usize = 1000;
+
+/// Builds the plan.
+///
+/// # Errors
+///
+/// A selector finds nothing, a template names what a host does not have, a commit cannot be
+/// resolved, or a step cannot be carried out on a host; each with its place and, where there is
+/// one, its host.
+pub fn build(pipeline: &Pipeline, inventory: &Inventory, history: &History, resolve: &mut Resolve) -> Result<Plan> {
+    let mut builder = Builder { inventory, used: IndexSet::new(), resolve, pins: HashMap::new() };
+    if pipeline.stages.len() > MOST {
+        return Err(Error::usage(format!("{}: a pipeline has at most {MOST} stages", pipeline.file)));
+    }
+    let mut stages = pipeline.stages.iter().map(|stage| builder.stage(pipeline, stage)).collect::<Result<Vec<_>>>()?;
+    let hosts = builder.number_hosts(&mut stages);
+    let mut plan = Plan {
+        pipeline: pipeline.name.clone(),
+        summary: pipeline.summary.clone(),
+        digest: String::new(),
+        pipeline_file: String::new(),
+        inventory_file: String::new(),
+        window: window(&pipeline.window),
+        reserve: pipeline.reserve,
+        budget: pipeline.budget.of(u32::try_from(hosts.len()).unwrap_or(u32::MAX)),
+        hosts,
+        stages,
+    };
+    plan.digest = digest::digest(&plan);
+    plan.pipeline_file.clone_from(&pipeline.file);
+    plan.inventory_file.clone_from(&inventory.file);
+    expected::fill(&mut plan.stages, history);
+    Ok(plan)
+}
+
+fn window(window: &pipeline::Window) -> plan::Window {
+    let edge = |edge: Edge| match edge {
+        Edge::Daily(time) => time.strftime("%H:%M").to_string(),
+        Edge::At(moment) => moment.to_string(),
+    };
+    plan::Window { opens: window.opens.map(edge), closes: window.closes.map(edge), length: window.length }
+}
+
+struct Builder<'a, 'r> {
+    inventory: &'a Inventory,
+    /// Hosts in the order they were first named; places in here are ids until they are renumbered.
+    used: IndexSet<&'a str>,
+    resolve: &'a mut Resolve<'r>,
+    pins: HashMap<(String, String), String>,
+}
+
+impl<'a> Builder<'a, '_> {
+    fn stage(&mut self, pipeline: &Pipeline, stage: &pipeline::Stage) -> Result<plan::Stage> {
+        let hosts = hosts::of_stage(stage, self.inventory)?;
+        if stage.steps.len() > MOST {
+            return Err(Error::usage(format!("{}: a stage has at most {MOST} steps", stage.place)));
+        }
+        let count = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+        let cascade = &stage.cascade;
+        let spread = cascade.spread.as_ref();
+        let domains = spread.map(|(attribute, place)| hosts::domains(attribute, place, &hosts)).transpose()?;
+        let templates = Templates::new(pipeline, &stage.name, self.inventory);
+        let contexts: Vec<_> = hosts.iter().map(|host| templates.context(host)).collect();
+        let mut planned = plan::Stage {
+            name: stage.name.clone(),
+            summary: stage.summary.clone(),
+            impact: stage.impact.clone(),
+            window: stage.window,
+            pace: cascade.pace,
+            fan_out: cascade.fan_out.of(count),
+            canary: cascade.canary.iter().map(|wave| wave.of(count)).collect(),
+            settle: cascade.settle,
+            spread: spread.map(|(attribute, _)| attribute.clone()),
+            budget: stage.budget.of(count),
+            hosts: hosts.iter().map(|host| self.id(host)).collect(),
+            domains: domains.unwrap_or_default(),
+            steps: Vec::with_capacity(stage.steps.len()),
+        };
+        for step in &stage.steps {
+            let mut units = Vec::with_capacity(hosts.len());
+            let mut placed: HashMap<String, &'a Host> = HashMap::new();
+            for (host, context) in hosts.iter().zip(&contexts) {
+                let fill = Fill { templates: &templates, host, context };
+                units.push(self.unit(step, &fill, &mut placed)?);
+            }
+            planned.steps.push(planned_step(step, units, &planned.steps));
+        }
+        Ok(planned)
+    }
+
+    fn id(&mut self, host: &'a Host) -> u32 {
+        u32::try_from(self.used.insert_full(&host.name).0).unwrap_or(u32::MAX)
+    }
+
+    fn unit(&mut self, step: &pipeline::Step, fill: &Fill, placed: &mut HashMap<String, &'a Host>) -> Result<Unit> {
+        let on = match &step.on {
+            None => self.host(&fill.host.name),
+            Some(text) => self.place(text, fill, placed)?,
+        };
+        let action = self.action(step, fill)?;
+        if action == Action::Reboot && on.transport == Transport::Local {
+            return Err(Error::usage(format!(
+                "{}: host `{}` is the machine upshift runs on, and restarting it would end the run",
+                step.place, on.name
+            ))
+            .hint("`reboot` is for hosts whose transport is not `local`"));
+        }
+        let env = step.env.iter().map(|(name, text)| Ok((name.clone(), fill.text(text)?)));
+        Ok(Unit {
+            on: self.id(on),
+            action,
+            unless: fill.option(step.unless.as_ref())?,
+            env: env.collect::<Result<IndexMap<_, _>>>()?,
+            undo: fill.option(step.undo.as_ref())?,
+            always: fill.option(step.always.as_ref())?,
+        })
+    }
+
+    fn host(&self, name: &str) -> &'a Host {
+        self.inventory.hosts.get(name).unwrap_or(&self.inventory.controller)
+    }
+
+    /// The one host that `on` names.
+    fn place(&self, text: &Text, fill: &Fill, placed: &mut HashMap<String, &'a Host>) -> Result<&'a Host> {
+        let selector = fill.text(text)?;
+        if let Some(host) = placed.get(&selector) {
+            return Ok(host);
+        }
+        let host = if selector == self.inventory.controller.name {
+            &self.inventory.controller
+        } else {
+            let hosts = selector::select(self.inventory, &selector).map_err(|error| error.at(&text.place, "`on`"))?;
+            match hosts[..] {
+                [host] => host,
+                _ => {
+                    let place = &text.place;
+                    return Err(Error::usage(format!("{place}: `on` wants one host, and `{selector}` selects {}", hosts.len()))
+                        .hint(format!("`{selector}[1]` is the first of a group")));
+                }
+            }
+        };
+        placed.insert(selector, host);
+        Ok(host)
+    }
+
+    fn action(&mut self, step: &pipeline::Step, fill: &Fill) -> Result<Action> {
+        Ok(match &step.kind {
+            StepKind::Run { command, until } => {
+                Action::Run { command: fill.text(command)?, until: fill.pattern(until.as_ref())? }
+            }
+            StepKind::Wait { what, every } => Action::Wait { what: fill.wait(what)?, every: *every },
+            StepKind::Pull { repo: repo_text, rev: rev_text, into } => {
+                let (repo, rev) = (fill.text(repo_text)?, fill.text(rev_text)?);
+                let commit = self.commit(&repo, &rev).map_err(|error| Error {
+                    message: format!("{}: {}", rev_text.place, error.message),
+                    ..error
+                })?;
+                Action::Pull { repo, rev, commit, into: fill.text(into)? }
+            }
+            StepKind::Gate { question } => Action::Gate { question: fill.text(question)? },
+            StepKind::Reboot => Action::Reboot,
+        })
+    }
+
+    fn commit(&mut self, repo: &str, rev: &str) -> Result<String> {
+        let pin = (repo.to_owned(), rev.to_owned());
+        if let Some(commit) = self.pins.get(&pin) {
+            return Ok(commit.clone());
+        }
+        let commit = (self.resolve)(repo, rev)?;
+        self.pins.insert(pin, commit.clone());
+        Ok(commit)
+    }
+
+    /// Numbers the hosts that are used in inventory order, the controller first.
+    fn number_hosts(&self, stages: &mut [plan::Stage]) -> Vec<plan::Host> {
+        let all = std::iter::once(&self.inventory.controller).chain(self.inventory.hosts.values());
+        let used: Vec<_> = all.filter(|host| self.used.contains(host.name.as_str())).collect();
+        let mut ids = vec![0_u32; self.used.len()];
+        for (id, host) in (0..).zip(&used) {
+            if let Some(old) = self.used.get_index_of(host.name.as_str()) {
+                ids[old] = id;
+            }
+        }
+        for stage in stages {
+            let units = stage.steps.iter_mut().flat_map(|step| step.units.iter_mut().map(|unit| &mut unit.on));
+            for id in stage.hosts.iter_mut().chain(units) {
+                *id = ids[*id as usize];
+            }
+        }
+        let planned = |host: &&Host| plan::Host {
+            name: host.name.clone(),
+            address: host.address.clone(),
+            transport: host.transport,
+            answers: host.answers,
+        };
+        used.iter().map(planned).collect()
+    }
+}
+
+/// Filling in templates for one host.
+struct Fill<'a> {
+    templates: &'a Templates<'a>,
+    host: &'a Host,
+    context: &'a Value,
+}
+
+impl Fill<'_> {
+    fn text(&self, text: &Text) -> Result<String> {
+        self.templates.render(text, self.host, self.context)
+    }
+
+    fn option(&self, text: Option<&Text>) -> Result<Option<String>> {
+        text.map(|text| self.text(text)).transpose()
+    }
+
+    /// A regular expression, which a template may have spoiled.
+    fn pattern(&self, text: Option<&Text>) -> Result<Option<String>> {
+        let Some(text) = text else { return Ok(None) };
+        let pattern = self.text(text)?;
+        match regex::Regex::new(&pattern) {
+            Ok(_) => Ok(Some(pattern)),
+            Err(_) => Err(Error::usage(format!(
+                "{}: `{pattern}` is not a regular expression, as filled in for host `{}`",
+                text.place, self.host.name
+            ))),
+        }
+    }
+
+    fn wait(&self, wait: &pipeline::Wait) -> Result<plan::Wait> {
+        Ok(match wait {
+            pipeline::Wait::Run { command, until } => {
+                plan::Wait::Run { command: self.text(command)?, until: self.pattern(until.as_ref())? }
+            }
+            pipeline::Wait::Tcp(text) => plan::Wait::Tcp(self.text(text)?),
+            pipeline::Wait::Http(text) => plan::Wait::Http(self.text(text)?),
+            pipeline::Wait::File(text) => plan::Wait::File(self.text(text)?),
+        })
+    }
+}
+
+fn planned_step(step: &pipeline::Step, units: Vec<Unit>, before: &[plan::Step]) -> plan::Step {
+    let timeout = step.timeout.unwrap_or(match step.kind {
+        StepKind::Run { .. } => SignedDuration::from_hours(1),
+        StepKind::Wait { .. } => SignedDuration::from_mins(5),
+        StepKind::Pull { .. } | StepKind::Reboot => SignedDuration::from_mins(10),
+        StepKind::Gate { .. } => SignedDuration::MAX,
+    });
+    plan::Step {
+        title: title(step, before),
+        timeout,
+        retries: step.retries,
+        retry_delay: step.retry_delay,
+        retry_interrupted: step.on_interrupt == OnInterrupt::Retry,
+        expected: Expected { p50: SignedDuration::ZERO, p95: SignedDuration::ZERO, source: Source::Timeout },
+        put_back: SignedDuration::ZERO,
+        takes: step.takes,
+        failure_rate: step.failure_rate,
+        units,
+    }
+}
+
+/// What the screen calls a step: its name, or what it does, told apart from the steps before it.
+fn title(step: &pipeline::Step, before: &[plan::Step]) -> String {
+    let own = step.name.clone().unwrap_or_else(|| match &step.kind {
+        StepKind::Run { command, .. } => first_words(&command.source),
+        StepKind::Wait { what, .. } => match what {
+            pipeline::Wait::Run { command, .. } => format!("wait for {}", first_words(&command.source)),
+            pipeline::Wait::Tcp(text) | pipeline::Wait::Http(text) | pipeline::Wait::File(text) => {
+                format!("wait for {}", first_words(&text.source))
+            }
+        },
+        StepKind::Pull { into, .. } => format!("pull {}", into.source),
+        StepKind::Gate { .. } => "gate".to_owned(),
+        StepKind::Reboot => "reboot".to_owned(),
+    });
+    let taken = |title: &str| before.iter().any(|step| step.title == title);
+    if !taken(&own) {
+        return own;
+    }
+    (2..).map(|n| format!("{own} ({n})")).find(|title| !taken(title)).unwrap_or(own)
+}
+
+/// The beginning of a command's first line.
+fn first_words(command: &str) -> String {
+    let line = command.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    if line.chars().count() <= 40 {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(40).collect();
+    format!("{}…", cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words))
+}

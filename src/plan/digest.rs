@@ -1,0 +1,28 @@
+//! The digest of a plan: SHA-256 over all that a run would do.
+
+use std::io::{self, Write};
+
+use sha2::{Digest, Sha256};
+
+use crate::model::Plan;
+
+/// The digest of a plan that has neither its digest, nor its files, nor expected times filled in:
+/// where a plan was read from, and what was learned since, change nothing that a run does.
+pub(super) fn digest(plan: &Plan) -> String {
+    let mut hash = Hash(Sha256::new());
+    serde_json::to_writer(&mut hash, plan).unwrap_or_else(|error| unreachable!("a plan is plain data: {error}"));
+    hash.0.finalize().iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+}
+
+struct Hash(Sha256);
+
+impl Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Templates in a pipeline, filled in for one host. An undefined name is an error that names the host.
+
+use minijinja::value::Value;
+use minijinja::{Environment, UndefinedBehavior};
+
+use crate::error::{Error, Result};
+use crate::model::inventory::{Host, Inventory};
+use crate::model::{Pipeline, Text};
+
+/// Fills in templates for the hosts of one stage.
+pub(super) struct Templates<'a> {
+    environment: Environment<'static>,
+    pipeline: Value,
+    stage: &'a str,
+    vars: Value,
+    groups: Value,
+}
+
+impl<'a> Templates<'a> {
+    pub(super) fn new(pipeline: &Pipeline, stage: &'a str, inventory: &Inventory) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        Self {
+            environment,
+            pipeline: Value::from_serialize(&pipeline.name),
+            stage,
+            vars: Value::from_serialize(&pipeline.vars),
+            groups: Value::from_serialize(&inventory.groups),
+        }
+    }
+
+    /// What a template may name for this host, made once for all of the host's templates.
+    pub(super) fn context(&self, host: &Host) -> Value {
+        let own = host.vars.iter().map(|(name, value)| (name.clone(), Value::from_serialize(value)));
+        let rack = host.rack.iter().map(|rack| ("rack".to_owned(), Value::from(rack.clone())));
+        let known = [("name", &host.name), ("address", &host.address)];
+        let known = known.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value.clone())));
+        minijinja::context! {
+            host => own.chain(rack).chain(known).collect::<Value>(),
+            vars => self.vars,
+            groups => self.groups,
+            stage => self.stage,
+            pipeline => self.pipeline,
+        }
+    }
+
+    /// Fills in one template.
+    pub(super) fn render(&self, text: &Text, host: &Host, context: &Value) -> Result<String> {
+        if !text.source.contains('{') {
+            return Ok(text.source.clone());
+        }
+        let rendered = self.environment.render_str(&text.source, context);
+        rendered.map_err(|error| refusal(&error, text, host))
+    }
+}
+
+fn refusal(error: &minijinja::Error, text: &Text, host: &Host) -> Error {
+    let what = match error.kind() {
+        minijinja::ErrorKind::UndefinedError => {
+            let name = error.range().and_then(|range| text.source.get(range)).map(str::trim).filter(|name| !name.is_empty());
+            name.map_or("a name is undefined".to_owned(), |name| format!("`{name}` is undefined"))
+        }
+        _ => error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
+    };
+    let known: Vec<_> = host.vars.keys().map(|name| format!("host.{name}")).collect();
+    let place = &text.place;
+    Error::usage(format!("{place}: the template cannot be filled in for host `{}`: {what}", host.name)).hint(format!(
+        "this host has: host.name, host.address{}{}; a pipeline's `vars` are `vars.NAME`",
+        if host.rack.is_some() { ", host.rack" } else { "" },
+        known.iter().map(|name| format!(", {name}")).collect::<String>(),
+    ))
+}

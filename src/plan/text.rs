@@ -1,0 +1,225 @@
+//! A plan as a person reads it before saying yes.
+
+use std::fmt::Write;
+
+use jiff::SignedDuration;
+
+use crate::model::pattern;
+use crate::model::plan::{Action, Plan, Source, Stage, Step, Unit, Wait};
+
+/// What of a plan is shown.
+#[derive(Debug, Clone, Default)]
+pub struct Show {
+    /// Only these hosts; empty is all of them.
+    pub hosts: Vec<String>,
+    /// Each host's own commands, where they differ by no more than the host's name too.
+    pub full: bool,
+    /// For each stage, how long it is expected to take as a whole.
+    pub expected: Vec<Option<SignedDuration>>,
+}
+
+/// Renders a plan.
+#[must_use]
+pub fn render(plan: &Plan, show: &Show) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_plan(&mut text, plan, show);
+    text
+}
+
+type Written = std::fmt::Result;
+
+fn write_plan(out: &mut String, plan: &Plan, show: &Show) -> Written {
+    let units: usize = plan.stages.iter().flat_map(|stage| &stage.steps).map(|step| step.units.len()).sum();
+    writeln!(out, "{}  plan {}", plan.pipeline, super::short_digest(&plan.digest))?;
+    if let Some(summary) = &plan.summary {
+        writeln!(out, "{summary}")?;
+    }
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    writeln!(
+        out,
+        "{}, {}, {}",
+        counted(plan.stages.len(), "stage"),
+        counted(plan.hosts.len(), "host"),
+        counted(units, "unit")
+    )?;
+    write_limits(out, plan)?;
+    for (n, stage) in plan.stages.iter().enumerate() {
+        write_stage(out, plan, n, stage, show)?;
+    }
+    Ok(())
+}
+
+fn write_limits(out: &mut String, plan: &Plan) -> Written {
+    let window = &plan.window;
+    let mut parts = Vec::new();
+    parts.extend(window.opens.iter().map(|opens| format!("opens {opens}")));
+    parts.extend(window.closes.iter().map(|closes| format!("closes {closes}")));
+    parts.extend(window.length.iter().map(|length| format!("{length:#} from the start")));
+    if !plan.reserve.is_zero() {
+        parts.push(format!("{:#} reserved for undoing", plan.reserve));
+    }
+    if !parts.is_empty() {
+        writeln!(out, "window: {}", parts.join(", "))?;
+    }
+    if plan.budget != crate::model::Budget::default() {
+        writeln!(out, "the run stops at: {}", plan.budget)?;
+    }
+    Ok(())
+}
+
+fn write_stage(out: &mut String, plan: &Plan, n: usize, stage: &Stage, show: &Show) -> Written {
+    let shown: Vec<usize> = (0..stage.hosts.len())
+        .filter(|&place| show.hosts.is_empty() || show.hosts.contains(&plan.hosts[stage.hosts[place] as usize].name))
+        .collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let name = |place: usize| plan.hosts[stage.hosts[place] as usize].name.as_str();
+    let hosts = pattern::fold_in_order(shown.iter().map(|&place| name(place)));
+    let count = stage.hosts.len();
+    let plural = if count == 1 { "" } else { "s" };
+    writeln!(out, "\nstage {}: {}   {count} host{plural}: {hosts}", n + 1, stage.name)?;
+    if let Some(summary) = &stage.summary {
+        writeln!(out, "   {summary}")?;
+    }
+    if let Some(impact) = &stage.impact {
+        writeln!(out, "   impact: {impact}")?;
+    }
+    writeln!(out, "   {}", times(stage, show.expected.get(n).copied().flatten()))?;
+    writeln!(out, "   {}", rolling(stage))?;
+    for (number, step) in stage.steps.iter().enumerate() {
+        write_step(out, plan, stage, number, step, &shown, show.full)?;
+    }
+    Ok(())
+}
+
+fn times(stage: &Stage, expected: Option<SignedDuration>) -> String {
+    let window = stage.window.map_or("no planned window".to_owned(), |window| format!("window {window:#}"));
+    match (expected, stage.window) {
+        (None, _) => format!("{window}, expected time unknown"),
+        (Some(expected), Some(window_time)) if expected > window_time => {
+            format!("{window}, expected {expected:#}: {:#} too long", expected - window_time)
+        }
+        (Some(expected), _) => format!("{window}, expected {expected:#}"),
+    }
+}
+
+fn rolling(stage: &Stage) -> String {
+    let mut parts = Vec::new();
+    parts.extend(stage.pace.map(|pace| format!("pace {pace}")));
+    parts.push(format!("fan-out {}", stage.fan_out));
+    if !stage.canary.is_empty() {
+        let waves: Vec<_> = stage.canary.iter().map(ToString::to_string).collect();
+        parts.push(format!("canary {}", waves.join(" then ")));
+    }
+    if !stage.settle.is_zero() {
+        parts.push(format!("settle {:#}", stage.settle));
+    }
+    parts.extend(stage.spread.iter().map(|by| format!("never two of one {by}")));
+    parts.push(format!("stops at {}", stage.budget));
+    parts.join(", ")
+}
+
+fn write_step(
+    out: &mut String,
+    plan: &Plan,
+    stage: &Stage,
+    number: usize,
+    step: &Step,
+    shown: &[usize],
+    full: bool,
+) -> Written {
+    writeln!(out, "   {}. {}   {}", number + 1, step.title, step_times(step))?;
+    // Hosts whose lines are the same stand together; so do, unless every command is asked for,
+    // hosts whose lines differ by their own name and address alone.
+    let mut groups: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
+    let mut index = std::collections::HashMap::new();
+    for &place in shown {
+        let host = &plan.hosts[stage.hosts[place] as usize];
+        let unit = &step.units[place];
+        let mut lines = lines(unit);
+        if unit.on != stage.hosts[place] {
+            lines.insert(0, ("on", plan.hosts[unit.on as usize].name.clone()));
+        }
+        let own = |text: &str| {
+            if full || shown.len() == 1 {
+                return text.to_owned();
+            }
+            text.replace(&host.address, "{{ host.address }}").replace(&host.name, "{{ host.name }}")
+        };
+        let lines: Vec<_> = lines.iter().map(|(label, text)| format!("{label:<7} {}", own(text))).collect();
+        match index.get(&lines) {
+            Some(&group) => {
+                let (_, hosts): &mut (_, Vec<&str>) = &mut groups[group];
+                hosts.push(&host.name);
+            }
+            None => {
+                index.insert(lines.clone(), groups.len());
+                groups.push((lines, vec![&host.name]));
+            }
+        }
+    }
+    for (lines, hosts) in &groups {
+        if groups.len() > 1 {
+            writeln!(out, "      {}", pattern::fold(hosts.iter().copied()))?;
+        }
+        for line in lines {
+            writeln!(out, "      {}", line.trim_end().replace('\n', "\n              "))?;
+        }
+    }
+    Ok(())
+}
+
+fn step_times(step: &Step) -> String {
+    let expected = match step.expected.source {
+        Source::Measured => format!("expected {:#}, 95%: {:#} (measured)", step.expected.p50, step.expected.p95),
+        Source::Declared => step.takes.map_or_else(String::new, |takes| format!("expected {takes} (declared)")),
+        Source::Timeout => format!("expected time unknown, at most {:#}", step.timeout),
+        Source::Person => return "until a person passes it".to_owned(),
+    };
+    let timeout = match step.expected.source {
+        Source::Timeout => String::new(),
+        _ => format!(", timeout {:#}", step.timeout),
+    };
+    let retries = match step.retries {
+        0 => String::new(),
+        n => format!(", {n} more tr{} after {:#}", if n == 1 { "y" } else { "ies" }, step.retry_delay),
+    };
+    let interrupted = if step.retry_interrupted { ", tried again when cut off" } else { "" };
+    format!("{expected}{timeout}{retries}{interrupted}")
+}
+
+/// A unit as labelled lines.
+pub(super) fn lines(unit: &Unit) -> Vec<(&'static str, String)> {
+    let mut lines = match &unit.action {
+        Action::Run { command, until } => with_until("run", command, until.as_deref()),
+        Action::Wait { what, every } => {
+            let mut lines = match what {
+                Wait::Run { command, until } => with_until("wait", command, until.as_deref()),
+                Wait::Tcp(address) => vec![("wait", format!("tcp {address}"))],
+                Wait::Http(url) => vec![("wait", format!("http {url}"))],
+                Wait::File(path) => vec![("wait", format!("file {path}"))],
+            };
+            lines.push(("every", format!("{every:#}")));
+            lines
+        }
+        Action::Pull { repo, rev, commit, into } => {
+            let commit = commit.get(..12).unwrap_or(commit);
+            vec![("pull", format!("{repo} {rev} (commit {commit}) into {into}"))]
+        }
+        Action::Gate { question } => vec![("gate", question.clone())],
+        Action::Reboot => vec![("reboot", String::new())],
+    };
+    lines.extend(unit.env.iter().map(|(name, value)| ("env", format!("{name}={value}"))));
+    lines.extend(unit.unless.iter().map(|command| ("unless", command.clone())));
+    lines.extend(unit.always.iter().map(|command| ("always", command.clone())));
+    lines.extend(unit.undo.iter().map(|command| ("undo", command.clone())));
+    lines
+}
+
+fn with_until(label: &'static str, command: &str, until: Option<&str>) -> Vec<(&'static str, String)> {
+    let mut lines = vec![(label, command.to_owned())];
+    lines.extend(until.map(|pattern| ("until", format!("/{pattern}/"))));
+    lines
+}
