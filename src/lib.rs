@@ -1,3 +1,4 @@
 //! upshift.
+pub mod config;
 pub mod error;
 pub mod model;
