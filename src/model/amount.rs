@@ -187,7 +187,7 @@ impl std::str::FromStr for Takes {
 /// How many hosts may fail before no further host is started, each way of failing counted apart.
 ///
 /// A limit is the number that stops: `failed = 3` tolerates two. `None` is no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Budget<N = Amount> {
     /// Hosts that did not come through, whatever the way.
     pub total: Option<N>,
@@ -199,6 +199,13 @@ pub struct Budget<N = Amount> {
     pub unreachable: Option<N>,
     /// Hosts on which a step was cut off.
     pub interrupted: Option<N>,
+}
+
+/// No limit at all.
+impl<N> Default for Budget<N> {
+    fn default() -> Self {
+        Self { total: None, failed: None, timed_out: None, unreachable: None, interrupted: None }
+    }
 }
 
 impl<N: Copy> Budget<N> {

@@ -6,12 +6,14 @@
 pub mod amount;
 pub mod history;
 pub mod inventory;
+pub mod nearest;
 pub mod outline;
 pub mod pattern;
 pub mod pipeline;
 pub mod place;
 pub mod plan;
 pub mod record;
+pub mod selector;
 pub mod unit;
 
 pub use amount::{Amount, Budget, Pace, Takes};

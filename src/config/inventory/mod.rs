@@ -1,0 +1,333 @@
+//! An inventory file: groups, hosts, and what each host gets from where.
+
+use std::collections::{HashMap, HashSet};
+
+use indexmap::IndexMap;
+
+use crate::config::source::Source;
+use crate::config::table::{Entry, Keys, Table, Value};
+use crate::error::{Error, Result};
+use crate::model::inventory::{CONTROLLER, Host, Inventory, Transport};
+use crate::model::{nearest, pattern};
+
+mod containment;
+mod settings;
+
+use containment::Containment;
+use settings::{Given, Key, Layer, Setting, Settings};
+
+static FILE: Keys = Keys {
+    owner: "An inventory",
+    names: &["defaults", "groups", "hosts"],
+    elsewhere: &[
+        (&["pipeline", "stage"], "this looks like a pipeline: give the pipeline and the inventory as two files"),
+        (&["transport", "rack", "answers", "vars"], "`{}` belongs to `[defaults]`, a group or a host"),
+        (&["group", "host", "default"], "did you mean `{}s`? An inventory has: defaults, groups, hosts"),
+    ],
+};
+
+static DEFAULTS: Keys =
+    Keys { owner: "The table of defaults", names: &["transport", "vars", "rack", "answers"], elsewhere: &[] };
+
+static GROUP: Keys = Keys {
+    owner: "A group",
+    names: &["hosts", "groups", "transport", "vars", "rack", "answers"],
+    elsewhere: &[
+        (&["address"], "`address` belongs to one host: write it below `[hosts.NAME]`"),
+        (&["children"], "did you mean `groups`? It lists the groups whose hosts belong to this one too"),
+    ],
+};
+
+static HOST: Keys = Keys {
+    owner: "A host",
+    names: &["address", "transport", "vars", "rack", "answers"],
+    elsewhere: &[
+        (&["groups", "group"], "a group lists its hosts: `[groups.NAME]` with `hosts = [\"…\"]`"),
+        (&["user", "port", "become"], "connection settings come from your ssh configuration"),
+    ],
+};
+
+/// Names that a selector reads as something else.
+const RESERVED: [(&str, &str); 2] =
+    [(CONTROLLER, "the machine upshift runs on"), ("all", "every host of the inventory")];
+
+/// The most mentions of hosts in groups, children's included; more was not written by a person.
+const MAX_MENTIONS: usize = 2_000_000;
+
+/// The most groups.
+const MAX_GROUPS: usize = 10_000;
+
+/// Everything the file says, before hosts get anything from groups.
+struct Parts<'s> {
+    source: &'s Source,
+    defaults: Settings<'s>,
+    groups: IndexMap<&'s str, Group<'s>>,
+    /// Entries below `[hosts]`: patterns, then single hosts in `exact`.
+    patterns: Vec<HostEntry<'s>>,
+    exact: HashMap<usize, HostEntry<'s>>,
+    /// Every host, with where it is first mentioned.
+    hosts: IndexMap<String, usize>,
+}
+
+struct Group<'s> {
+    start: usize,
+    hosts: Vec<usize>,
+    children: Vec<Value<'s>>,
+    settings: Settings<'s>,
+}
+
+struct HostEntry<'s> {
+    key: &'s str,
+    hosts: Vec<usize>,
+    address: Option<String>,
+    settings: Settings<'s>,
+}
+
+/// Reads an inventory file.
+pub(super) fn parse(source: &Source) -> Result<Inventory> {
+    let file = source.parse()?;
+    let file = Table::of_file(source, &file, &FILE)?;
+    let mut parts = Parts {
+        source,
+        defaults: Settings::default(),
+        groups: IndexMap::new(),
+        patterns: Vec::new(),
+        exact: HashMap::new(),
+        hosts: IndexMap::new(),
+    };
+    if let Some(defaults) = file.get("defaults") {
+        parts.defaults = settings::read(&defaults.table(&DEFAULTS)?)?;
+    }
+    let mut mentions = 0;
+    for entry in file.read("groups", Value::entries)?.unwrap_or_default() {
+        let group = parts.group(entry, &mut mentions)?;
+        parts.groups.insert(entry.value.key, group);
+    }
+    for entry in file.read("hosts", Value::entries)?.unwrap_or_default() {
+        parts.host(entry, &mut mentions)?;
+    }
+    for (name, group) in &parts.groups {
+        if parts.hosts.contains_key(*name) {
+            return Err(source
+                .error(group.start, format!("`{name}` is the name of a group and of a host"))
+                .hint("a selector could not tell them apart: rename one of them"));
+        }
+    }
+    parts.fold()
+}
+
+impl<'s> Parts<'s> {
+    fn group(&mut self, entry: Entry<'s>, mentions: &mut usize) -> Result<Group<'s>> {
+        check(entry.value.key).map_err(|why| self.source.error(entry.start, why))?;
+        if self.groups.len() >= MAX_GROUPS {
+            return Err(self.source.error(entry.start, format!("more than {MAX_GROUPS} groups")));
+        }
+        let table = entry.value.table(&GROUP)?;
+        let mut hosts = Vec::new();
+        for value in table.read("hosts", |value| value.list("[\"cmp[001-080]\"]"))?.into_iter().flatten() {
+            hosts.extend(self.mention(value.text()?, value.start(), mentions)?);
+        }
+        let children = table.read("groups", |value| value.list("[\"cmp\"]"))?;
+        Ok(Group {
+            start: entry.start,
+            hosts,
+            children: children.into_iter().flatten().collect(),
+            settings: settings::read(&table)?,
+        })
+    }
+
+    fn host(&mut self, entry: Entry<'s>, mentions: &mut usize) -> Result<()> {
+        let key = entry.value.key;
+        let table = entry.value.table(&HOST)?;
+        let single = !key.contains(['[', ']', ',']);
+        if !single && table.get("address").is_some() {
+            return Err(table
+                .key_error("address", format!("`{key}` stands for several hosts, and an address is for one"))
+                .hint("write `[hosts.NAME]` for each host that has an address of its own"));
+        }
+        let hosts = self.mention(key, entry.start, mentions)?;
+        let address = table.read("address", address)?;
+        let read = HostEntry { key, hosts, address, settings: settings::read(&table)? };
+        match read.hosts[..] {
+            [host] if single => drop(self.exact.insert(host, read)),
+            _ => self.patterns.push(read),
+        }
+        Ok(())
+    }
+
+    /// The hosts that a pattern stands for, brought into being where they are new.
+    fn mention(&mut self, pattern: &str, start: usize, mentions: &mut usize) -> Result<Vec<usize>> {
+        let names = pattern::unfold(pattern).map_err(|why| self.source.error(start, why))?;
+        if names.is_empty() {
+            return Err(self.source.error(start, "wanted the name of a host, found nothing"));
+        }
+        *mentions += names.len();
+        if *mentions > MAX_MENTIONS {
+            return Err(self.source.error(start, format!("more than {MAX_MENTIONS} mentions of hosts")));
+        }
+        let mut ids = Vec::with_capacity(names.len());
+        for name in names {
+            check(&name).map_err(|why| self.source.error(start, why))?;
+            let entry = self.hosts.entry(name);
+            ids.push(entry.index());
+            entry.or_insert(start);
+        }
+        if self.hosts.len() > pattern::MAX_HOSTS {
+            return Err(self.source.error(start, format!("more than {} hosts", pattern::MAX_HOSTS)));
+        }
+        Ok(ids)
+    }
+
+    fn fold(&self) -> Result<Inventory> {
+        let containment = self.containment()?;
+        let mut memberships: Vec<Vec<usize>> = vec![Vec::new(); self.hosts.len()];
+        for (group, members) in containment.members.iter().enumerate() {
+            for member in members {
+                memberships[*member].push(group);
+            }
+        }
+        let mut pattern_entries: Vec<Vec<usize>> = vec![Vec::new(); self.hosts.len()];
+        for (at, entry) in self.patterns.iter().enumerate() {
+            for host in entry.hosts.iter().collect::<HashSet<_>>() {
+                pattern_entries[*host].push(at);
+            }
+        }
+        // Thousands of hosts are in the same few groups, and get the same from them.
+        let mut layers: HashMap<_, Layer<'_, 's>> = HashMap::new();
+        let mut hosts = IndexMap::with_capacity(self.hosts.len());
+        let mut unreached = Vec::new();
+        for (id, (name, start)) in self.hosts.iter().enumerate() {
+            let groups = (memberships[id].as_slice(), pattern_entries[id].as_slice());
+            let layer = layers.entry(groups).or_insert_with(|| self.layer(&containment, groups.0, groups.1));
+            let exact = self.exact.get(&id);
+            match self.fold_host(name, layer, exact)? {
+                Some(host) => drop(hosts.insert(name.clone(), host)),
+                None => unreached.push((name, *start)),
+            }
+        }
+        if let Some((name, start)) = unreached.first() {
+            return Err(self.unreached(name, *start, unreached.len() - 1));
+        }
+        let names = |members: &[usize]| -> Vec<String> {
+            members.iter().filter_map(|id| self.hosts.get_index(*id)).map(|(name, _)| name.clone()).collect()
+        };
+        let groups = self.groups.keys().zip(&containment.members);
+        Ok(Inventory {
+            file: self.source.file().to_owned(),
+            hosts,
+            groups: groups.map(|(group, members)| ((*group).to_owned(), names(members))).collect(),
+        })
+    }
+
+    /// Which groups contain which hosts and groups.
+    fn containment(&self) -> Result<Containment> {
+        let mut children = Vec::with_capacity(self.groups.len());
+        for group in self.groups.values() {
+            let ids = group.children.iter().map(|child| {
+                let name = child.text()?;
+                self.groups.get_index_of(name).ok_or_else(|| {
+                    let error = child.error(format!("there is no group `{name}`"));
+                    error.hint(nearest::hint(name, "The inventory", self.groups.keys().copied()))
+                })
+            });
+            children.push(ids.collect::<Result<Vec<_>>>()?);
+        }
+        let own: Vec<_> = self.groups.values().map(|group| group.hosts.as_slice()).collect();
+        Containment::new(&own, &children, MAX_MENTIONS).map_err(|problem| match problem {
+            containment::Problem::Cycle(cycle) => {
+                let names: Vec<_> = cycle
+                    .iter()
+                    .filter_map(|group| self.groups.get_index(*group))
+                    .map(|(name, _)| format!("`{name}`"))
+                    .collect();
+                let start =
+                    cycle.first().and_then(|group| self.groups.get_index(*group)).map_or(0, |(_, group)| group.start);
+                match &names[..] {
+                    [one, _] => self.source.error(start, format!("the group {one} contains itself")),
+                    _ => self.source.error(start, format!("groups contain one another: {}", names.join(" contains "))),
+                }
+            }
+            containment::Problem::TooMany => {
+                Error::usage(format!("{}: more than {MAX_MENTIONS} hosts in groups", self.source.file()))
+            }
+        })
+    }
+
+    /// What the defaults, these groups and these patterns together give a host.
+    fn layer<'a>(&'a self, containment: &Containment, groups: &[usize], patterns: &[usize]) -> Layer<'a, 's> {
+        let mut layer = Layer::default();
+        layer.put(&self.defaults);
+        let named = containment.outermost_first(groups);
+        let named =
+            named.filter_map(|id| self.groups.get_index(id).map(|(name, group)| (id, (*name, &group.settings))));
+        layer.put_all(named, |outer, inner| containment.contains(outer, inner), |name| format!("the group `{name}`"));
+        let entries = patterns.iter().map(|at| (*at, (self.patterns[*at].key, &self.patterns[*at].settings)));
+        layer.put_all(entries, |_, _| false, |key| format!("`[hosts.\"{key}\"]`"));
+        layer
+    }
+
+    /// A host with all it is given; nothing when nothing says how it is reached.
+    fn fold_host(&self, name: &str, layer: &Layer<'_, 's>, exact: Option<&HostEntry<'s>>) -> Result<Option<Host>> {
+        let mut host = Host {
+            name: name.to_owned(),
+            address: exact.and_then(|entry| entry.address.clone()).unwrap_or_else(|| name.to_owned()),
+            ..Host::controller()
+        };
+        let (mut transport, mut silent) = (None, None);
+        let mut take = |key: &Key<'s>, given: &Given| match (&given.setting, key) {
+            (Setting::Transport(value), _) => transport = Some(*value),
+            (Setting::Rack(value), _) => host.rack = Some(value.clone()),
+            (Setting::Answers(value), _) => {
+                host.answers = *value;
+                silent = (!*value).then_some(given.start);
+            }
+            (Setting::Var(value), Key::Var(name)) => drop(host.vars.insert((*name).to_owned(), value.clone())),
+            (Setting::Var(_), _) => {}
+        };
+        let own = |key: &Key<'s>| exact.is_some_and(|entry| entry.settings.contains_key(key));
+        for (key, found) in layer.iter() {
+            match found {
+                Ok(given) => take(key, given),
+                Err(_) if own(key) => {}
+                Err(conflict) => return Err(conflict.error(self.source, name, key)),
+            }
+        }
+        for (key, given) in exact.iter().flat_map(|entry| &entry.settings) {
+            take(key, given);
+        }
+        let Some(transport) = transport else { return Ok(None) };
+        host.transport = transport;
+        if let (Some(start), Transport::Local) = (silent, transport) {
+            return Err(self
+                .source
+                .error(start, format!("host `{name}` is local and always answers: `answers` is for simulated hosts"))
+                .hint("give it `transport = \"simulated\"`, or leave `answers` out"));
+        }
+        Ok(Some(host))
+    }
+
+    fn unreached(&self, name: &str, start: usize, more: usize) -> Error {
+        let message = match more {
+            0 => format!("host `{name}` has no `transport`"),
+            1 => format!("host `{name}` and another one have no `transport`"),
+            _ => format!("host `{name}` and {more} others have no `transport`"),
+        };
+        self.source.error(start, message).hint(
+            "give it to the host, to a group, or to all below `[defaults]`: `transport = \"simulated\"` or `\"local\"`",
+        )
+    }
+}
+
+/// Checks the name of a group or host.
+fn check(name: &str) -> Result<(), String> {
+    pattern::check_name(name).map_err(|why| format!("`{name}`: {why}"))?;
+    match RESERVED.iter().find(|(reserved, _)| *reserved == name) {
+        Some((_, meaning)) => Err(format!("`{name}` is a reserved name: it stands for {meaning}")),
+        None => Ok(()),
+    }
+}
+
+fn address(value: Value<'_>) -> Result<String> {
+    let address = value.line()?;
+    if address.contains(char::is_whitespace) { Err(value.wanted("an address or a host name")) } else { Ok(address) }
+}

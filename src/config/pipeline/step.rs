@@ -1,0 +1,217 @@
+//! One `[[stage.step]]`: exactly one kind, and the keys that make sense with it.
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+
+use crate::config::pipeline::wait;
+use crate::config::table::{Keys, Table, Value};
+use crate::error::Result;
+use crate::model::pipeline::{OnInterrupt, Stage, Step, StepKind};
+use crate::model::{Takes, Text};
+
+static STEP: Keys = Keys {
+    owner: "A step",
+    names: &[
+        "run",
+        "wait",
+        "pull",
+        "gate",
+        "reboot",
+        "name",
+        "on",
+        "until",
+        "unless",
+        "env",
+        "timeout",
+        "retries",
+        "retry-delay",
+        "undo",
+        "always",
+        "on-interrupt",
+        "takes",
+        "failure-rate",
+    ],
+    elsewhere: &[
+        (
+            &["hosts", "window", "fan-out", "cascade", "max-failures", "impact", "summary"],
+            "`{}` belongs to the stage: write it above the stage's first `[[stage.step]]`",
+        ),
+        (&["tcp", "http", "file", "every"], "`{}` belongs to a wait: `wait = { {} = … }`"),
+        (&["repo", "rev", "into"], "`{}` belongs to a pull: `pull = { repo = …, rev = …, into = … }`"),
+    ],
+};
+
+static PULL: Keys = Keys {
+    owner: "A pull",
+    names: &["repo", "rev", "into"],
+    elsewhere: &[(
+        &["timeout", "retries", "retry-delay", "takes", "name"],
+        "`{}` belongs to the step itself, beside `pull`",
+    )],
+};
+
+/// Time before the second try when nobody says.
+const RETRY_DELAY: SignedDuration = SignedDuration::from_secs(5);
+
+/// The kinds of steps, and the keys besides `name` that each one takes.
+const KINDS: [(&str, &[&str]); 5] = [
+    (
+        "run",
+        &[
+            "on",
+            "until",
+            "unless",
+            "env",
+            "timeout",
+            "retries",
+            "retry-delay",
+            "undo",
+            "always",
+            "on-interrupt",
+            "takes",
+            "failure-rate",
+        ],
+    ),
+    (
+        "wait",
+        &["on", "env", "timeout", "retries", "retry-delay", "undo", "always", "on-interrupt", "takes", "failure-rate"],
+    ),
+    ("pull", &["timeout", "retries", "retry-delay", "on-interrupt", "takes", "failure-rate"]),
+    ("gate", &[]),
+    (
+        "reboot",
+        &[
+            "on",
+            "unless",
+            "env",
+            "timeout",
+            "retries",
+            "retry-delay",
+            "undo",
+            "always",
+            "on-interrupt",
+            "takes",
+            "failure-rate",
+        ],
+    ),
+];
+
+/// Reads a step of a stage.
+pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
+    let table = value.table(&STEP)?;
+    let (kind, takes) = kind(&table, stage)?;
+    if let Some(key) = table.given().find(|key| *key != kind && *key != "name" && !takes.contains(key)) {
+        let names = if takes.is_empty() { "only `name`".into() } else { format!("name, {}", takes.join(", ")) };
+        let hint = match (kind, key) {
+            ("wait", "until") => "write it into the wait: `wait = { run = …, until = … }`".into(),
+            _ => format!("besides `{kind}`, such a step takes: {names}"),
+        };
+        return Err(table.key_error(key, format!("a `{kind}` step has no use for `{key}`")).hint(hint));
+    }
+    let mut timeout = table.read("timeout", Value::duration)?;
+    let kind = match kind {
+        "run" => StepKind::Run {
+            command: table.need("run", "\"true\"")?.template()?,
+            until: table.read("until", Value::pattern)?,
+        },
+        "wait" => {
+            let waiting = wait::wait(table.need("wait", "{ run = \"true\" }")?)?;
+            if timeout.is_some() && waiting.timeout.is_some() {
+                let error = table.key_error("timeout", "the step has `timeout` twice, for itself and in its `wait`");
+                return Err(error.hint("keep one of the two"));
+            }
+            timeout = timeout.or(waiting.timeout);
+            StepKind::Wait { what: waiting.what, every: waiting.every }
+        }
+        "pull" => pull(table.need("pull", "{ repo = \"…\" }")?)?,
+        "gate" => StepKind::Gate { question: table.need("gate", "\"go on?\"")?.template()? },
+        _ => {
+            let value = table.need("reboot", "true")?;
+            if !value.flag()? {
+                return Err(value.error("wanted `true`, found `false`").hint("leave the step out"));
+            }
+            StepKind::Reboot
+        }
+    };
+    Ok(Step {
+        name: table.read("name", Value::line)?,
+        kind,
+        on: table.read("on", Value::template)?,
+        timeout,
+        retries: table.read("retries", retries)?.unwrap_or(0),
+        retry_delay: table.read("retry-delay", Value::duration_or_zero)?.unwrap_or(RETRY_DELAY),
+        unless: table.read("unless", Value::template)?,
+        env: table.read("env", environment)?.unwrap_or_default(),
+        undo: table.read("undo", Value::template)?,
+        always: table.read("always", Value::template)?,
+        on_interrupt: table
+            .read("on-interrupt", |value| value.choice(&[("fail", OnInterrupt::Fail), ("retry", OnInterrupt::Retry)]))?
+            .unwrap_or_default(),
+        takes: table.read("takes", duration_with_deviation)?,
+        failure_rate: table.read("failure-rate", Value::share)?.unwrap_or(0.0),
+        place: table.place(),
+    })
+}
+
+/// The one kind that a step has, with the keys that go with it.
+fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, &'static [&'static str])> {
+    let kinds: Vec<_> = KINDS.iter().filter(|(kind, _)| table.get(kind).is_some()).collect();
+    let (kind, takes) = match kinds[..] {
+        [one] => *one,
+        [] => {
+            let names: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
+            return Err(table
+                .error(format!("a step of stage `{}` says nothing to do", stage.name))
+                .hint(format!("give it one of: {}", names.join(", "))));
+        }
+        [(first, _), (second, _), ..] => {
+            let message = format!("a step does one thing, and this has `{first}` and `{second}`");
+            return Err(table.key_error(second, message).hint("write two steps"));
+        }
+    };
+    if stage.hosts.is_some() && ["pull", "gate"].contains(&kind) {
+        let message = format!("a `{kind}` step happens once, and stage `{}` has `hosts`", stage.name);
+        return Err(table.key_error(kind, message).hint("put it into a stage of its own without `hosts`"));
+    }
+    Ok((kind, takes))
+}
+
+fn pull(value: Value<'_>) -> Result<StepKind> {
+    let table = value.table(&PULL)?;
+    Ok(StepKind::Pull {
+        repo: table.need("repo", "\"https://git.example.net/cloud/model.git\"")?.template()?,
+        rev: table.need("rev", "\"main\"")?.template()?,
+        into: table.need("into", "\"model\"")?.template()?,
+    })
+}
+
+fn environment(value: Value<'_>) -> Result<IndexMap<String, Text>> {
+    let entries = value.entries()?.into_iter().map(|entry| {
+        let name = entry.value.key;
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !plain || name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(value.source.error(entry.start, format!("`{name}` cannot name an environment variable")));
+        }
+        // An empty variable is as good as any, other than an empty command.
+        if entry.value.inner.as_str().is_some_and(|text| text.trim().is_empty()) {
+            return Ok((name.to_owned(), Text { source: entry.value.text()?.to_owned(), place: entry.value.place() }));
+        }
+        Ok((name.to_owned(), entry.value.template()?))
+    });
+    entries.collect()
+}
+
+fn retries(value: Value<'_>) -> Result<u16> {
+    let number = value.number(0, 1000)?;
+    u16::try_from(number).map_err(|_| value.wanted("at most 1000"))
+}
+
+fn duration_with_deviation(value: Value<'_>) -> Result<Takes> {
+    if !value.inner.is_str() {
+        return value.duration().map(|mean| Takes { mean, deviation: SignedDuration::ZERO });
+    }
+    let takes: Takes = value.text()?.parse().map_err(|why: String| value.error(why))?;
+    value.within_a_year(takes.mean)?;
+    value.within_a_year(takes.deviation)?;
+    Ok(takes)
+}
