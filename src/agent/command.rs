@@ -32,6 +32,8 @@ pub(super) enum Ended {
     Stopped(Stop),
     /// It was ended with all of its process group, because it took longer than its own limit.
     Overdue,
+    /// It ran, and the system does not say how it ended.
+    Unknown,
 }
 
 /// Runs a command with `sh`, its output appended to `output`.
@@ -75,10 +77,10 @@ pub(super) fn run(
     let mut bound = Bound::new(output.try_clone()?);
     let exit = wait_aside(child);
     let ended = match watch.receive(&exit, limit, || bound.keep()) {
-        Received::Value(status) => Ended::Exited(status?),
+        Received::Value(status) => status.map_or(Ended::Unknown, Ended::Exited),
         Received::Stop(stop) => end(group, &exit).map_or(Ended::Stopped(stop), Ended::Exited),
         Received::Overdue => end(group, &exit).map_or(Ended::Overdue, Ended::Exited),
-        Received::Nothing => return Err(io::Error::other("the thread that waits for the command is gone")),
+        Received::Nothing => Ended::Unknown,
     };
     bound.keep();
     Ok(ended)

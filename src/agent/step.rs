@@ -83,7 +83,7 @@ impl Job {
             let look = self.folder.open_look()?;
             match self.command(&unless, &look, Duration::MAX)? {
                 Ended::Exited(status) if status.success() => return Ok(End::plain(Outcome::Unchanged)),
-                Ended::Exited(_) => {}
+                Ended::Exited(_) | Ended::Unknown => {}
                 Ended::Stopped(stop) => return Ok(self.watch.end(stop, Some("`unless` was still going"))),
                 Ended::Overdue => return Err(io::Error::other("`unless` was given up")),
             }
@@ -128,6 +128,7 @@ impl Job {
         Ok(match ended {
             Ended::Stopped(stop) => self.watch.end(stop, last().as_deref()),
             Ended::Overdue => End::noted(Outcome::TimedOut, "given up"),
+            Ended::Unknown => End::noted(Outcome::Interrupted, "nobody knows how the command ended"),
             Ended::Exited(status) if !status.success() => End::noted(Outcome::Failed, with_last(describe(status))),
             Ended::Exited(_) => match until {
                 Some(until) if !output::tail(&output, 0, MATCHED).is_ok_and(|text| until.is_match(&text)) => {

@@ -109,6 +109,7 @@ fn look_by_command(job: &mut Job, command: &str, until: Option<&Regex>, limit: D
             return Ok(Saw::Stop(stop));
         }
         Ended::Overdue => Saw::Not(no_answer(limit)),
+        Ended::Unknown => Saw::Not("nobody knows how the command ended".into()),
         Ended::Exited(status) if !status.success() => Saw::Not(describe(status)),
         Ended::Exited(_) => match until {
             Some(until) if !until.is_match(&output::tail(&file, 0, super::step::MATCHED)?) => {
