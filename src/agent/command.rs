@@ -113,8 +113,7 @@ fn is_gone(group: Group, exit: &Receiver<io::Result<ExitStatus>>, within: Durati
         if leader_is_gone {
             std::thread::sleep(Duration::from_millis(5));
         } else {
-            leader_is_gone =
-                !matches!(exit.recv_timeout(Duration::from_millis(5)), Err(RecvTimeoutError::Timeout));
+            leader_is_gone = !matches!(exit.recv_timeout(Duration::from_millis(5)), Err(RecvTimeoutError::Timeout));
         }
         let Some(pid) = Pid::from_raw(group.id) else { return true };
         // The agent adopts what the command leaves behind; what has ended has to be collected, or the

@@ -13,11 +13,11 @@ use rustix::fs::FallocateFlags;
 const MIB: u64 = 1024 * 1024;
 
 /// Output up to this size is kept whole.
-pub const WHOLE: u64 = 16 * MIB;
+pub(super) const WHOLE: u64 = 16 * MIB;
 /// Of longer output, so much of the beginning is kept.
-pub const HEAD: u64 = MIB;
+pub(super) const HEAD: u64 = MIB;
 /// Of longer output, at least so much of the end is kept.
-pub const TAIL: u64 = 8 * MIB;
+pub(super) const TAIL: u64 = 8 * MIB;
 
 /// The longest quotation from an output in a note, in characters.
 const QUOTATION: usize = 200;
@@ -78,7 +78,8 @@ pub(super) fn quotation(text: &str) -> String {
     static ESCAPES: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[ -~])").ok());
     let text = ESCAPES.as_ref().map_or(text.into(), |escapes| escapes.replace_all(text, ""));
-    let text: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+    let text: String =
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
     let text = text.trim();
     match text.char_indices().nth(QUOTATION) {
         Some((at, _)) => format!("{}…", &text[..at]),

@@ -20,7 +20,7 @@ pub struct Group {
     pub since: u64,
 }
 
-/// One line of `/proc/<pid>/stat`, as far as it is needed here (proc_pid_stat(5)).
+/// One line of `/proc/<pid>/stat`, as far as it is needed here (`proc_pid_stat(5)`).
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     ended: bool,

@@ -240,13 +240,19 @@ impl Folder {
     }
 
     fn create(&self) -> io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(|error| named(&self.path, &error))
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)
+            .map_err(|error| named(&self.path, &error))
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
         let path = self.path.join(name);
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| io::Error::other(format!("{path}: {error}"))),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|error| io::Error::other(format!("{path}: {error}")))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

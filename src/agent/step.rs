@@ -115,7 +115,7 @@ impl Job {
     fn run(&mut self, text: &str, until: Option<&str>) -> io::Result<End> {
         let until = match until.map(pattern).transpose() {
             Ok(until) => until,
-            Err(end) => return Ok(end),
+            Err(reason) => return Ok(End::noted(Outcome::Failed, reason)),
         };
         let output = self.output.try_clone()?;
         let ended = self.command(text, &output, Duration::MAX)?;
@@ -144,7 +144,10 @@ impl Job {
         let cancel = Arc::new(AtomicBool::new(false));
         let (sender, receiver) = mpsc::sync_channel(1);
         let (order, cancelled) = (self.order.clone(), Arc::clone(&cancel));
-        std::thread::spawn(move || sender.send(git::pull(&order, &cancelled)));
+        std::thread::spawn(move || {
+            // The receiver is gone when the pull was given up.
+            let _ = sender.send(git::pull(&order, &cancelled));
+        });
         let end = match self.watch.receive(&receiver, Duration::MAX, || ()) {
             Received::Value(end) => end,
             Received::Stop(stop) => {
@@ -169,11 +172,11 @@ impl Job {
     }
 }
 
-/// A pattern for output, or the end of a step that has one that is none.
-pub(super) fn pattern(text: &str) -> Result<Regex, End> {
+/// A pattern for output, or why it is none.
+pub(super) fn pattern(text: &str) -> Result<Regex, String> {
     RegexBuilder::new(text).multi_line(true).build().map_err(|error| {
         let reason = output::last_line(&error.to_string()).unwrap_or_default();
-        End::noted(Outcome::Failed, format!("nothing was run: `{text}` is no regular expression: {reason}"))
+        format!("nothing was run: `{text}` is no regular expression: {reason}")
     })
 }
 

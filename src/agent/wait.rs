@@ -28,7 +28,7 @@ const LEAST_LOOK: Duration = Duration::from_secs(1);
 /// A look at a network address or a file gets at most this long.
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
 /// A command gets at least this long: the tools of a cloud may need many seconds to answer.
-const LEAST_COMMAND: Duration = Duration::from_secs(60);
+const LEAST_COMMAND: Duration = Duration::from_mins(1);
 
 /// What one look saw.
 enum Saw {
@@ -44,7 +44,7 @@ pub(super) fn until_true(job: &mut Job, what: &Wait, every: SignedDuration) -> E
     let until = match what {
         Wait::Run { until: Some(until), .. } => match pattern(until) {
             Ok(until) => Some(until),
-            Err(end) => return end,
+            Err(reason) => return End::noted(Outcome::Failed, reason),
         },
         _ => None,
     };

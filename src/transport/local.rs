@@ -95,7 +95,9 @@ impl Local {
         // Only the agent itself writes to stderr, only before it starts anything: its command has the
         // output file.
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| io::Error::new(error.kind(), format!("cannot start `{}`: {error}", self.program)))
+        command
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot start `{}`: {error}", self.program)))
     }
 
     /// Tells a step to end; [`execute`](Self::execute) says when it has. One that did not start yet

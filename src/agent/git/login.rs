@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use git2::{Config, Cred, CredentialType, RemoteCallbacks};
 
-/// Private keys that `ssh` tries by itself, in its order (ssh_config(5), `IdentityFile`).
+/// Private keys that `ssh` tries by itself, in its order (`IdentityFile` in `ssh_config(5)`).
 const KEYS: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];
 
 /// Callbacks that log in.
@@ -21,57 +21,75 @@ pub(super) fn callbacks<'a>() -> RemoteCallbacks<'a> {
     callbacks
 }
 
+/// A way to log in.
+enum Way {
+    /// The user of the address, or `git`; SSH asks for it before anything else.
+    User,
+    /// The keys of the ssh agent.
+    Agent,
+    /// A key that no passphrase protects.
+    Key(PathBuf),
+    /// What git's credential helpers know.
+    Helper,
+    /// What the system itself knows, such as a Kerberos ticket.
+    System,
+}
+
 /// The ways that were not tried yet.
 struct Ways {
-    user: bool,
-    agent: bool,
-    keys: Vec<PathBuf>,
-    helper: bool,
-    negotiate: bool,
-    tried: Vec<&'static str>,
+    left: Vec<Way>,
+    tried: Vec<String>,
 }
 
 impl Ways {
     fn new() -> Self {
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        Self {
-            user: true,
-            agent: std::env::var_os("SSH_AUTH_SOCK").is_some(),
-            // Taken from the end.
-            keys: KEYS.iter().rev().map(|key| home.join(".ssh").join(key)).filter(|key| key.is_file()).collect(),
-            helper: true,
-            negotiate: true,
-            tried: Vec::new(),
-        }
+        let keys = KEYS.iter().map(|key| home.join(".ssh").join(key)).filter(|key| key.is_file()).map(Way::Key);
+        let agent = std::env::var_os("SSH_AUTH_SOCK").map(|_| Way::Agent);
+        let left = [Way::User].into_iter().chain(agent).chain(keys).chain([Way::Helper, Way::System]).collect();
+        Self { left, tried: Vec::new() }
     }
 
     fn next(&mut self, address: &str, user: Option<&str>, allowed: CredentialType) -> Result<Cred, git2::Error> {
-        if allowed.contains(CredentialType::USERNAME) && std::mem::take(&mut self.user) {
-            return Cred::username(user.unwrap_or("git"));
-        }
-        if allowed.contains(CredentialType::SSH_KEY) {
-            let user = user.unwrap_or("git");
-            if std::mem::take(&mut self.agent) {
-                self.tried.push("the ssh agent");
-                return Cred::ssh_key_from_agent(user);
+        let name = user.unwrap_or("git");
+        while let Some(at) = self.left.iter().position(|way| allowed.contains(way.kind())) {
+            let login = match self.left.remove(at) {
+                Way::User => Cred::username(name),
+                Way::Agent => {
+                    self.tried.push("the ssh agent".into());
+                    Cred::ssh_key_from_agent(name)
+                }
+                Way::Key(key) => {
+                    self.tried.push(key.display().to_string());
+                    Cred::ssh_key(name, None, &key, None)
+                }
+                Way::Helper => {
+                    self.tried.push("the git credential helpers".into());
+                    Config::open_default().and_then(|config| Cred::credential_helper(&config, address, user))
+                }
+                Way::System => Cred::default(),
+            };
+            // A way that has nothing to offer leaves the next one.
+            if login.is_ok() {
+                return login;
             }
-            if let Some(key) = self.keys.pop() {
-                self.tried.push(KEYS.iter().find(|name| key.ends_with(name)).unwrap_or(&"a key"));
-                return Cred::ssh_key(user, None, &key, None);
-            }
         }
-        if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) && std::mem::take(&mut self.helper) {
-            self.tried.push("the git credential helpers");
-            if let Ok(login) = Config::open_default().and_then(|config| Cred::credential_helper(&config, address, user)) {
-                return Ok(login);
-            }
-        }
-        if allowed.contains(CredentialType::DEFAULT) && std::mem::take(&mut self.negotiate) {
-            return Cred::default();
-        }
-        Err(git2::Error::from_str(&match self.tried.as_slice() {
+        let reason = match self.tried.as_slice() {
             [] => "the server wants a login, and there is none to offer".to_owned(),
             tried => format!("the server refused every login: tried {}", tried.join(", ")),
-        }))
+        };
+        Err(git2::Error::new(git2::ErrorCode::Auth, git2::ErrorClass::Callback, reason))
+    }
+}
+
+impl Way {
+    /// What a server has to accept for this to be of use.
+    fn kind(&self) -> CredentialType {
+        match self {
+            Self::User => CredentialType::USERNAME,
+            Self::Agent | Self::Key(_) => CredentialType::SSH_KEY,
+            Self::Helper => CredentialType::USER_PASS_PLAINTEXT,
+            Self::System => CredentialType::DEFAULT,
+        }
     }
 }

@@ -43,10 +43,10 @@ pub fn resolve(repo: &str, rev: &str) -> Result<String, Error> {
     let branch = refs.iter().find(|(name, _)| *name == format!("refs/heads/{rev}"));
     let found = candidates.iter().find_map(|name| refs.iter().find(|(known, _)| known == name));
     match (found, branch) {
-        (Some((_, tag)), Some((_, branch))) if tag != branch => Err(Error::usage(format!(
-            "`{rev}` is both a tag and a branch of `{shown}`, at different commits"
-        ))
-        .hint(format!("write `refs/tags/{rev}` or `refs/heads/{rev}`"))),
+        (Some((_, tag)), Some((_, branch))) if tag != branch => {
+            Err(Error::usage(format!("`{rev}` is both a tag and a branch of `{shown}`, at different commits"))
+                .hint(format!("write `refs/tags/{rev}` or `refs/heads/{rev}`")))
+        }
         (Some((_, commit)), _) => Ok(commit.clone()),
         (None, _) => Err(unknown(&shown, rev, &refs)),
     }
@@ -79,7 +79,8 @@ fn with_hint(error: Error, cause: &git2::Error) -> Error {
         git2::ErrorCode::Certificate => {
             error.hint("the server's key or certificate is not known here: connect once by hand and check it")
         }
-        git2::ErrorCode::Auth => error.hint("upshift never asks for a password: add a key to the ssh agent, or set up a git credential helper"),
+        git2::ErrorCode::Auth => error
+            .hint("upshift never asks for a password: add a key to the ssh agent, or set up a git credential helper"),
         _ => error,
     }
 }

@@ -123,7 +123,8 @@ impl Pull<'_> {
 
     fn update(&self, commit: Oid, since: Option<&str>) -> Result<End> {
         let repository = self.open()?;
-        let under_way = Utf8PathBuf::try_from(repository.path().join(UNDER_WAY)).or_else(|_| said("the path is not UTF-8"))?;
+        let under_way =
+            Utf8PathBuf::try_from(repository.path().join(UNDER_WAY)).or_else(|_| said("the path is not UTF-8"))?;
         let cut_off = under_way.exists();
         if !cut_off {
             self.refuse_modifications(&repository)?;
@@ -193,7 +194,8 @@ impl Pull<'_> {
         if statuses.is_empty() {
             return Ok(());
         }
-        let files: Vec<_> = statuses.iter().map(|entry| String::from_utf8_lossy(entry.path_bytes()).into_owned()).collect();
+        let files: Vec<_> =
+            statuses.iter().map(|entry| String::from_utf8_lossy(entry.path_bytes()).into_owned()).collect();
         said(format!("`{}` has local modifications: {}", self.into, some_of(&files)))
     }
 
@@ -228,7 +230,8 @@ impl Pull<'_> {
     }
 
     fn pulled(&self, repository: &Repository, commit: Oid, since: Option<&str>) -> Result<Pulled> {
-        let base = since.and_then(|since| repository.find_commit(Oid::from_str(since).ok()?).ok()).map(|commit| commit.id());
+        let base =
+            since.and_then(|since| repository.find_commit(Oid::from_str(since).ok()?).ok()).map(|commit| commit.id());
         let commits = match base {
             Some(base) => {
                 let mut walk = repository.revwalk()?;
@@ -249,7 +252,11 @@ impl Pull<'_> {
     }
 }
 
-fn check_out(repository: &Repository, commit: Oid, how: &mut CheckoutBuilder<'_>) -> std::result::Result<(), git2::Error> {
+fn check_out(
+    repository: &Repository,
+    commit: Oid,
+    how: &mut CheckoutBuilder<'_>,
+) -> std::result::Result<(), git2::Error> {
     repository.checkout_tree(&repository.find_object(commit, Some(ObjectType::Commit))?, Some(how))?;
     repository.set_head_detached(commit)
 }
@@ -273,7 +280,8 @@ fn is_vacant(folder: &Utf8Path) -> std::io::Result<bool> {
 
 /// The first few names, and how many there are besides.
 fn some_of(names: &[String]) -> String {
-    let listed = names.iter().take(NAMED).map(|name| format!("`{}`", output::quotation(name))).collect::<Vec<_>>().join(", ");
+    let listed =
+        names.iter().take(NAMED).map(|name| format!("`{}`", output::quotation(name))).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED) {
         0 => listed,
         more => format!("{listed} and {more} more"),
