@@ -57,7 +57,7 @@ pub struct Gates {
 }
 
 impl Dispatcher {
-    /// Carries the run on to its end.
+    /// Carries the run on to its end, beginning with the records that open or resume it.
     ///
     /// Units that were under way in the journal are taken up first; whether there are any is the only
     /// difference between a new run and a resumed one.
@@ -66,7 +66,8 @@ impl Dispatcher {
     ///
     /// The journal cannot be written: nothing more is started, and what is under way goes on without
     /// upshift until the run is resumed.
-    pub async fn run(mut self) -> Result<Verdict> {
+    pub async fn run(mut self, first: Vec<Record>) -> Result<Verdict> {
+        self.commit(first)?;
         self.contact()?;
         let running: Vec<_> = self.state.running().collect();
         for (unit, attempt, since) in running {

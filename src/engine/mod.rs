@@ -20,3 +20,4 @@ pub(crate) mod sample;
 pub mod schedule;
 pub mod simulate;
 pub mod state;
+pub mod window;

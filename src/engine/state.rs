@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::record::End;
+use crate::model::record::{End, Entry};
 use crate::model::{Command, Outcome, Outline, Pace, Person, Record, Slot, UnitKey, Verdict};
 
 /// Where a run stands.
@@ -178,6 +178,19 @@ type Applied = Result<(), IllegalRecord>;
 
 fn illegal(what: impl Into<String>) -> Applied {
     Err(IllegalRecord(what.into()))
+}
+
+/// The state that a journal's records add up to.
+///
+/// # Errors
+///
+/// The place of the record that cannot follow from the ones before it, and why.
+pub fn fold(outline: &Arc<Outline>, entries: &[Entry]) -> Result<RunState, (usize, IllegalRecord)> {
+    let mut state = RunState::new(outline.clone());
+    for (n, entry) in entries.iter().enumerate() {
+        state.apply(entry.at, &entry.record).map_err(|error| (n, error))?;
+    }
+    Ok(state)
 }
 
 impl RunState {

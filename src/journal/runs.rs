@@ -154,6 +154,11 @@ impl Run {
         self.folder.join("spool")
     }
 
+    /// Removes the folder of a run that could not be opened.
+    pub fn discard(&self) {
+        let _ = fs_err::remove_dir_all(&self.folder);
+    }
+
     /// Reads the journal.
     ///
     /// # Errors

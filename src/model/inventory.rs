@@ -28,10 +28,12 @@ impl fmt::Display for Transport {
 }
 
 /// Every host and group, in the order in which the inventory has them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Inventory {
     /// The file, as the person named it; empty when there is none.
     pub file: String,
+    /// The machine upshift runs on, where stages without hosts are carried out.
+    pub controller: Host,
     /// Hosts by name.
     pub hosts: IndexMap<String, Host>,
     /// Groups by name, each with the names of its hosts in order, the hosts of its child groups included.
@@ -53,6 +55,12 @@ pub struct Host {
     pub rack: Option<String>,
     /// Variables, for templates and for `spread`.
     pub vars: IndexMap<String, serde_json::Value>,
+}
+
+impl Default for Inventory {
+    fn default() -> Self {
+        Self { file: String::new(), controller: Host::controller(), hosts: IndexMap::new(), groups: IndexMap::new() }
+    }
 }
 
 impl Host {

@@ -126,6 +126,11 @@ pub struct Expected {
     pub source: Source,
 }
 
+impl Expected {
+    /// Nothing was learned yet.
+    pub const UNKNOWN: Self = Self { p50: SignedDuration::ZERO, p95: SignedDuration::ZERO, source: Source::Timeout };
+}
+
 /// Where an expected time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

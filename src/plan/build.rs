@@ -11,7 +11,7 @@ use super::{digest, expected, hosts};
 use crate::error::{Error, Result};
 use crate::model::inventory::{Host, Inventory, Transport};
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
-use crate::model::plan::{self, Action, Expected, Plan, Source, Unit};
+use crate::model::plan::{self, Action, Expected, Plan, Unit};
 use crate::model::{History, Text, selector};
 
 /// Finds the commit that a revision of a repository names.
@@ -49,8 +49,13 @@ pub fn build(pipeline: &Pipeline, inventory: &Inventory, history: &History, reso
     plan.digest = digest::digest(&plan);
     plan.pipeline_file.clone_from(&pipeline.file);
     plan.inventory_file.clone_from(&inventory.file);
-    expected::fill(&mut plan.stages, history);
+    expect(&mut plan, history);
     Ok(plan)
+}
+
+/// Fills in how long each step is expected to take, by what earlier runs taught.
+pub fn expect(plan: &mut Plan, history: &History) {
+    expected::fill(&mut plan.stages, history);
 }
 
 fn window(window: &pipeline::Window) -> plan::Window {
@@ -149,7 +154,7 @@ impl<'a> Builder<'a, '_> {
         let host = if selector == self.inventory.controller.name {
             &self.inventory.controller
         } else {
-            let hosts = selector::select(self.inventory, &selector).map_err(|error| error.at(&text.place, "`on`"))?;
+            let hosts = selector::select(self.inventory, &selector).map_err(|error| hosts::refused(&text.place, "`on`", error))?;
             match hosts[..] {
                 [host] => host,
                 _ => {
@@ -272,7 +277,7 @@ fn planned_step(step: &pipeline::Step, units: Vec<Unit>, before: &[plan::Step]) 
         retries: step.retries,
         retry_delay: step.retry_delay,
         retry_interrupted: step.on_interrupt == OnInterrupt::Retry,
-        expected: Expected { p50: SignedDuration::ZERO, p95: SignedDuration::ZERO, source: Source::Timeout },
+        expected: Expected::UNKNOWN,
         put_back: SignedDuration::ZERO,
         takes: step.takes,
         failure_rate: step.failure_rate,

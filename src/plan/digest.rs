@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use crate::model::Plan;
+use crate::model::plan::{Expected, Plan};
 
 /// The digest of a plan that has neither its digest, nor its files, nor expected times filled in:
 /// where a plan was read from, and what was learned since, change nothing that a run does.
@@ -12,6 +13,20 @@ pub(super) fn digest(plan: &Plan) -> String {
     let mut hash = Hash(Sha256::new());
     serde_json::to_writer(&mut hash, plan).unwrap_or_else(|error| unreachable!("a plan is plain data: {error}"));
     hash.0.finalize().iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Whether a plan that was read from disk is the one its digest was made of.
+#[must_use]
+pub fn is_whole(plan: &Plan) -> bool {
+    let mut bare = plan.clone();
+    bare.digest.clear();
+    bare.pipeline_file.clear();
+    bare.inventory_file.clear();
+    for step in bare.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
+        step.expected = Expected::UNKNOWN;
+        step.put_back = SignedDuration::ZERO;
+    }
+    digest(&bare) == plan.digest
 }
 
 struct Hash(Sha256);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::model::inventory::{Host, Inventory};
 use crate::model::pipeline::{Order, Stage};
 use crate::model::{Place, selector};
@@ -13,7 +13,7 @@ use crate::model::{Place, selector};
 pub(super) fn of_stage<'a>(stage: &Stage, inventory: &'a Inventory) -> Result<Vec<&'a Host>> {
     let Some(text) = &stage.hosts else { return Ok(vec![&inventory.controller]) };
     let mut hosts = selector::select(inventory, &text.source)
-        .map_err(|error| error.at(&text.place, &format!("stage `{}`", stage.name)))?;
+        .map_err(|error| refused(&text.place, &format!("stage `{}`", stage.name), error))?;
     match stage.cascade.order {
         Order::Inventory => {}
         Order::Reverse => hosts.reverse(),
@@ -23,6 +23,11 @@ pub(super) fn of_stage<'a>(stage: &Stage, inventory: &'a Inventory) -> Result<Ve
         }
     }
     Ok(hosts)
+}
+
+/// A selector that selects nothing, as an error with the place of who selects.
+pub(super) fn refused(place: &Place, who: &str, error: selector::Error) -> Error {
+    Error { exit: Exit::Usage, message: format!("{place}: {who} {}", error.message), hint: error.hint }
 }
 
 /// A name as text and numbers in turn, so that `cmp9` comes before `cmp10`.

@@ -1,4 +1,4 @@
-//! Pipeline and inventory become a [`Plan`]: every host, step and command, before anything runs.
+//! Pipeline and inventory become a [`Plan`](crate::model::Plan): every host, step and command, before anything runs.
 //!
 //! Pure: what the network or earlier runs know is handed in. A run makes no choice that is not in
 //! the plan, and the plan's digest changes whenever one of its choices does.
@@ -11,15 +11,13 @@ mod hosts;
 mod template;
 mod text;
 
-pub use build::{Resolve, build};
+pub use build::{Resolve, build, expect};
 pub use compare::compare;
+pub use digest::is_whole;
 pub use text::{Show, render};
 
-/// The name a plan gives to what was done in it, for messages.
+/// The first digits of a digest, as a person compares them.
 #[must_use]
 pub fn short_digest(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
-
-#[cfg(doc)]
-use crate::model::Plan;

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 mod config;
+mod agent;
 mod sandbox;

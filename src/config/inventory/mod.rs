@@ -214,9 +214,19 @@ impl<'s> Parts<'s> {
         let groups = self.groups.keys().zip(&containment.members);
         Ok(Inventory {
             file: self.source.file().to_owned(),
+            controller: self.controller(),
             hosts,
             groups: groups.map(|(group, members)| ((*group).to_owned(), names(members))).collect(),
         })
+    }
+
+    /// The machine upshift runs on: simulated where everything is, else real.
+    fn controller(&self) -> Host {
+        let default = self.defaults.get(&Key::Transport).map(|given| &given.setting);
+        match default {
+            Some(Setting::Transport(transport)) => Host { transport: *transport, ..Host::controller() },
+            _ => Host::controller(),
+        }
     }
 
     /// Which groups contain which hosts and groups.

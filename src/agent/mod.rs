@@ -1,0 +1,17 @@
+//! The part of upshift that carries out steps on a host.
+//!
+//! A step is a process of its own that outlives whoever started it. It leaves everything there is to
+//! know in its folder of the [`spool`], so that a step is carried out at most once whatever becomes
+//! of the controller, the connection or the agent itself.
+
+mod command;
+pub mod git;
+mod output;
+pub mod process;
+pub mod protocol;
+pub mod spool;
+pub mod step;
+mod wait;
+mod watch;
+
+pub use protocol::Order;

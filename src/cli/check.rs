@@ -1,0 +1,29 @@
+//! `upshift check`: everything that can be known to be wrong without running anything.
+
+use super::project::Files;
+use crate::error::{Exit, Result};
+use crate::plan;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    files: Files,
+}
+
+impl Check {
+    pub(super) fn main(self) -> Result<Exit> {
+        let read = self.files.read()?;
+        // What a pull would bring is not asked: a check works without a network.
+        let plan = plan::build(&read.pipeline, &read.inventory, &crate::model::History::default(), &mut |_, _| {
+            Ok("0".repeat(40))
+        })?;
+        let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        super::print(&format!(
+            "{}: fine: {} over {}\n",
+            self.files.pipeline,
+            counted(plan.stages.len(), "stage"),
+            counted(plan.hosts.len(), "host"),
+        ))?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,89 @@
+//! What commands share: the files of a project, its runs, and the way from files to a plan.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+
+use crate::engine::past;
+use crate::error::{Error, Result};
+use crate::journal::Runs;
+use crate::model::plan::{Action, Plan};
+use crate::model::{History, Inventory, Pipeline};
+use crate::{agent, config, plan};
+
+/// The inventory that is read when no other is named.
+const INVENTORY: &str = "inventory.toml";
+
+/// The files a plan is made from.
+#[derive(Debug, Args)]
+pub(super) struct Files {
+    /// The pipeline, a TOML file
+    pub(super) pipeline: Utf8PathBuf,
+    /// The inventory; `inventory.toml` here or beside the pipeline when there is one
+    #[arg(short, long, value_name = "FILE")]
+    inventory: Option<Utf8PathBuf>,
+}
+
+/// What the files say.
+pub(super) struct Read {
+    pub(super) pipeline: Pipeline,
+    pub(super) inventory: Inventory,
+}
+
+impl Files {
+    pub(super) fn read(&self) -> Result<Read> {
+        let inventory = self.inventory.clone().or_else(|| {
+            let beside = self.pipeline.parent().map(|folder| folder.join(INVENTORY));
+            std::iter::once(Utf8PathBuf::from(INVENTORY)).chain(beside).find(|file| file.exists())
+        });
+        read(&self.pipeline, inventory.as_deref())
+    }
+}
+
+/// Reads a pipeline, and an inventory if there is one.
+pub(super) fn read(pipeline: &Utf8Path, inventory: Option<&Utf8Path>) -> Result<Read> {
+    let pipeline = config::read_pipeline(pipeline)?;
+    let inventory = inventory.map(config::read_inventory).transpose()?.unwrap_or_default();
+    Ok(Read { pipeline, inventory })
+}
+
+impl Read {
+    /// Makes the plan, resolving what it pulls, with what earlier runs taught.
+    pub(super) fn plan(&self) -> Result<(Plan, History)> {
+        self.plan_with(&mut |repo, rev| agent::git::resolve(repo, rev))
+    }
+
+    /// Makes the plan again, pulling the commits that an earlier plan pinned.
+    pub(super) fn plan_like(&self, earlier: &Plan) -> Result<(Plan, History)> {
+        let units = earlier.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
+        let pins: Vec<_> = units
+            .filter_map(|unit| match &unit.action {
+                Action::Pull { repo, rev, commit, .. } => Some((repo.as_str(), rev.as_str(), commit.as_str())),
+                _ => None,
+            })
+            .collect();
+        self.plan_with(&mut |repo, rev| {
+            let pin = pins.iter().find(|(pinned, of, _)| *pinned == repo && *of == rev);
+            pin.map_or_else(|| agent::git::resolve(repo, rev), |(.., commit)| Ok((*commit).to_owned()))
+        })
+    }
+
+    fn plan_with(&self, resolve: &mut plan::Resolve) -> Result<(Plan, History)> {
+        let learn = |simulated| past::learn(&runs(), &self.pipeline.name, simulated);
+        let mut plan = plan::build(&self.pipeline, &self.inventory, &History::default(), resolve)?;
+        let history = learn(plan.is_simulated());
+        plan::expect(&mut plan, &history);
+        Ok((plan, history))
+    }
+}
+
+/// The runs of the project in this folder.
+pub(super) fn runs() -> Runs {
+    Runs::of(Utf8Path::new(""))
+}
+
+/// The folder that commands on this machine work in.
+pub(super) fn folder() -> Result<Utf8PathBuf> {
+    let folder = std::env::current_dir()?;
+    Utf8PathBuf::from_path_buf(folder)
+        .map_err(|folder| Error::usage(format!("the name of the folder `{}` is not UTF-8", folder.display())))
+}

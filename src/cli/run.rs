@@ -1,0 +1,371 @@
+//! `upshift run` and `upshift resume`: one way into the engine, and one way out.
+
+use std::collections::HashSet;
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::project::{self, Files, Read};
+use super::{ending, person};
+use crate::engine::clock::{self, Clock};
+use crate::engine::control::{Listener, Told};
+use crate::engine::dispatcher::{Dispatcher, Gates};
+use crate::engine::executor::Executor;
+use crate::engine::state::{self, RunState};
+use crate::engine::window;
+use crate::error::{Error, Exit, Result};
+use crate::journal::{Holder, Journal, Lock, Run, Writer};
+use crate::model::record::{Entry, Opened};
+use crate::model::plan::{Action, Step, Unit};
+use crate::model::{Command, History, Person, Plan, Record, Verdict, pattern};
+use crate::plan;
+use crate::report::screen;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RunCommand {
+    #[command(flatten)]
+    files: Files,
+    /// How many times faster than real time the run's clock goes: at 60, a pace of 20/h is 20 a
+    /// minute. Without it, a run whose hosts are all simulated does not wait at all
+    #[arg(long, value_name = "N", value_parser = time_scale)]
+    time_scale: Option<f64>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Resume {
+    /// The run; the newest when it is left out
+    run: Option<String>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// How a run is carried on, whether it is new or not.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Manner {
+    /// How progress is shown: bars on a terminal, lines otherwise, or a JSON object a line on stdout
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    progress: Progress,
+    /// Pass the gate of this step or stage without asking; may be given more than once
+    #[arg(long, value_name = "GATE")]
+    pass: Vec<String>,
+    /// Leave these hosts out
+    #[arg(long, value_name = "HOSTS")]
+    skip: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Progress {
+    #[default]
+    Auto,
+    Bars,
+    Lines,
+    Json,
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if (0.001..=1e6).contains(&scale) => Ok(scale),
+        _ => Err("wanted a number such as `60`".into()),
+    }
+}
+
+impl RunCommand {
+    pub(super) fn main(self) -> Result<Exit> {
+        let read = self.files.read()?;
+        let (plan, history) = read.plan()?;
+        self.manner.check(&plan)?;
+        let real_now = clock::local_now();
+        let closes = window::closes(&read.pipeline.window, &real_now)?;
+        let time_scale = self.time_scale.or((!plan.is_simulated()).then_some(1.0));
+        let runs = project::runs();
+        runs.prepare()?;
+        let run = runs.create(&plan.pipeline, &real_now)?;
+        let by = person::me();
+        let lock = lock(&run, &by).inspect_err(|_| run.discard())?;
+        write_plan(&run, &plan).inspect_err(|_| run.discard())?;
+        let outline = Arc::new(plan.outline());
+        let opened = Opened {
+            run: run.id.clone(),
+            upshift: env!("CARGO_PKG_VERSION").into(),
+            by: by.clone(),
+            closes,
+            time_scale,
+            plan: plan.outline(),
+        };
+        let now = real_now.timestamp();
+        let journal = Writer::create(&run.journal_file(), outline.clone())?;
+        let start = Start {
+            run,
+            plan,
+            history,
+            journal,
+            entries: Vec::new(),
+            state: RunState::new(outline),
+            clock: Clock::new(now, now, time_scale),
+            first: vec![Record::Opened(Box::new(opened))],
+            by,
+            _lock: lock,
+        };
+        start.go(self.manner)
+    }
+}
+
+impl Resume {
+    pub(super) fn main(self) -> Result<Exit> {
+        resume(self.run.as_deref(), self.manner, None)
+    }
+}
+
+/// Continues a run, and tells it something first when a person wants it to end.
+pub(super) fn resume(run: Option<&str>, manner: Manner, order: Option<Command>) -> Result<Exit> {
+    let run = project::runs().find(run)?;
+    let by = person::me();
+    let lock = lock(&run, &by)?;
+    let journal = run.read()?;
+    let state = fold(&run, &journal)?;
+    if state.verdict == Some(Verdict::Done) {
+        return Err(Error::usage(format!("run {} is done: nothing is left to resume", run.id))
+            .hint(format!("`upshift report {}` says how it went", run.id)));
+    }
+    let old = read_plan(&run)?;
+    if old.digest != journal.outline.digest {
+        return Err(Error::usage(format!("{}: this is not the plan the journal was opened with", run.plan_file())));
+    }
+    let read = reread(&old)?;
+    let (plan, history) = read.plan_like(&old)?;
+    if plan.digest != old.digest {
+        return Err(changed(&run, &old, &plan));
+    }
+    manner.check(&plan)?;
+    let opened_at = state.opened_at.unwrap_or(Timestamp::MIN);
+    let last = journal.entries.last().map_or(opened_at, |entry| entry.at);
+    let mut clock = Clock::new(opened_at, last, journal.opened.time_scale);
+    // A window is real time; so is the clock of a run that has one, unless it was told otherwise.
+    let now = clock.now().to_zoned(jiff::tz::TimeZone::system());
+    let closes = match order {
+        Some(_) => state.closes,
+        None => window::closes(&read.pipeline.window, &now)?,
+    };
+    let mut first = vec![Record::Resumed { by: by.clone(), closes }];
+    first.extend(order.map(|command| Record::Ordered { command, by: by.clone() }));
+    let writer = Writer::open(&run.journal_file(), &journal)?;
+    let entries = journal.entries;
+    Start { run, plan, history, journal: writer, entries, state, clock, first, by, _lock: lock }.go(manner)
+}
+
+/// Reads the files that a plan was made from.
+fn reread(plan: &Plan) -> Result<Read> {
+    let inventory = Some(plan.inventory_file.as_str()).filter(|file| !file.is_empty());
+    project::read(Utf8Path::new(&plan.pipeline_file), inventory.map(Utf8Path::new))
+}
+
+fn changed(run: &Run, old: &Plan, new: &Plan) -> Error {
+    let lines = plan::compare(old, new);
+    let more = lines.len().saturating_sub(10);
+    let mut shown: String = lines.iter().take(10).map(|line| format!("\n  {line}")).collect();
+    if more > 0 {
+        shown.push_str(&format!("\n  and {more} more lines"));
+    }
+    let file = &new.pipeline_file;
+    Error::usage(format!("the plan has changed since run {} was opened, and a run only does what was planned:{shown}", run.id))
+        .hint(format!("put the files back to resume it, or `upshift run {file}` for a new run; `upshift plan {file} --against {}` compares", run.id))
+}
+
+/// The state of a run, from its journal alone.
+pub(super) fn fold(run: &Run, journal: &Journal) -> Result<RunState> {
+    state::fold(&journal.outline, &journal.entries).map_err(|(n, error)| {
+        crate::journal::Error::Damaged { file: run.journal_file().into(), line: n + 1, what: error.to_string() }.into()
+    })
+}
+
+/// Reads the plan of a run, and makes sure that it is whole.
+pub(super) fn read_plan(run: &Run) -> Result<Plan> {
+    let file = run.plan_file();
+    let text = fs_err::read_to_string(&file)?;
+    let plan: Plan = serde_json::from_str(&text).map_err(|error| {
+        Error::usage(format!("{file}:{}:{}: the plan is damaged: {error}", error.line(), error.column()))
+    })?;
+    if !plan::is_whole(&plan) {
+        return Err(Error::usage(format!("{file}: the plan does not match its own digest")));
+    }
+    Ok(plan)
+}
+
+fn write_plan(run: &Run, plan: &Plan) -> Result<()> {
+    let text = serde_json::to_vec(plan).map_err(std::io::Error::from)?;
+    let mut file = fs_err::File::create(run.plan_file())?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    Ok(())
+}
+
+fn lock(run: &Run, by: &Person) -> Result<Lock> {
+    let holder = Holder { run: run.id.clone(), by: by.clone(), since: clock::real_now() };
+    Lock::take(&project::runs().lock_file(), &holder)?.map_err(|holder| locked(holder.as_ref()))
+}
+
+fn locked(holder: Option<&Holder>) -> Error {
+    match holder {
+        None => Error::new(Exit::Locked, "another upshift is starting a run here"),
+        Some(Holder { run, by, since }) => {
+            let since = since.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S");
+            Error::new(Exit::Locked, format!("run {run} is going on here, held by {by} since {since}"))
+                .hint(format!("`upshift status {run} --watch` shows it; `upshift stop {run}` ends it"))
+        }
+    }
+}
+
+impl Manner {
+    /// Checks what the options name before anything is started.
+    fn check(&self, plan: &Plan) -> Result<()> {
+        let gates = plan.stages.iter().flat_map(|stage| {
+            let is_gate = |unit: &Unit| matches!(unit.action, Action::Gate { .. });
+            let gated = move |step: &&Step| step.units.iter().any(is_gate);
+            stage.steps.iter().filter(gated).flat_map(|step| [stage.name.as_str(), step.title.as_str()])
+        });
+        let gates: Vec<&str> = gates.collect();
+        if let Some(unknown) = self.pass.iter().find(|name| !gates.contains(&name.as_str())) {
+            let error = Error::usage(format!("the plan has no gate `{unknown}` to pass"));
+            return Err(if gates.is_empty() { error } else { error.hint(format!("it has: {}", gates.join(", "))) });
+        }
+        self.skipped(plan).map(drop)
+    }
+
+    /// The hosts to leave out, by name.
+    fn skipped(&self, plan: &Plan) -> Result<Vec<String>> {
+        let mut hosts = Vec::new();
+        for list in &self.skip {
+            hosts.extend(pattern::unfold(list).map_err(|error| Error::usage(format!("--skip: {error}")))?);
+        }
+        match hosts.iter().find(|name| !plan.hosts.iter().any(|host| host.name == **name)) {
+            Some(unknown) => Err(Error::usage(format!("--skip: the plan has no host `{unknown}`"))),
+            None => Ok(hosts),
+        }
+    }
+
+    fn progress(&self) -> screen::Progress {
+        let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        match self.progress {
+            Progress::Bars => screen::Progress::Bars,
+            Progress::Lines => screen::Progress::Lines,
+            Progress::Json => screen::Progress::Json,
+            Progress::Auto if std::io::stderr().is_terminal() && !dumb => screen::Progress::Bars,
+            Progress::Auto => screen::Progress::Lines,
+        }
+    }
+}
+
+/// A run that is about to go on.
+struct Start {
+    run: Run,
+    plan: Plan,
+    history: History,
+    journal: Writer,
+    /// What is in the journal already.
+    entries: Vec<Entry>,
+    state: RunState,
+    clock: Clock,
+    /// What is recorded first.
+    first: Vec<Record>,
+    by: Person,
+    _lock: Lock,
+}
+
+impl Start {
+    fn go(mut self, manner: Manner) -> Result<Exit> {
+        let skipped = manner.skipped(&self.plan)?;
+        if !skipped.is_empty() {
+            self.first.push(Record::Ordered { command: Command::Skip { hosts: skipped }, by: self.by.clone() });
+        }
+        let progress = manner.progress();
+        let interactive = progress != screen::Progress::Json
+            && std::io::stdin().is_terminal()
+            && std::io::stderr().is_terminal();
+        let gates = Gates { passed: manner.pass.iter().cloned().collect::<HashSet<_>>(), interactive, by: self.by.clone() };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let run = self.run.clone();
+        let verdict = runtime.block_on(self.carry_out(gates, progress));
+        // What steps still do, they do by themselves.
+        runtime.shutdown_background();
+        ending::end(&run, verdict?, progress)
+    }
+
+    async fn carry_out(mut self, gates: Gates, progress: screen::Progress) -> Result<Verdict> {
+        let outline = self.state.outline.clone();
+        let mut reporter_clock = self.clock.clone();
+        let reporter = screen::start(progress, outline, std::mem::take(&mut self.entries), move || reporter_clock.now());
+        let news = reporter.news();
+        let (tell, told) = mpsc::unbounded_channel();
+        let _listener = Listener::open(self.run.control_socket(), tell.clone())?;
+        listen_to_signals(&tell, &self.by)?;
+        if gates.interactive {
+            listen_to_person(tell, self.by.clone());
+        }
+        let plan = Arc::new(self.plan);
+        let (executor, finished) =
+            Executor::new(plan.clone(), self.run, self.history, project::folder()?, news.clone());
+        let dispatcher = Dispatcher {
+            plan,
+            state: self.state,
+            journal: self.journal,
+            clock: self.clock,
+            executor,
+            finished,
+            told,
+            news,
+            gates,
+        };
+        let verdict = dispatcher.run(self.first).await;
+        reporter.finish();
+        verdict
+    }
+}
+
+/// Turns signals into what a person would say: the first Ctrl-C is `stop`, the second is `abort`.
+///
+/// A terminal that goes away is nothing to the run: it goes on, and any other terminal can tell it.
+fn listen_to_signals(tell: &mpsc::UnboundedSender<Told>, by: &Person) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (tell, by) = (tell.clone(), by.clone());
+    tokio::spawn(async move {
+        let mut times = 0;
+        loop {
+            let (name, command) = tokio::select! {
+                Some(()) = interrupt.recv() => {
+                    times += 1;
+                    ("Ctrl-C", if times == 1 { Command::Stop } else { Command::Abort })
+                }
+                Some(()) = terminate.recv() => ("SIGTERM", Command::Stop),
+                Some(()) = hangup.recv() => continue,
+                else => return,
+            };
+            let by = Person { from: format!("{name}, {}", by.from), ..by.clone() };
+            let _ = tell.send(Told { command, by, reply: None });
+        }
+    });
+    Ok(())
+}
+
+/// Lets the person at the terminal answer a gate with `y` or `n`.
+fn listen_to_person(tell: mpsc::UnboundedSender<Told>, by: Person) {
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(std::io::Result::ok) {
+            let command = match line.trim().to_lowercase().as_str() {
+                "y" | "yes" => Command::Pass,
+                "n" | "no" => Command::Refuse,
+                _ => continue,
+            };
+            if tell.send(Told { command, by: by.clone(), reply: None }).is_err() {
+                return;
+            }
+        }
+    });
+}

@@ -1,0 +1,107 @@
+//! When a run may work on hosts, for a run that starts or resumes now.
+
+use jiff::civil::Time;
+use jiff::{Timestamp, ToSpan, Zoned};
+
+use crate::error::{Error, Exit, Result};
+use crate::model::pipeline::{Edge, Window};
+
+/// When the window closes for a run that starts at `now`; `None` is never.
+///
+/// # Errors
+///
+/// The window is not open: it ends in exit code 15 and says when it opens.
+pub fn closes(window: &Window, now: &Zoned) -> Result<Option<Timestamp>> {
+    let refuse = |message: String| Err(Error::new(Exit::Window, message));
+    let opens = window.opens.map(|edge| latest(edge, window.closes, now));
+    if let Some(opens) = opens.filter(|opens| *opens > now.timestamp()) {
+        return refuse(format!("the window is not open yet: it opens at {}", shown(opens, now)));
+    }
+    let closes = match window.closes {
+        None => None,
+        Some(Edge::At(closes)) => Some(closes),
+        // A daily window closes at the first such time after it opened.
+        Some(Edge::Daily(time)) => {
+            let after = opens.filter(|_| matches!(window.opens, Some(Edge::Daily(_)))).unwrap_or(now.timestamp());
+            Some(next(time, &after.to_zoned(now.time_zone().clone())))
+        }
+    };
+    if let Some(closes) = closes.filter(|closes| *closes <= now.timestamp()) {
+        return refuse(format!("the window is shut: it closed at {}", shown(closes, now)));
+    }
+    let length = window.length.map(|length| now.timestamp().saturating_add(length).unwrap_or(Timestamp::MAX));
+    Ok([closes, length].into_iter().flatten().min())
+}
+
+/// When the window that concerns a run at `now` opens.
+fn latest(opens: Edge, closes: Option<Edge>, now: &Zoned) -> Timestamp {
+    let time = match opens {
+        Edge::At(moment) => return moment,
+        Edge::Daily(time) => time,
+    };
+    let today = at(time, now);
+    // After midnight, a window that opened in the evening before may still be open.
+    let yesterday = now.checked_sub(1.day()).map_or(today, |day| at(time, &day));
+    match closes {
+        Some(Edge::Daily(closes)) if today > now.timestamp() => {
+            let end = next(closes, &yesterday.to_zoned(now.time_zone().clone()));
+            if end > now.timestamp() { yesterday } else { today }
+        }
+        _ => today,
+    }
+}
+
+/// That time of day on the day of `day`.
+fn at(time: Time, day: &Zoned) -> Timestamp {
+    day.with().time(time).build().map_or(day.timestamp(), |zoned| zoned.timestamp())
+}
+
+/// The first such time of day after `after`.
+fn next(time: Time, after: &Zoned) -> Timestamp {
+    let same_day = at(time, after);
+    if same_day > after.timestamp() {
+        return same_day;
+    }
+    after.checked_add(1.day()).map_or(same_day, |day| at(time, &day))
+}
+
+fn shown(moment: Timestamp, now: &Zoned) -> String {
+    moment.to_zoned(now.time_zone().clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn night() -> Window {
+        let daily = |time: &str| Some(Edge::Daily(time.parse().unwrap()));
+        Window { opens: daily("22:00"), closes: daily("04:00"), length: None }
+    }
+
+    fn at(now: &str) -> Result<Option<String>> {
+        closes(&night(), &now.parse().unwrap()).map(|closes| closes.map(|closes| closes.to_string()))
+    }
+
+    #[test]
+    fn a_window_over_midnight_is_open_on_both_sides_of_it() {
+        let end = Some("2026-11-23T04:00:00Z".to_owned());
+        assert_eq!(at("2026-11-22T22:00:00[UTC]").unwrap(), end);
+        assert_eq!(at("2026-11-22T23:59:00[UTC]").unwrap(), end);
+        assert_eq!(at("2026-11-23T03:59:00[UTC]").unwrap(), end);
+    }
+
+    #[test]
+    fn a_window_that_is_not_open_says_when_it_opens() {
+        let error = at("2026-11-22T12:00:00[UTC]").unwrap_err();
+        assert_eq!(error.exit, Exit::Window);
+        assert_eq!(error.message, "the window is not open yet: it opens at 2026-11-22 22:00 UTC");
+        assert!(at("2026-11-23T04:00:00[UTC]").is_err());
+    }
+
+    #[test]
+    fn a_length_counts_from_now() {
+        let window = Window { length: Some(jiff::SignedDuration::from_hours(5)), ..Window::default() };
+        let closes = closes(&window, &"2026-11-22T22:00:00[UTC]".parse().unwrap()).unwrap().unwrap();
+        assert_eq!(closes.to_string(), "2026-11-23T03:00:00Z");
+    }
+}

@@ -1,0 +1,194 @@
+//! Steps on the machine upshift runs on.
+//!
+//! Starting a step and attaching to one are the same call: what happens follows from the step's folder
+//! alone, never from what this process remembers.
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
+
+use crate::agent::process::{Left, end_left};
+use crate::agent::protocol::Order;
+use crate::agent::spool::{Folder, Started, State};
+use crate::model::Outcome;
+use crate::model::record::End;
+use crate::transport::tail::Tail;
+
+/// Time between two looks at a step that is under way.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How often an agent is started that ends before it did anything.
+const TRIES: u32 = 5;
+
+/// So much of an agent's error is read.
+const COMPLAINT: u64 = 4096;
+
+/// Takes what a step writes.
+pub type Sink<'a> = &'a (dyn Fn(&[u8]) + Send + Sync);
+
+/// Carries out steps here, each in a process of its own that outlives this one.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// Where the folders of the steps are.
+    spool: Utf8PathBuf,
+    /// The upshift to start; the one that is running by default, even when its file was replaced.
+    pub program: Utf8PathBuf,
+}
+
+impl Local {
+    /// Steps with their folders in `spool`, which is created when it is needed.
+    #[must_use]
+    pub fn new(spool: Utf8PathBuf) -> Self {
+        let spool = camino::absolute_utf8(&spool).unwrap_or(spool);
+        Self { spool, program: "/proc/self/exe".into() }
+    }
+
+    /// Starts the step, or attaches to it when it was started before, and waits for its end.
+    ///
+    /// Output from byte `from` on goes to `sink` as it grows. Dropping the future leaves the step alone:
+    /// it goes on, and asking for the same id again attaches to it.
+    pub async fn execute(&self, order: &Order, from: u64, sink: Sink<'_>) -> End {
+        let folder = Folder::of(&self.spool, &order.id);
+        let mut tail = Tail::new(folder.output(), from);
+        let end = match self.carry_out(order, &folder, &mut tail, sink).await {
+            Ok(end) => end,
+            // The folder is there but cannot be read: whatever is going on in it, nobody knows.
+            Err(error) => End::noted(Outcome::Interrupted, format!("cannot read what became of the step: {error}")),
+        };
+        // Missing output does not change how the step ended.
+        let _ = tail.read(sink).await;
+        end
+    }
+
+    async fn carry_out(&self, order: &Order, folder: &Folder, tail: &mut Tail, sink: Sink<'_>) -> io::Result<End> {
+        let mut tries = 0;
+        loop {
+            match folder.state()? {
+                State::Ended(end) => return Ok(end),
+                State::Lost(started) => return Ok(lost(&started).await),
+                State::Preparing | State::Running => {
+                    tail.read(sink).await?;
+                    tokio::time::sleep(POLL).await;
+                }
+                State::Absent | State::Ordered => {
+                    tries += 1;
+                    let outcome = match folder.order(order).and_then(|()| self.start(folder)) {
+                        Ok(agent) => follow(agent, tail, sink).await?,
+                        Err(error) => return Ok(not_started(&error.to_string())),
+                    };
+                    if let Some(end) = judge(folder, &outcome, tries)? {
+                        return Ok(end);
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&self, folder: &Folder) -> io::Result<Child> {
+        let mut command = Command::new(&self.program);
+        command.arg0("upshift").args(["agent", "step"]).arg(folder.path());
+        // Only the agent itself writes to stderr, only before it starts anything: its command has the
+        // output file.
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot start `{}`: {error}", self.program)))
+    }
+
+    /// Tells a step to end; [`execute`](Self::execute) says when it has. One that did not start yet
+    /// will not run its command.
+    ///
+    /// # Errors
+    /// When the step's folder cannot be written to.
+    pub fn abort(&self, id: &str) -> io::Result<()> {
+        Folder::of(&self.spool, id).abort()
+    }
+
+    /// Removes the folders of steps that are over, and says how many.
+    ///
+    /// A step that is asked for afterwards runs again, so this is for when a run has ended.
+    ///
+    /// # Errors
+    /// When a folder cannot be read or removed.
+    pub fn clean(&self) -> io::Result<u32> {
+        let mut removed = 0;
+        let entries = match self.spool.read_dir_utf8() {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let path = entry?.into_path();
+            if is_over(&path) {
+                fs::remove_dir_all(&path)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn is_over(path: &Utf8Path) -> bool {
+    matches!(Folder::at(path.to_owned()).state(), Ok(State::Ended(_)))
+}
+
+/// How an agent ended that was started here.
+struct Outcomes {
+    status: ExitStatus,
+    complaint: String,
+}
+
+/// Passes on the output until the agent ends.
+async fn follow(mut agent: Child, tail: &mut Tail, sink: Sink<'_>) -> io::Result<Outcomes> {
+    let mut stderr = agent.stderr.take();
+    let status = loop {
+        match tokio::time::timeout(POLL, agent.wait()).await {
+            Ok(status) => break status?,
+            Err(_) => tail.read(sink).await?,
+        }
+    };
+    let mut complaint = Vec::new();
+    if let Some(stderr) = &mut stderr {
+        // The agent is gone, and nobody else has the other end.
+        let _ = stderr.take(COMPLAINT).read_to_end(&mut complaint).await;
+    }
+    Ok(Outcomes { status, complaint: String::from_utf8_lossy(&complaint).into_owned() })
+}
+
+/// What it means that an agent of ours ended; `None` when the folder has to be looked at again.
+fn judge(folder: &Folder, agent: &Outcomes, tries: u32) -> io::Result<Option<End>> {
+    if !matches!(folder.state()?, State::Absent | State::Ordered) {
+        return Ok(None);
+    }
+    // It left quietly for another agent that is gone too, or a signal came before it did anything:
+    // either way nothing has run, and another agent may be started.
+    if tries < TRIES && (agent.status.success() || agent.status.code().is_none()) {
+        return Ok(None);
+    }
+    let complaint = agent.complaint.trim().trim_start_matches("error: ");
+    let complaint = complaint.lines().next().unwrap_or_default();
+    Ok(Some(match complaint {
+        "" => not_started(&format!("the agent ended with {}", agent.status)),
+        complaint => not_started(complaint),
+    }))
+}
+
+fn not_started(reason: &str) -> End {
+    End::noted(Outcome::Failed, format!("could not be started, nothing was run: {reason}"))
+}
+
+/// Ends what is left of a step whose agent died.
+async fn lost(started: &Started) -> End {
+    let left = match end_left(started).await {
+        Left::Restarted => "the host restarted while it was under way",
+        Left::Nothing => "its agent was killed while it was under way",
+        Left::Ended => "its agent was killed while it was under way; its command was still going and was ended",
+        Left::Stuck => "its agent was killed while it was under way; its command is still there and cannot be ended",
+    };
+    End::noted(Outcome::Interrupted, left)
+}
