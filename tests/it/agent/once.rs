@@ -19,6 +19,7 @@ fn start_by_hand(folder: &Folder) -> std::process::Child {
         .arg(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
@@ -217,7 +218,8 @@ async fn what_cannot_be_started_fails_and_says_that_nothing_was_run() {
     std::fs::remove_dir_all(bench.path("spool")).unwrap();
     std::fs::write(bench.path("spool"), "a file").unwrap();
     let (end, _) = bench.execute(&order).await;
-    assert_eq!(end.outcome, Outcome::Interrupted, "{end:?}");
+    assert_eq!(end.outcome, Outcome::Failed, "{end:?}");
+    assert!(note(&end).starts_with("could not be started, nothing was run: cannot write `"), "{end:?}");
 }
 
 #[tokio::test]
