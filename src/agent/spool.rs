@@ -24,6 +24,9 @@
 //! | yes | yes | free | - | `Lost` | the agent died and nobody knows how far the step came | ends what is left: interrupted |
 //! | any | any | any | yes | `Ended` | it is over | takes the result |
 //!
+//! A file that is there and is no JSON, as a power failure may leave one, is an error and not a state: as
+//! little is known as after `Lost`, and nothing is started either.
+//!
 //! Two rules make it so. Only the holder of the lock looks whether `started.json` is there, and writes
 //! it if not, so that of several agents one carries the step out. And `Lost` is read in this order:
 //! started, then lock free, then no result, since a step that was started is never started again.
@@ -112,7 +115,7 @@ impl Folder {
     /// starting give up: the state is `Ordered` then, and asking again starts another.
     ///
     /// # Errors
-    /// When the folder cannot be read or what it holds makes no sense.
+    /// When the folder cannot be read, or (`InvalidData`) what it holds makes no sense.
     pub fn state(&self) -> io::Result<State> {
         if let Some(end) = self.result()? {
             return Ok(State::Ended(end));
@@ -169,7 +172,7 @@ impl Folder {
     fn is_locked(&self) -> io::Result<bool> {
         let file = match File::open(self.path.join("lock")) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if is_missing(&error) => return Ok(false),
             Err(error) => return Err(error),
         };
         match file.try_lock_shared() {
@@ -205,12 +208,8 @@ impl Folder {
     pub(super) fn start(&self, started: &Started) -> io::Result<()> {
         let first = !self.path.join("started.json").exists();
         self.replace("started.json", &serde_json::to_vec(started)?, first)?;
-        if first {
-            // The folder's own name has to be on disk too.
-            sync_folder(&self.path)?;
-            self.path.parent().map_or(Ok(()), sync_folder)?;
-        }
-        Ok(())
+        // The folder's own name has to be on disk too.
+        self.path.parent().filter(|_| first).map_or(Ok(()), sync_folder)
     }
 
     /// Takes the room for the result, so that a disk that fills up meanwhile cannot lose it.
@@ -250,10 +249,8 @@ impl Folder {
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
         let path = self.path.join(name);
         match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map(Some).map_err(|error| io::Error::other(format!("{path}: {error}")))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| invalid(&path, &error)),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -264,14 +261,14 @@ impl Folder {
         let written = open(&part).and_then(|mut file| {
             file.set_len(0)?;
             file.write_all(bytes).map_err(|error| named(&part, &error))?;
-            if sync { file.sync_all() } else { Ok(()) }
+            fs::rename(&part, self.path.join(name))?;
+            if sync { sync_file(&file, &self.path) } else { Ok(()) }
         });
-        let replaced = written.and_then(|()| fs::rename(&part, self.path.join(name)));
-        if replaced.is_err() {
+        if written.is_err() {
             // The file is of no use; on a full disk its space is.
             let _ = fs::remove_file(&part);
         }
-        replaced
+        written
     }
 }
 
@@ -288,9 +285,8 @@ impl Room {
         let bytes = serde_json::to_vec(end)?;
         self.file.write_all_at(&bytes, 0)?;
         self.file.set_len(bytes.len() as u64)?;
-        self.file.sync_all()?;
         fs::rename(&self.path, self.folder.join("result.json"))?;
-        sync_folder(&self.folder)
+        sync_file(&self.file, &self.folder)
     }
 }
 
@@ -328,12 +324,29 @@ fn append(path: &Utf8Path) -> io::Result<File> {
     options.open(path).map_err(|error| named(path, &error))
 }
 
+/// Puts a file and its name on disk.
+///
+/// The name comes first, and one sync then does for both: a sync in between costs as much again. What
+/// a power failure leaves of a file in the meantime is no JSON, and reads as nobody knowing.
+fn sync_file(file: &File, folder: &Utf8Path) -> io::Result<()> {
+    file.sync_all().and_then(|()| sync_folder(folder))
+}
+
 fn sync_folder(path: &Utf8Path) -> io::Result<()> {
     File::open(path)?.sync_all().map_err(|error| named(path, &error))
 }
 
 fn named(path: &Utf8Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write `{path}`: {error}"))
+}
+
+/// A file that is there and is not what it should be; asking again does not help.
+fn invalid(path: &Utf8Path, error: &serde_json::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{path}: {error}"))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]

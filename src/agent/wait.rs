@@ -52,7 +52,10 @@ pub(super) fn until_true(job: &mut Job, what: &Wait, every: SignedDuration) -> E
     loop {
         let stop = match look(job, what, until.as_ref(), every) {
             Saw::True => return End::plain(Outcome::Unchanged),
-            Saw::Stop(stop) => Some(stop),
+            Saw::Stop(stop) => {
+                last.get_or_insert_with(|| "no answer yet".to_owned());
+                Some(stop)
+            }
             Saw::Not(why) => {
                 last = Some(why);
                 job.watch.sleep(every)

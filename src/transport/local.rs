@@ -25,6 +25,9 @@ const POLL: Duration = Duration::from_millis(100);
 /// How often an agent is started that ends before it did anything.
 const TRIES: u32 = 5;
 
+/// How often a folder is looked at that cannot be read.
+const TROUBLES: u32 = 20;
+
 /// So much of an agent's error is read.
 const COMPLAINT: u64 = 4096;
 
@@ -66,13 +69,23 @@ impl Local {
     }
 
     async fn carry_out(&self, order: &Order, folder: &Folder, tail: &mut Tail, sink: Sink<'_>) -> io::Result<End> {
-        let mut tries = 0;
+        let (mut tries, mut troubles) = (0, 0);
         loop {
-            match folder.state()? {
+            let state = match folder.state() {
+                // Too many open files, say: the step goes on meanwhile.
+                Err(error) if error.kind() != io::ErrorKind::InvalidData && troubles < TROUBLES => {
+                    troubles += 1;
+                    tokio::time::sleep(POLL).await;
+                    continue;
+                }
+                state => state?,
+            };
+            match state {
                 State::Ended(end) => return Ok(end),
                 State::Lost(started) => return Ok(lost(&started).await),
                 State::Preparing | State::Running => {
-                    tail.read(sink).await?;
+                    // Output that cannot be read now is read later, and changes nothing about the step.
+                    let _ = tail.read(sink).await;
                     tokio::time::sleep(POLL).await;
                 }
                 State::Absent | State::Ordered => {
@@ -81,7 +94,9 @@ impl Local {
                         Ok(agent) => follow(agent, tail, sink).await?,
                         Err(error) => return Ok(not_started(&error.to_string())),
                     };
-                    if let Some(end) = judge(folder, &outcome, tries)? {
+                    if matches!(folder.state(), Ok(State::Absent | State::Ordered))
+                        && let Some(end) = judge(&outcome, tries)
+                    {
                         return Ok(end);
                     }
                 }
@@ -138,18 +153,18 @@ fn is_over(path: &Utf8Path) -> bool {
 }
 
 /// How an agent ended that was started here.
-struct Outcomes {
+struct Ended {
     status: ExitStatus,
     complaint: String,
 }
 
 /// Passes on the output until the agent ends.
-async fn follow(mut agent: Child, tail: &mut Tail, sink: Sink<'_>) -> io::Result<Outcomes> {
+async fn follow(mut agent: Child, tail: &mut Tail, sink: Sink<'_>) -> io::Result<Ended> {
     let mut stderr = agent.stderr.take();
     let status = loop {
         match tokio::time::timeout(POLL, agent.wait()).await {
             Ok(status) => break status?,
-            Err(_) => tail.read(sink).await?,
+            Err(_) => _ = tail.read(sink).await,
         }
     };
     let mut complaint = Vec::new();
@@ -157,25 +172,22 @@ async fn follow(mut agent: Child, tail: &mut Tail, sink: Sink<'_>) -> io::Result
         // The agent is gone, and nobody else has the other end.
         let _ = stderr.take(COMPLAINT).read_to_end(&mut complaint).await;
     }
-    Ok(Outcomes { status, complaint: String::from_utf8_lossy(&complaint).into_owned() })
+    Ok(Ended { status, complaint: String::from_utf8_lossy(&complaint).into_owned() })
 }
 
-/// What it means that an agent of ours ended; `None` when the folder has to be looked at again.
-fn judge(folder: &Folder, agent: &Outcomes, tries: u32) -> io::Result<Option<End>> {
-    if !matches!(folder.state()?, State::Absent | State::Ordered) {
-        return Ok(None);
-    }
+/// What it means that an agent of ours ended and left nothing; `None` when another may be started.
+fn judge(agent: &Ended, tries: u32) -> Option<End> {
     // It left quietly for another agent that is gone too, or a signal came before it did anything:
     // either way nothing has run, and another agent may be started.
     if tries < TRIES && (agent.status.success() || agent.status.code().is_none()) {
-        return Ok(None);
+        return None;
     }
     let complaint = agent.complaint.trim().trim_start_matches("error: ");
     let complaint = complaint.lines().next().unwrap_or_default();
-    Ok(Some(match complaint {
+    Some(match complaint {
         "" => not_started(&format!("the agent ended with {}", agent.status)),
         complaint => not_started(complaint),
-    }))
+    })
 }
 
 fn not_started(reason: &str) -> End {

@@ -19,6 +19,7 @@ fn start_by_hand(folder: &Folder) -> std::process::Child {
         .arg(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
@@ -114,6 +115,30 @@ async fn an_agent_that_is_killed_under_its_command_is_an_interruption_and_ends_t
 }
 
 #[tokio::test]
+async fn an_agent_that_is_killed_at_any_moment_never_leads_to_a_second_run() {
+    let bench = Bench::new();
+    let mut outcomes = std::collections::BTreeMap::new();
+    for n in 0..60_u64 {
+        let mut order = bench.command(&format!("echo ran >> count{n}"));
+        order.id = n.to_string();
+        let folder = bench.step(&order.id);
+        folder.order(&order).unwrap();
+        let mut agent = start_by_hand(&folder);
+        // The moment that is tested is a real one: how far an agent gets in so many microseconds.
+        std::thread::sleep(std::time::Duration::from_micros(n * 120));
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        let (end, _) = bench.execute(&order).await;
+        let runs = bench.read(&format!("count{n}")).lines().count();
+        *outcomes.entry((end.outcome, runs)).or_insert(0) += 1;
+    }
+    for (outcome, runs) in outcomes.keys() {
+        assert!(matches!((outcome, runs), (Outcome::Changed, 1) | (Outcome::Interrupted, 0 | 1)), "{outcomes:?}");
+    }
+    println!("{outcomes:?}");
+}
+
+#[tokio::test]
 async fn what_is_left_of_a_command_is_ended_also_when_its_first_process_is_gone() {
     let bench = Bench::new();
     let order = bench.command("sh -c 'echo $$ > child; sleep 60' & while [ ! -e go ]; do sleep 0.01; done");
@@ -193,7 +218,8 @@ async fn what_cannot_be_started_fails_and_says_that_nothing_was_run() {
     std::fs::remove_dir_all(bench.path("spool")).unwrap();
     std::fs::write(bench.path("spool"), "a file").unwrap();
     let (end, _) = bench.execute(&order).await;
-    assert_eq!(end.outcome, Outcome::Interrupted, "{end:?}");
+    assert_eq!(end.outcome, Outcome::Failed, "{end:?}");
+    assert!(note(&end).starts_with("could not be started, nothing was run: cannot write `"), "{end:?}");
 }
 
 #[tokio::test]

@@ -50,13 +50,10 @@ async fn a_service_is_waited_for_until_it_answers_well() {
 #[tokio::test]
 async fn a_service_that_never_gets_well_times_out_with_what_was_seen() {
     let bench = Bench::new();
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = format!("http://{}/", silent.local_addr().unwrap());
-    // The listener above is closed again; one that never answers stays open below.
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let cases = [
         (Wait::Http(serve(&["503 Service Unavailable"])), "not done after 300ms: HTTP status 503"),
-        (Wait::Http(silent), "not done after 300ms: connection refused"),
+        (Wait::Http(format!("http://{}/", closed())), "not done after 300ms: connection refused"),
         (Wait::Tcp(closed()), "not done after 300ms: connection refused"),
         (Wait::File("nothing".into()), "not done after 300ms: `"),
         (Wait::Run { command: "exit 1".into(), until: None }, "not done after 300ms: exit code 1"),
@@ -64,7 +61,7 @@ async fn a_service_that_never_gets_well_times_out_with_what_was_seen() {
             Wait::Run { command: "echo starting".into(), until: Some("^active".into()) },
             "not done after 300ms: the output did not match `^active`",
         ),
-        (Wait::Http(format!("http://{}/", mute.local_addr().unwrap())), "not done after 300ms"),
+        (Wait::Http(format!("http://{}/", mute.local_addr().unwrap())), "not done after 300ms: no answer"),
     ];
     let ends = cases.iter().enumerate().map(|(n, (what, said))| {
         let bench = &bench;
@@ -113,9 +110,10 @@ async fn a_wait_can_be_aborted_under_a_look_that_hangs() {
         },
         every: SignedDuration::from_secs(5),
     };
-    let (ended, ()) = tokio::join!(bench.execute(&order), async {
-        mute.accept().unwrap();
+    let (ended, _open) = tokio::join!(bench.execute(&order), async {
+        let open = mute.accept().unwrap();
         bench.local.abort(&order.id).unwrap();
+        open
     });
-    assert_eq!(ended.0, End::noted(Outcome::Interrupted, "aborted"));
+    assert_eq!(ended.0, End::noted(Outcome::Interrupted, "aborted: no answer yet"));
 }
