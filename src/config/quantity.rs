@@ -37,7 +37,7 @@ impl Value<'_> {
     /// A time span of more than nothing.
     pub(super) fn duration(self) -> Result<SignedDuration> {
         let duration = self.duration_or_zero()?;
-        if duration.is_zero() { Err(self.error("wanted more than no time at all")) } else { Ok(duration) }
+        if duration.is_zero() { Err(self.error("wanted more than zero")) } else { Ok(duration) }
     }
 
     /// A time span that may be nothing.
@@ -70,13 +70,13 @@ impl Value<'_> {
 
     /// A number of hosts or a share of them, more than none.
     pub(super) fn amount(self, example: &str) -> Result<Amount> {
-        let wanted = || self.wanted(&format!("a number of hosts or a share such as `{example}`"));
+        let wanted = || self.wanted(&format!("a number of hosts from 1 on, or a share such as `\"{example}\"`"));
         match self.inner {
-            DeValue::Integer(_) => self.number(1, MAX_COUNT).map(Amount::Count),
+            DeValue::Integer(_) => self.number(1, MAX_COUNT).map(Amount::Count).map_err(|_| wanted()),
             DeValue::String(text) => match text.trim().strip_suffix('%') {
                 Some(percent) => match percent.trim().parse::<f64>() {
                     Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(Amount::Percent(percent)),
-                    Ok(_) => Err(self.wanted("a share above `0%` and up to `100%`")),
+                    Ok(_) => Err(self.wanted("a share above `0%`, up to `100%`")),
                     Err(_) => Err(wanted()),
                 },
                 None if text.parse::<u32>().is_ok() => Err(unquote(wanted(), self.key, text)),

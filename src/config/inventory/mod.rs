@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
+use toml::de::DeValue;
 
 use crate::config::source::Source;
 use crate::config::table::{Entry, Keys, Table, Value};
@@ -41,10 +42,7 @@ static GROUP: Keys = Keys {
 static HOST: Keys = Keys {
     owner: "A host",
     names: &["address", "transport", "vars", "rack", "answers"],
-    elsewhere: &[
-        (&["groups", "group"], "a group lists its hosts: `[groups.NAME]` with `hosts = [\"…\"]`"),
-        (&["user", "port", "become"], "connection settings come from your ssh configuration"),
-    ],
+    elsewhere: &[(&["groups", "group"], "a group lists its hosts: `[groups.NAME]` with `hosts = [\"…\"]`")],
 };
 
 /// Names that a selector reads as something else.
@@ -138,6 +136,14 @@ impl<'s> Parts<'s> {
 
     fn host(&mut self, entry: Entry<'s>, mentions: &mut usize) -> Result<()> {
         let key = entry.value.key;
+        if let Some(name) = dotted(key, entry.value.inner) {
+            let message = format!("a name with dots needs quotes: found `hosts.{name}`");
+            return Err(self.source.error(entry.start, message).hint(format!("write `[hosts.\"{name}\"]`")));
+        }
+        if entry.value.inner.is_str() {
+            let hint = format!("write `{key} = {{ address = {} }}`", entry.value.written());
+            return Err(entry.value.wanted("a table").hint(hint));
+        }
         let table = entry.value.table(&HOST)?;
         let single = !key.contains(['[', ']', ',']);
         if !single && table.get("address").is_some() {
@@ -325,6 +331,16 @@ fn check(name: &str) -> Result<(), String> {
         Some((_, meaning)) => Err(format!("`{name}` is a reserved name: it stands for {meaning}")),
         None => Ok(()),
     }
+}
+
+/// The name that was meant by `[hosts.cmp001.example.net]`, which TOML reads as tables in a table.
+fn dotted(key: &str, value: &DeValue<'_>) -> Option<String> {
+    let (inner, value) = value
+        .as_table()?
+        .iter()
+        .find(|(inner, value)| value.get_ref().is_table() && !HOST.names.contains(&inner.get_ref().as_ref()))?;
+    let name = format!("{key}.{}", inner.get_ref());
+    Some(dotted(&name, value.get_ref()).unwrap_or(name))
 }
 
 fn address(value: Value<'_>) -> Result<String> {
