@@ -347,3 +347,84 @@ fn address(value: Value<'_>) -> Result<String> {
     let address = value.line()?;
     if address.contains(char::is_whitespace) { Err(value.wanted("an address or a host name")) } else { Ok(address) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use crate::config::parse_inventory;
+
+    const BASE: &str = "defaults.transport = 'simulated'\n";
+
+    fn rack(host: &str, text: &str) -> String {
+        match parse_inventory("f", &format!("{BASE}{text}")) {
+            Ok(inventory) => inventory.hosts[host].rack.clone().unwrap_or_default(),
+            Err(error) => error.message,
+        }
+    }
+
+    #[test]
+    fn a_child_group_goes_before_all_that_contain_it_in_any_order_of_the_file() {
+        let outer = "groups.outer = { groups = ['middle'], rack = 'outer' }\n";
+        let middle = "groups.middle = { groups = ['inner'] }\n";
+        let inner = "groups.inner = { hosts = ['a1'], rack = 'inner' }\n";
+        assert_eq!(rack("a1", &format!("{outer}{middle}{inner}")), "inner");
+        assert_eq!(rack("a1", &format!("{inner}{middle}{outer}")), "inner");
+        // A parent that lists the host itself is still its parent.
+        let outer = "groups.outer = { groups = ['middle'], hosts = ['a1'], rack = 'outer' }\n";
+        assert_eq!(rack("a1", &format!("{inner}{middle}{outer}")), "inner");
+    }
+
+    #[test]
+    fn groups_that_disagree_are_refused_unless_something_nearer_decides() {
+        let groups = "groups.one = { hosts = ['a1'], rack = '1' }\ngroups.two = { hosts = ['a[1-2]'], rack = '2' }\n";
+        assert!(rack("a1", groups).contains("host `a1` gets two values for `rack`"));
+        assert_eq!(rack("a1", &format!("{groups}hosts.a1.rack = 'own'\n")), "own");
+        assert_eq!(rack("a1", &format!("{groups}hosts.'a[1-9]'.rack = 'pattern'\n")), "pattern");
+        let child = "groups.child = { hosts = ['a1'], rack = 'child' }\n";
+        let both = groups.replace("hosts = ", "groups = ['child'], hosts = ");
+        assert_eq!(rack("a1", &format!("{both}{child}")), "child");
+    }
+
+    #[test]
+    fn groups_that_agree_are_not_refused() {
+        let groups = "groups.one = { hosts = ['a1'], rack = '1' }\ngroups.two = { hosts = ['a1'], rack = '1' }\n";
+        assert_eq!(rack("a1", groups), "1");
+    }
+
+    #[test]
+    fn an_exact_entry_goes_before_a_pattern_wherever_it_stands() {
+        let exact = "hosts.a1.rack = 'exact'\n";
+        let pattern = "hosts.'a[1-2]'.rack = 'pattern'\n";
+        assert_eq!(rack("a1", &format!("{exact}{pattern}")), "exact");
+        assert_eq!(rack("a2", &format!("{exact}{pattern}")), "pattern");
+    }
+
+    #[test]
+    fn hosts_stand_in_the_order_in_which_the_file_first_names_them() {
+        let text = format!(
+            "{BASE}hosts.z1 = {{}}\nhosts.b1 = {{}}\n[groups.y]\nhosts = ['b[1-2]']\n[groups.x]\nhosts = ['a1', 'b1']\n"
+        );
+        let inventory = parse_inventory("f", &text).unwrap();
+        assert_eq!(inventory.hosts.keys().collect::<Vec<_>>(), ["b1", "b2", "a1", "z1"]);
+        assert_eq!(inventory.groups.keys().collect::<Vec<_>>(), ["y", "x"]);
+    }
+
+    #[test]
+    fn ten_thousand_hosts_with_entries_of_their_own_are_read() {
+        let mut text = format!("{BASE}[groups.all-of-them]\nhosts = ['cmp[00001-10000]']\nvars = {{ a = 1 }}\n");
+        for host in 1..=10_000 {
+            writeln!(
+                text,
+                "[hosts.cmp{host:05}]\naddress = '198.18.{}.{}'\nrack = 'r{}'",
+                host / 250,
+                host % 250,
+                host / 40
+            )
+            .unwrap();
+        }
+        let inventory = parse_inventory("f", &text).unwrap();
+        assert_eq!(inventory.hosts.len(), 10_000);
+        assert_eq!(inventory.hosts["cmp10000"].address, "198.18.40.0");
+    }
+}
