@@ -23,7 +23,7 @@ enum Task {
 impl Agent {
     pub(super) fn main(self) -> Result<Exit> {
         let Task::Step { folder } = self.task;
-        crate::agent::step::main(&folder)?;
+        crate::agent::step::main(folder)?;
         Ok(Exit::Done)
     }
 }

@@ -37,7 +37,7 @@ impl Value<'_> {
     /// A time span of more than nothing.
     pub(super) fn duration(self) -> Result<SignedDuration> {
         let duration = self.duration_or_zero()?;
-        if duration.is_zero() { Err(self.error("wanted more than no time at all")) } else { Ok(duration) }
+        if duration.is_zero() { Err(self.error("wanted more than zero")) } else { Ok(duration) }
     }
 
     /// A time span that may be nothing.
@@ -70,13 +70,13 @@ impl Value<'_> {
 
     /// A number of hosts or a share of them, more than none.
     pub(super) fn amount(self, example: &str) -> Result<Amount> {
-        let wanted = || self.wanted(&format!("a number of hosts or a share such as `{example}`"));
+        let wanted = || self.wanted(&format!("a number of hosts from 1 on, or a share such as `\"{example}\"`"));
         match self.inner {
-            DeValue::Integer(_) => self.number(1, MAX_COUNT).map(Amount::Count),
+            DeValue::Integer(_) => self.number(1, MAX_COUNT).map(Amount::Count).map_err(|_| wanted()),
             DeValue::String(text) => match text.trim().strip_suffix('%') {
                 Some(percent) => match percent.trim().parse::<f64>() {
                     Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(Amount::Percent(percent)),
-                    Ok(_) => Err(self.wanted("a share above `0%` and up to `100%`")),
+                    Ok(_) => Err(self.wanted("a share above `0%`, up to `100%`")),
                     Err(_) => Err(wanted()),
                 },
                 None if text.parse::<u32>().is_ok() => Err(unquote(wanted(), self.key, text)),
@@ -147,4 +147,59 @@ impl Value<'_> {
 
 fn unquote(error: Error, key: &str, number: &str) -> Error {
     error.hint(format!("a number stands without quotes: `{key} = {number}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse_pipeline;
+    use crate::model::{Amount, Budget, Pipeline};
+
+    fn pipeline(line: &str) -> Result<Pipeline, String> {
+        let text = format!(
+            "[pipeline]\nname = 'p'\n[[stage]]\nname = 's'\nhosts = 'cmp'\n{line}\nstep = [{{ run = 'true' }}]\n"
+        );
+        parse_pipeline("f", &text).map_err(|error| error.message)
+    }
+
+    fn budget(line: &str) -> Budget {
+        pipeline(line).unwrap().stages[0].budget
+    }
+
+    #[test]
+    fn a_stage_stops_at_the_first_failure_unless_it_says_otherwise() {
+        let first = Some(Amount::Count(1));
+        assert_eq!(budget(""), Budget { total: first, ..Budget::default() });
+        assert_eq!(budget("max-failures = 3"), Budget { total: Some(Amount::Count(3)), ..Budget::default() });
+        // Tolerating one way of failing is no leave for the others.
+        let unreachable = Some(Amount::Percent(5.0));
+        assert_eq!(
+            budget("max-failures = { unreachable = '5%' }"),
+            Budget { total: None, failed: first, timed_out: first, unreachable, interrupted: first }
+        );
+        let total = Some(Amount::Count(9));
+        assert_eq!(
+            budget("max-failures = { total = 9, unreachable = '5%' }"),
+            Budget { total, unreachable, ..Budget::default() }
+        );
+    }
+
+    #[test]
+    fn durations_are_what_people_write_and_nothing_else() {
+        for right in ["4h", "1h 30m", "90 minutes", "1h30m", "PT1H", "0.5h"] {
+            assert!(pipeline(&format!("window = '{right}'")).is_ok(), "{right}");
+        }
+        for wrong in ["", "4", "h", "-4h", "4h ago", "1d", "0s", "9999999h", "4h\\n"] {
+            assert!(pipeline(&format!("window = '{wrong}'")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shares_are_above_nothing_and_up_to_everything() {
+        for right in ["1", "100000", "'0.5%'", "'100 %'", "0x10"] {
+            assert!(pipeline(&format!("fan-out = {right}")).is_ok(), "{right}");
+        }
+        for wrong in ["0", "-1", "1.5", "'0%'", "'101%'", "'NaN%'", "'%'", "99999999999999999999", "true"] {
+            assert!(pipeline(&format!("fan-out = {wrong}")).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! A file that a person wrote: its text, and where in it something stands.
 //!
-//! Offsets are bytes into the text without a byte order mark; a person sees lines and columns.
+//! Offsets are bytes into the text, which has no byte order mark and no carriage return at the end of
+//! a line: a command over several lines would not run with it. A person sees lines and columns.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -53,9 +54,9 @@ impl Source {
     }
 
     fn from_text(file: &str, text: &str) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file: file.into(), text: text.to_owned(), lines }
+        Self { file: file.into(), text, lines }
     }
 
     /// The file as the person named it.
@@ -95,7 +96,8 @@ fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Error {
     let found = bytes.get(valid).copied().unwrap_or_default();
     // What is valid up to the byte is enough to count lines and columns in.
     let before = String::from_utf8_lossy(&bytes[..valid]);
-    let error = Source::from_text(file, &before).error(valid, format!("wanted UTF-8, found the byte 0x{found:02x}"));
+    let error =
+        Source::from_text(file, &before).error(usize::MAX, format!("wanted UTF-8, found the byte 0x{found:02x}"));
     if sixteen_bits { error.hint("the file looks like UTF-16: save it as UTF-8") } else { error }
 }
 
@@ -137,7 +139,7 @@ mod tests {
             let error = Source::read(&path).unwrap_err();
             (error.message.replace(folder.as_str(), "."), error.hint)
         };
-        assert_eq!(refusal("latin", b"a\nb = \xfc").0, "./latin:2:5: wanted UTF-8, found the byte 0xfc");
+        assert_eq!(refusal("latin", b"a\r\nb = \xfc").0, "./latin:2:5: wanted UTF-8, found the byte 0xfc");
         let (_, hint) = refusal("wide", b"\xff\xfea\0");
         assert_eq!(hint.as_deref(), Some("the file looks like UTF-16: save it as UTF-8"));
         assert_eq!(refusal("large", &vec![b'\n'; MAX_BYTES + 1]).0, "./large: larger than 16 MiB");

@@ -79,8 +79,9 @@ impl<'s> Table<'s> {
     /// The value of a key that has to be there; the example is a value as it would be written.
     pub(super) fn need(&self, key: &'static str, example: &str) -> Result<Value<'s>> {
         self.get(key).ok_or_else(|| {
-            let owner = self.keys.owner.to_lowercase();
-            self.error(format!("{owner} without `{key}`")).hint(format!("add `{key} = {example}`"))
+            let owner = nearest::lower_first(self.keys.owner);
+            let owner = owner.strip_prefix("a ").map_or(owner.clone(), |owner| format!("this {owner}"));
+            self.error(format!("{owner} has no `{key}`")).hint(format!("add `{key} = {example}`"))
         })
     }
 
@@ -150,7 +151,19 @@ impl<'s> Value<'s> {
     pub(super) fn text(self) -> Result<&'s str> {
         match self.inner {
             DeValue::String(text) => Ok(text),
-            DeValue::Table(_) | DeValue::Array(_) => Err(self.wanted("text")),
+            DeValue::Table(_) => Err(self.wanted("text")),
+            DeValue::Array(items) => {
+                let texts: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
+                let error = self.wanted("one text");
+                Err(match texts.filter(|texts| !texts.is_empty()) {
+                    // A command line has spaces between its words, a selector commas.
+                    Some(texts) => {
+                        let joined = texts.join(if self.key == "hosts" { "," } else { " " });
+                        error.hint(format!("did you mean `{} = \"{}\"`?", self.key, shorten(&joined)))
+                    }
+                    None => error,
+                })
+            }
             _ => {
                 Err(self.wanted("text").hint(format!("text stands in quotes: `{} = \"{}\"`", self.key, self.written())))
             }
@@ -175,7 +188,8 @@ impl<'s> Value<'s> {
         let chosen = choices.iter().find(|(word, _)| *word == text);
         chosen.map(|(_, choice)| *choice).ok_or_else(|| {
             let words: Vec<_> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
-            let error = self.error(format!("wanted {}, found `{}`", words.join(" or "), shorten(text)));
+            let (last, others) = words.split_last().map_or(("", &[][..]), |(last, others)| (last, others));
+            let error = self.error(format!("wanted {} or {last}, found `{}`", others.join(", "), shorten(text)));
             match nearest::nearest(text, choices.iter().map(|(word, _)| *word)) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error,
@@ -196,8 +210,10 @@ impl<'s> Value<'s> {
 
     /// A table that may have these keys.
     pub(super) fn table(self, keys: &'static Keys) -> Result<Table<'s>> {
-        let owner = keys.owner.to_lowercase();
-        let entries = self.inner.as_table().ok_or_else(|| self.wanted(&format!("{owner} as a table")))?;
+        let entries = self.inner.as_table().ok_or_else(|| {
+            let has = format!("{} has: {}", keys.owner, nearest::list(keys.names.iter().copied()));
+            self.wanted("a table").hint(nearest::lower_first(&has))
+        })?;
         Table::open(self.source, entries, self.start, keys)
     }
 

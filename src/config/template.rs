@@ -42,14 +42,16 @@ impl Value<'_> {
         let why =
             error.detail().unwrap_or("not a template").replace("expected", "wanted").replace("unwanted", "unexpected");
         let start = error.range().map_or(0, |range| range.start);
+        let shell = text.find("${#");
         // Without escapes, what was written holds the text as it is, and the place inside is known.
-        let inside = self.written().find(text).map_or(0, |opening| opening + start);
+        let inside = self.written().find(text).map_or(0, |opening| opening + shell.unwrap_or(start));
         let error =
             self.source.error(self.start() + inside, format!("`{}`: the template cannot be read: {why}", self.key));
-        Err(if text.contains("${#") {
-            error.hint("`{#` begins a comment in a template; for the shell's `${#x}` write `${{ '{' }}#x}`")
-        } else {
-            error
+        Err(match shell {
+            Some(_) => {
+                error.hint("`{#` begins a comment in a template: for the shell's `${#x}`, write `${{ '{' }}#x}`")
+            }
+            None => error,
         })
     }
 }

@@ -18,7 +18,10 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|(distance, name)| {
             *distance <= reach && *distance < name.chars().count().min(wrong.chars().count()).max(1)
         })
-        .min_by_key(|(distance, _)| *distance)
+        // Of several, the one that begins alike for longest: `cmp081` is rather `cmp080` than `cmp001`.
+        .min_by_key(|(distance, name)| {
+            (*distance, std::cmp::Reverse(name.bytes().zip(wrong.bytes()).take_while(|(a, b)| a == b).count()))
+        })
         .map(|(_, name)| name)
 }
 

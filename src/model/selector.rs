@@ -41,6 +41,9 @@ type Hosts = BTreeSet<usize>;
 ///
 /// Names the term that the inventory cannot answer, or that nothing is left.
 pub fn select<'i>(inventory: &'i Inventory, selector: &str) -> Result<Vec<&'i Host>, Error> {
+    if selector.trim().is_empty() {
+        return Err(Error::new("has an empty selector").hint("`all` selects every host"));
+    }
     let mut hosts = Hosts::new();
     for (place, term) in pattern::split(selector).enumerate() {
         let first = place == 0;
@@ -48,7 +51,7 @@ pub fn select<'i>(inventory: &'i Inventory, selector: &str) -> Result<Vec<&'i Ho
             if first {
                 hosts = (0..inventory.hosts.len()).collect();
             }
-            for host in resolve(inventory, term.trim())? {
+            for host in resolve(inventory, term.trim(), selector)? {
                 hosts.remove(&host);
             }
         } else if let Some(term) = term.strip_prefix('&') {
@@ -56,10 +59,10 @@ pub fn select<'i>(inventory: &'i Inventory, selector: &str) -> Result<Vec<&'i Ho
                 let error = Error::new(format!("has the selector `{selector}`, which begins with `&`"));
                 return Err(error.hint(format!("`&` keeps some of what is selected before it: `all,{selector}`")));
             }
-            let kept = resolve(inventory, term.trim())?;
+            let kept = resolve(inventory, term.trim(), selector)?;
             hosts.retain(|host| kept.contains(host));
         } else {
-            hosts.extend(resolve(inventory, term)?);
+            hosts.extend(resolve(inventory, term, selector)?);
         }
     }
     if hosts.is_empty() {
@@ -69,9 +72,9 @@ pub fn select<'i>(inventory: &'i Inventory, selector: &str) -> Result<Vec<&'i Ho
 }
 
 /// The hosts that one term means.
-fn resolve(inventory: &Inventory, term: &str) -> Result<Hosts, Error> {
+fn resolve(inventory: &Inventory, term: &str, selector: &str) -> Result<Hosts, Error> {
     if term.is_empty() {
-        return Err(Error::new("has a selector with nothing between two commas, or nothing at all"));
+        return Err(Error::new(format!("has the selector `{selector}`, of which a part is empty")));
     }
     if term == "all" {
         return Ok((0..inventory.hosts.len()).collect());
@@ -164,11 +167,14 @@ fn bracketed(inventory: &Inventory, term: &str) -> Result<Hosts, Error> {
             };
             let (group, _) = term.split_once('[').unwrap_or((term, ""));
             Err(Error::new(format!(
-                "selects `{term}`, which is the hosts `{}` by name and `{}` by their place in the group `{group}`",
+                "selects `{term}`, which is `{}` by name and `{}` by place in the group `{group}`",
                 list(&names),
                 list(&places)
             ))
-            .hint("write the names of the hosts one by one"))
+            .hint(format!(
+                "write the names without brackets, such as `{}`",
+                list(&names.iter().take(1).copied().collect())
+            )))
         }
         (Some(Ok(hosts)), _) | (_, Ok(hosts)) => Ok(hosts),
         (Some(Err(error)), Err(_)) | (None, Err(error)) => Err(error),
@@ -183,7 +189,7 @@ fn by_name(inventory: &Inventory, term: &str) -> Result<Hosts, Error> {
             Some((group, _)) if pattern::check_name(group).is_ok() && places_of(term).is_some() => {
                 unknown(inventory, group)
             }
-            _ => Error::new(format!("has a selector with the {why}")),
+            _ => Error::new(format!("has the {why}")),
         }
     })?;
     let missing: Vec<_> =
@@ -321,10 +327,7 @@ mod tests {
     fn a_bracket_with_two_readings_is_refused_unless_they_agree() {
         let twisted = inventory(&[("vm", "vm2,vm1,vm3")]);
         let error = select(&twisted, "vm[1]").unwrap_err();
-        assert_eq!(
-            error.message,
-            "selects `vm[1]`, which is the hosts `vm1` by name and `vm2` by their place in the group `vm`"
-        );
+        assert_eq!(error.message, "selects `vm[1]`, which is `vm1` by name and `vm2` by place in the group `vm`");
         assert_eq!(select(&twisted, "vm[3]").unwrap()[0].name, "vm3");
     }
 

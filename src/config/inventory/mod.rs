@@ -1,20 +1,21 @@
 //! An inventory file: groups, hosts, and what each host gets from where.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
+use toml::de::DeValue;
 
 use crate::config::source::Source;
 use crate::config::table::{Entry, Keys, Table, Value};
-use crate::error::{Error, Result};
-use crate::model::inventory::{CONTROLLER, Host, Inventory, Transport};
-use crate::model::{nearest, pattern};
+use crate::error::Result;
+use crate::model::inventory::{CONTROLLER, Inventory};
+use crate::model::pattern;
 
 mod containment;
+mod fold;
 mod settings;
 
-use containment::Containment;
-use settings::{Given, Key, Layer, Setting, Settings};
+use settings::Settings;
 
 static FILE: Keys = Keys {
     owner: "An inventory",
@@ -41,10 +42,7 @@ static GROUP: Keys = Keys {
 static HOST: Keys = Keys {
     owner: "A host",
     names: &["address", "transport", "vars", "rack", "answers"],
-    elsewhere: &[
-        (&["groups", "group"], "a group lists its hosts: `[groups.NAME]` with `hosts = [\"…\"]`"),
-        (&["user", "port", "become"], "connection settings come from your ssh configuration"),
-    ],
+    elsewhere: &[(&["groups", "group"], "a group lists its hosts: `[groups.NAME]` with `hosts = [\"…\"]`")],
 };
 
 /// Names that a selector reads as something else.
@@ -138,6 +136,14 @@ impl<'s> Parts<'s> {
 
     fn host(&mut self, entry: Entry<'s>, mentions: &mut usize) -> Result<()> {
         let key = entry.value.key;
+        if let Some(name) = dotted(key, entry.value.inner) {
+            let message = format!("a name with dots needs quotes: found `hosts.{name}`");
+            return Err(self.source.error(entry.start, message).hint(format!("write `[hosts.\"{name}\"]`")));
+        }
+        if entry.value.inner.is_str() {
+            let hint = format!("write `{key} = {{ address = {} }}`", entry.value.written());
+            return Err(entry.value.wanted("a table").hint(hint));
+        }
         let table = entry.value.table(&HOST)?;
         let single = !key.contains(['[', ']', ',']);
         if !single && table.get("address").is_some() {
@@ -177,155 +183,6 @@ impl<'s> Parts<'s> {
         }
         Ok(ids)
     }
-
-    fn fold(&self) -> Result<Inventory> {
-        let containment = self.containment()?;
-        let mut memberships: Vec<Vec<usize>> = vec![Vec::new(); self.hosts.len()];
-        for (group, members) in containment.members.iter().enumerate() {
-            for member in members {
-                memberships[*member].push(group);
-            }
-        }
-        let mut pattern_entries: Vec<Vec<usize>> = vec![Vec::new(); self.hosts.len()];
-        for (at, entry) in self.patterns.iter().enumerate() {
-            for host in entry.hosts.iter().collect::<HashSet<_>>() {
-                pattern_entries[*host].push(at);
-            }
-        }
-        // Thousands of hosts are in the same few groups, and get the same from them.
-        let mut layers: HashMap<_, Layer<'_, 's>> = HashMap::new();
-        let mut hosts = IndexMap::with_capacity(self.hosts.len());
-        let mut unreached = Vec::new();
-        for (id, (name, start)) in self.hosts.iter().enumerate() {
-            let groups = (memberships[id].as_slice(), pattern_entries[id].as_slice());
-            let layer = layers.entry(groups).or_insert_with(|| self.layer(&containment, groups.0, groups.1));
-            let exact = self.exact.get(&id);
-            match self.fold_host(name, layer, exact)? {
-                Some(host) => drop(hosts.insert(name.clone(), host)),
-                None => unreached.push((name, *start)),
-            }
-        }
-        if let Some((name, start)) = unreached.first() {
-            return Err(self.unreached(name, *start, unreached.len() - 1));
-        }
-        let names = |members: &[usize]| -> Vec<String> {
-            members.iter().filter_map(|id| self.hosts.get_index(*id)).map(|(name, _)| name.clone()).collect()
-        };
-        let groups = self.groups.keys().zip(&containment.members);
-        Ok(Inventory {
-            file: self.source.file().to_owned(),
-            controller: self.controller(),
-            hosts,
-            groups: groups.map(|(group, members)| ((*group).to_owned(), names(members))).collect(),
-        })
-    }
-
-    /// The machine upshift runs on: simulated where everything is, else real.
-    fn controller(&self) -> Host {
-        let default = self.defaults.get(&Key::Transport).map(|given| &given.setting);
-        match default {
-            Some(Setting::Transport(transport)) => Host { transport: *transport, ..Host::controller() },
-            _ => Host::controller(),
-        }
-    }
-
-    /// Which groups contain which hosts and groups.
-    fn containment(&self) -> Result<Containment> {
-        let mut children = Vec::with_capacity(self.groups.len());
-        for group in self.groups.values() {
-            let ids = group.children.iter().map(|child| {
-                let name = child.text()?;
-                self.groups.get_index_of(name).ok_or_else(|| {
-                    let error = child.error(format!("there is no group `{name}`"));
-                    error.hint(nearest::hint(name, "The inventory", self.groups.keys().copied()))
-                })
-            });
-            children.push(ids.collect::<Result<Vec<_>>>()?);
-        }
-        let own: Vec<_> = self.groups.values().map(|group| group.hosts.as_slice()).collect();
-        Containment::new(&own, &children, MAX_MENTIONS).map_err(|problem| match problem {
-            containment::Problem::Cycle(cycle) => {
-                let names: Vec<_> = cycle
-                    .iter()
-                    .filter_map(|group| self.groups.get_index(*group))
-                    .map(|(name, _)| format!("`{name}`"))
-                    .collect();
-                let start =
-                    cycle.first().and_then(|group| self.groups.get_index(*group)).map_or(0, |(_, group)| group.start);
-                match &names[..] {
-                    [one, _] => self.source.error(start, format!("the group {one} contains itself")),
-                    _ => self.source.error(start, format!("groups contain one another: {}", names.join(" contains "))),
-                }
-            }
-            containment::Problem::TooMany => {
-                Error::usage(format!("{}: more than {MAX_MENTIONS} hosts in groups", self.source.file()))
-            }
-        })
-    }
-
-    /// What the defaults, these groups and these patterns together give a host.
-    fn layer<'a>(&'a self, containment: &Containment, groups: &[usize], patterns: &[usize]) -> Layer<'a, 's> {
-        let mut layer = Layer::default();
-        layer.put(&self.defaults);
-        let named = containment.outermost_first(groups);
-        let named =
-            named.filter_map(|id| self.groups.get_index(id).map(|(name, group)| (id, (*name, &group.settings))));
-        layer.put_all(named, |outer, inner| containment.contains(outer, inner), |name| format!("the group `{name}`"));
-        let entries = patterns.iter().map(|at| (*at, (self.patterns[*at].key, &self.patterns[*at].settings)));
-        layer.put_all(entries, |_, _| false, |key| format!("`[hosts.\"{key}\"]`"));
-        layer
-    }
-
-    /// A host with all it is given; nothing when nothing says how it is reached.
-    fn fold_host(&self, name: &str, layer: &Layer<'_, 's>, exact: Option<&HostEntry<'s>>) -> Result<Option<Host>> {
-        let mut host = Host {
-            name: name.to_owned(),
-            address: exact.and_then(|entry| entry.address.clone()).unwrap_or_else(|| name.to_owned()),
-            ..Host::controller()
-        };
-        let (mut transport, mut silent) = (None, None);
-        let mut take = |key: &Key<'s>, given: &Given| match (&given.setting, key) {
-            (Setting::Transport(value), _) => transport = Some(*value),
-            (Setting::Rack(value), _) => host.rack = Some(value.clone()),
-            (Setting::Answers(value), _) => {
-                host.answers = *value;
-                silent = (!*value).then_some(given.start);
-            }
-            (Setting::Var(value), Key::Var(name)) => drop(host.vars.insert((*name).to_owned(), value.clone())),
-            (Setting::Var(_), _) => {}
-        };
-        let own = |key: &Key<'s>| exact.is_some_and(|entry| entry.settings.contains_key(key));
-        for (key, found) in layer.iter() {
-            match found {
-                Ok(given) => take(key, given),
-                Err(_) if own(key) => {}
-                Err(conflict) => return Err(conflict.error(self.source, name, key)),
-            }
-        }
-        for (key, given) in exact.iter().flat_map(|entry| &entry.settings) {
-            take(key, given);
-        }
-        let Some(transport) = transport else { return Ok(None) };
-        host.transport = transport;
-        if let (Some(start), Transport::Local) = (silent, transport) {
-            return Err(self
-                .source
-                .error(start, format!("host `{name}` is local and always answers: `answers` is for simulated hosts"))
-                .hint("give it `transport = \"simulated\"`, or leave `answers` out"));
-        }
-        Ok(Some(host))
-    }
-
-    fn unreached(&self, name: &str, start: usize, more: usize) -> Error {
-        let message = match more {
-            0 => format!("host `{name}` has no `transport`"),
-            1 => format!("host `{name}` and another one have no `transport`"),
-            _ => format!("host `{name}` and {more} others have no `transport`"),
-        };
-        self.source.error(start, message).hint(
-            "give it to the host, to a group, or to all below `[defaults]`: `transport = \"simulated\"` or `\"local\"`",
-        )
-    }
 }
 
 /// Checks the name of a group or host.
@@ -337,7 +194,98 @@ fn check(name: &str) -> Result<(), String> {
     }
 }
 
+/// The name that was meant by `[hosts.cmp001.example.net]`, which TOML reads as tables in a table.
+fn dotted(key: &str, value: &DeValue<'_>) -> Option<String> {
+    let (inner, value) = value
+        .as_table()?
+        .iter()
+        .find(|(inner, value)| value.get_ref().is_table() && !HOST.names.contains(&inner.get_ref().as_ref()))?;
+    let name = format!("{key}.{}", inner.get_ref());
+    Some(dotted(&name, value.get_ref()).unwrap_or(name))
+}
+
 fn address(value: Value<'_>) -> Result<String> {
     let address = value.line()?;
     if address.contains(char::is_whitespace) { Err(value.wanted("an address or a host name")) } else { Ok(address) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use crate::config::parse_inventory;
+
+    const BASE: &str = "defaults.transport = 'simulated'\n";
+
+    fn rack(host: &str, text: &str) -> String {
+        match parse_inventory("f", &format!("{BASE}{text}")) {
+            Ok(inventory) => inventory.hosts[host].rack.clone().unwrap_or_default(),
+            Err(error) => error.message,
+        }
+    }
+
+    #[test]
+    fn a_child_group_goes_before_all_that_contain_it_in_any_order_of_the_file() {
+        let outer = "groups.outer = { groups = ['middle'], rack = 'outer' }\n";
+        let middle = "groups.middle = { groups = ['inner'] }\n";
+        let inner = "groups.inner = { hosts = ['a1'], rack = 'inner' }\n";
+        assert_eq!(rack("a1", &format!("{outer}{middle}{inner}")), "inner");
+        assert_eq!(rack("a1", &format!("{inner}{middle}{outer}")), "inner");
+        // A parent that lists the host itself is still its parent.
+        let outer = "groups.outer = { groups = ['middle'], hosts = ['a1'], rack = 'outer' }\n";
+        assert_eq!(rack("a1", &format!("{inner}{middle}{outer}")), "inner");
+    }
+
+    #[test]
+    fn groups_that_disagree_are_refused_unless_something_nearer_decides() {
+        let groups = "groups.one = { hosts = ['a1'], rack = '1' }\ngroups.two = { hosts = ['a[1-2]'], rack = '2' }\n";
+        assert!(rack("a1", groups).contains("host `a1` gets two values for `rack`"));
+        assert_eq!(rack("a1", &format!("{groups}hosts.a1.rack = 'own'\n")), "own");
+        assert_eq!(rack("a1", &format!("{groups}hosts.'a[1-9]'.rack = 'pattern'\n")), "pattern");
+        let child = "groups.child = { hosts = ['a1'], rack = 'child' }\n";
+        let both = groups.replace("hosts = ", "groups = ['child'], hosts = ");
+        assert_eq!(rack("a1", &format!("{both}{child}")), "child");
+    }
+
+    #[test]
+    fn groups_that_agree_are_not_refused() {
+        let groups = "groups.one = { hosts = ['a1'], rack = '1' }\ngroups.two = { hosts = ['a1'], rack = '1' }\n";
+        assert_eq!(rack("a1", groups), "1");
+    }
+
+    #[test]
+    fn an_exact_entry_goes_before_a_pattern_wherever_it_stands() {
+        let exact = "hosts.a1.rack = 'exact'\n";
+        let pattern = "hosts.'a[1-2]'.rack = 'pattern'\n";
+        assert_eq!(rack("a1", &format!("{exact}{pattern}")), "exact");
+        assert_eq!(rack("a2", &format!("{exact}{pattern}")), "pattern");
+    }
+
+    #[test]
+    fn hosts_stand_in_the_order_in_which_the_file_first_names_them() {
+        let text = format!(
+            "{BASE}hosts.z1 = {{}}\nhosts.b1 = {{}}\n[groups.y]\nhosts = ['b[1-2]']\n[groups.x]\nhosts = ['a1', 'b1']\n"
+        );
+        let inventory = parse_inventory("f", &text).unwrap();
+        assert_eq!(inventory.hosts.keys().collect::<Vec<_>>(), ["b1", "b2", "a1", "z1"]);
+        assert_eq!(inventory.groups.keys().collect::<Vec<_>>(), ["y", "x"]);
+    }
+
+    #[test]
+    fn ten_thousand_hosts_with_entries_of_their_own_are_read() {
+        let mut text = format!("{BASE}[groups.all-of-them]\nhosts = ['cmp[00001-10000]']\nvars = {{ a = 1 }}\n");
+        for host in 1..=10_000 {
+            writeln!(
+                text,
+                "[hosts.cmp{host:05}]\naddress = '198.18.{}.{}'\nrack = 'r{}'",
+                host / 250,
+                host % 250,
+                host / 40
+            )
+            .unwrap();
+        }
+        let inventory = parse_inventory("f", &text).unwrap();
+        assert_eq!(inventory.hosts.len(), 10_000);
+        assert_eq!(inventory.hosts["cmp10000"].address, "198.18.40.0");
+    }
 }

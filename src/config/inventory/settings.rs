@@ -119,7 +119,9 @@ impl<'a, 's: 'a> Layer<'a, 's> {
                 candidates.push((id, name, given));
             }
         }
-        for (key, candidates) in candidates {
+        for (key, mut candidates) in candidates {
+            // Of two that disagree, the second one in the file is shown where it stands.
+            candidates.sort_unstable_by_key(|(id, ..)| *id);
             let Some((_, name, first)) = candidates.first() else { continue };
             let other = candidates.iter().find(|(.., given)| given.setting != first.setting);
             let found = other.map_or(Ok(*first), |(_, other, second)| {

@@ -101,10 +101,10 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
     let table = value.table(&STEP)?;
     let (kind, takes) = kind(&table, stage)?;
     if let Some(key) = table.given().find(|key| *key != kind && *key != "name" && !takes.contains(key)) {
-        let names = if takes.is_empty() { "only `name`".into() } else { format!("name, {}", takes.join(", ")) };
         let hint = match (kind, key) {
             ("wait", "until") => "write it into the wait: `wait = { run = …, until = … }`".into(),
-            _ => format!("besides `{kind}`, such a step takes: {names}"),
+            _ if takes.is_empty() => format!("besides `{kind}`, such a step has only `name`"),
+            _ => format!("besides `{kind}`, such a step has: name, {}", takes.join(", ")),
         };
         return Err(table.key_error(key, format!("a `{kind}` step has no use for `{key}`")).hint(hint));
     }
@@ -161,7 +161,7 @@ fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, &'static [&'s
         [] => {
             let names: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
             return Err(table
-                .error(format!("a step of stage `{}` says nothing to do", stage.name))
+                .error(format!("a step of stage `{}` does nothing", stage.name))
                 .hint(format!("give it one of: {}", names.join(", "))));
         }
         [(first, _), (second, _), ..] => {

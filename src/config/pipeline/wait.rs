@@ -42,7 +42,7 @@ pub(super) fn wait(value: Value<'_>) -> Result<Waiting> {
     let whats: Vec<_> = table.given().filter(|key| WHATS.contains(key)).collect();
     let what = match whats[..] {
         [what] => what,
-        [] => return Err(value.error("wanted something to wait for, one of `run`, `tcp`, `http` and `file`")),
+        [] => return Err(value.error("wanted something to wait for").hint("give it one of: run, tcp, http, file")),
         [first, second, ..] => {
             let message = format!("a wait is for one thing, and this has `{first}` and `{second}`");
             return Err(table.key_error(second, message).hint("write two steps"));
