@@ -3,7 +3,6 @@
 //! A table is opened with the keys it may have, and any other one is an error before a value is
 //! looked at: whoever misspelt a key hears of that and not of the key that is now missing.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -117,7 +116,7 @@ impl<'s> Value<'s> {
         Self { source, key, inner: value.get_ref(), start, end }
     }
 
-    /// Where the value stands.
+    /// The offset at which the value stands.
     pub(super) fn start(&self) -> usize {
         self.start
     }
@@ -226,7 +225,6 @@ impl<'s> Value<'s> {
             .collect();
         // The parser sorts by name.
         entries.sort_unstable_by_key(|entry| entry.start);
-        debug_assert_eq!(entries.iter().map(|entry| entry.value.key).collect::<HashSet<_>>().len(), entries.len());
         Ok(entries)
     }
 

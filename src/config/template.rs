@@ -37,6 +37,10 @@ impl Value<'_> {
         if !is_template(text) {
             return Ok(());
         }
+        if let Some(why) = too_long(text) {
+            let error = self.error(format!("the template is too long: {why}"));
+            return Err(error.hint("keep a long script in a file of its own, and run that"));
+        }
         let environment = Environment::empty();
         let Err(error) = environment.template_from_str(text) else { return Ok(()) };
         let why =
@@ -56,7 +60,86 @@ impl Value<'_> {
     }
 }
 
+/// Words and signs in a template, from its first `{{` or `{%` on.
+const MAX_TOKENS: usize = 3000;
+
+/// Branches in a template.
+const MAX_ELIFS: usize = 200;
+
+/// Why a template could nest too deep for the template engine, if it could.
+///
+/// The engine follows operators and branches by recursion, and overflows the stack from about 4000
+/// operators or 1000 branches in a row.
+fn too_long(text: &str) -> Option<String> {
+    let start = [text.find("{{"), text.find("{%")].into_iter().flatten().min()?;
+    let (mut tokens, mut inside) = (0, false);
+    for c in text[start..].chars() {
+        let word = c.is_alphanumeric() || c == '_';
+        tokens += usize::from(if word { !inside } else { !c.is_whitespace() });
+        inside = word;
+    }
+    if tokens > MAX_TOKENS {
+        return Some(format!("more than {MAX_TOKENS} words and signs"));
+    }
+    (text.matches("elif").count() > MAX_ELIFS).then(|| format!("more than {MAX_ELIFS} times `elif`"))
+}
+
 /// Whether a text has anything to fill in.
 pub(super) fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|opening| text.contains(opening))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{parse_inventory, parse_pipeline};
+
+    fn step(run: &str) -> String {
+        let text = format!("[pipeline]\nname = 'p'\n[[stage]]\nname = 's'\n[[stage.step]]\nrun = {run}\n");
+        parse_pipeline("f", &text).map_or_else(|error| error.message, |_| "read".into())
+    }
+
+    #[test]
+    fn the_place_is_inside_the_text_wherever_no_escape_hides_it() {
+        let unknown = "`run`: the template cannot be read: unknown statement nope";
+        assert_eq!(step("'a {% nope %}'"), format!("f:6:13: {unknown}"));
+        assert_eq!(step("'''\na\nb {% nope %}'''"), format!("f:8:6: {unknown}"));
+        assert_eq!(step("\"\"\"a\r\nb {% nope %}\"\"\""), format!("f:7:6: {unknown}"));
+        assert_eq!(step("\"a\\n{% nope %}\""), format!("f:6:7: {unknown}"));
+    }
+
+    #[test]
+    fn what_only_the_shell_reads_is_left_alone() {
+        for plain in ["'for f in *; do echo ${f%.x} $((1 + 2)); done'", "'awk \"{ print }\"'", "'a } %} #}'"] {
+            assert_eq!(step(plain), "read", "{plain}");
+        }
+    }
+
+    #[test]
+    fn no_nesting_overflows_the_stack() {
+        let deep = 20_000;
+        for text in [
+            format!("'{{{{ {}1 }}}}'", "(".repeat(deep)),
+            format!("'{{{{ {}1 }}}}'", "-".repeat(deep)),
+            format!("'{{{{ {}1 }}}}'", "not ".repeat(deep)),
+            format!("'{{{{ 1{} }}}}'", "+1".repeat(deep)),
+            format!("'{{{{ x{} }}}}'", ".y".repeat(deep)),
+            format!("'{{{{ x{} }}}}'", "|y".repeat(deep)),
+            format!("'{{{{ x{} }}}}'", " and x".repeat(deep)),
+            format!("'{{{{ {}1 }}}}'", "not ".repeat(2900)),
+            format!("'{{% if x %}}{}{{% endif %}}'", "{% elif x %}".repeat(deep)),
+            format!("'{{% if x %}}{}{{% endif %}}'", "{% elif x %}".repeat(200)),
+            format!("'{}'", "{% if x %}".repeat(deep)),
+            "[".repeat(deep),
+            "{a=".repeat(deep),
+        ] {
+            let _ = step(&text);
+        }
+        let key = vec!["a"; deep].join(".");
+        assert!(parse_inventory("f", &format!("{key} = 1")).is_err());
+        assert!(parse_inventory("f", &format!("[hosts.{key}]")).is_err());
+        let pattern = format!("defaults.transport = 'local'\ngroups.a.hosts = ['{}']", "a[1]".repeat(deep));
+        assert!(parse_inventory("f", &pattern).is_err());
+        let until = format!("'true'\nuntil = '{}'", "(".repeat(deep));
+        assert!(step(&until).contains("regular expression"));
+    }
 }

@@ -9,6 +9,9 @@ use std::fmt::Write;
 /// error and not a full memory.
 pub const MAX_HOSTS: usize = 100_000;
 
+/// The most brackets in one pattern.
+const MAX_BRACKETS: usize = 16;
+
 /// Splits a list at the commas that stand outside brackets; parts are trimmed.
 pub fn split(list: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_usize;
@@ -36,6 +39,9 @@ pub fn unfold(list: &str) -> Result<Vec<String>, String> {
         return Ok(names);
     }
     for pattern in split(list) {
+        if pattern.matches('[').count() > MAX_BRACKETS {
+            return Err(format!("a host pattern with more than {MAX_BRACKETS} brackets"));
+        }
         unfold_one(pattern, "", &mut names).map_err(|error| format!("host pattern `{pattern}`: {error}"))?;
     }
     Ok(names)
