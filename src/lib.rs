@@ -20,4 +20,5 @@ pub mod error;
 pub mod journal;
 pub mod model;
 pub mod plan;
+pub mod report;
 pub mod transport;

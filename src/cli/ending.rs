@@ -8,7 +8,6 @@ use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
 use crate::model::{Outcome, Verdict, pattern};
 use crate::report::screen;
-use crate::report::timing::Timing;
 use crate::report::{html, text};
 
 /// Writes the report of a run that ended, and says how it ended.
@@ -40,7 +39,8 @@ pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Re
         Verdict::Done => Ok(Exit::Done),
         Verdict::Failed => {
             let stopped = if left.is_empty() { "" } else { ": the failure budget is spent" };
-            let message = format!("{} of {} hosts failed{stopped}: {}{left_over}", failed.len(), fates.len(), fold(&failed));
+            let message =
+                format!("{} of {} hosts failed{stopped}: {}{left_over}", failed.len(), fates.len(), fold(&failed));
             let log = failed.first().map_or_else(String::new, |host| format!("`less {}`, then ", run.host_log(host)));
             error(Exit::Failed, message, format!("{log}{resume}, which takes them up where they failed"))
         }
@@ -62,13 +62,23 @@ pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Re
             let cut = if cut.is_empty() { String::new() } else { format!(", in the middle of a step: {}", fold(&cut)) };
             error(Exit::Stopped, format!("aborted{cut}{left_over}"), format!("{resume} takes them up again"))
         }
-        Verdict::Gate => error(Exit::Gate, format!("a gate was not passed{left_over}"), format!("{resume} asks again; `--pass GATE` answers beforehand")),
+        Verdict::Gate => error(
+            Exit::Gate,
+            format!("a gate was not passed{left_over}"),
+            format!("{resume} asks again; `--pass GATE` answers beforehand"),
+        ),
         Verdict::Unreachable => {
             let message = format!("nothing was started: no answer from {}", fold(&failed));
-            error(Exit::Unreachable, message, format!("`upshift resume {} --skip {}` goes on without", run.id, fold(&failed)))
+            error(
+                Exit::Unreachable,
+                message,
+                format!("`upshift resume {} --skip {}` goes on without", run.id, fold(&failed)),
+            )
         }
-        Verdict::Window => {
-            error(Exit::Window, format!("the window is too short for another host{left_over}"), format!("{resume} in the next window"))
-        }
+        Verdict::Window => error(
+            Exit::Window,
+            format!("the window is too short for another host{left_over}"),
+            format!("{resume} in the next window"),
+        ),
     }
 }

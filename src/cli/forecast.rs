@@ -46,13 +46,25 @@ fn text(pipeline: &str, forecast: &Forecast) -> String {
 fn write(out: &mut String, pipeline: &str, forecast: &Forecast) -> std::fmt::Result {
     let end = forecast.end;
     writeln!(out, "{pipeline}, {} simulated runs", forecast.runs)?;
-    writeln!(out, "ends after {} (half of the runs), {} (95%), {} (99%)", short(end.p50), short(end.p95), short(end.p99))?;
+    writeln!(
+        out,
+        "ends after {} (half of the runs), {} (95%), {} (99%)",
+        short(end.p50),
+        short(end.p95),
+        short(end.p99)
+    )?;
     match (forecast.window, forecast.fits) {
-        (Some(window), Some(fits)) => writeln!(out, "fits its window of {} in {} of 100 runs", short(window), percent(fits))?,
+        (Some(window), Some(fits)) => {
+            writeln!(out, "fits its window of {} in {} of 100 runs", short(window), percent(fits))?
+        }
         _ => writeln!(out, "has no window to fit: give the pipeline or every stage a `window`")?,
     }
     if forecast.comes_through < 1.0 {
-        writeln!(out, "comes through in {} of 100 runs; the others stop at a failure budget", percent(forecast.comes_through))?;
+        writeln!(
+            out,
+            "comes through in {} of 100 runs; the others stop at a failure budget",
+            percent(forecast.comes_through)
+        )?;
     }
     let name_width = forecast.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0).max(5);
     writeln!(out, "\n{:<name_width$}  {:>8}  {:>8}  {:>8}  {:>8}  fits", "stage", "window", "50%", "95%", "99%")?;
@@ -68,7 +80,9 @@ fn write(out: &mut String, pipeline: &str, forecast: &Forecast) -> std::fmt::Res
             stage.fits.map_or("-".into(), |fits| format!("{}%", percent(fits))),
         )?;
     }
-    for stage in forecast.stages.iter().filter(|stage| stage.smallest_fan_out.is_some() || stage.smallest_pace.is_some()) {
+    for stage in
+        forecast.stages.iter().filter(|stage| stage.smallest_fan_out.is_some() || stage.smallest_pace.is_some())
+    {
         writeln!(out, "\n{}", smallest(stage))?;
     }
     Ok(())

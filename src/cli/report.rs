@@ -67,7 +67,8 @@ pub(super) fn timing(run: &Run, journal: &Journal, now: Timestamp) -> Result<Tim
     };
     let previous = earlier.filter(same).last();
     // A run whose clock jumps, or goes faster, has a time of its own.
-    let now = if journal.opened.time_scale == Some(1.0) { now } else { journal.entries.last().map_or(now, |last| last.at) };
+    let now =
+        if journal.opened.time_scale == Some(1.0) { now } else { journal.entries.last().map_or(now, |last| last.at) };
     let timing = Timing::new(&journal.entries, previous.as_ref().map(|journal| journal.entries.as_slice()), now, live);
     let timing = timing.map_err(|error| Error::usage(format!("{}: {error}", run.journal_file())))?;
     Ok(timing.in_zone(jiff::tz::TimeZone::system()))

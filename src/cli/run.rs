@@ -19,8 +19,8 @@ use crate::engine::state::{self, RunState};
 use crate::engine::window;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run, Writer};
-use crate::model::record::{Entry, Opened};
 use crate::model::plan::{Action, Step, Unit};
+use crate::model::record::{Entry, Opened};
 use crate::model::{Command, History, Person, Plan, Record, Verdict, pattern};
 use crate::plan;
 use crate::report::screen;
@@ -284,10 +284,10 @@ impl Start {
             self.first.push(Record::Ordered { command: Command::Skip { hosts: skipped }, by: self.by.clone() });
         }
         let progress = manner.progress();
-        let interactive = progress != screen::Progress::Json
-            && std::io::stdin().is_terminal()
-            && std::io::stderr().is_terminal();
-        let gates = Gates { passed: manner.pass.iter().cloned().collect::<HashSet<_>>(), interactive, by: self.by.clone() };
+        let interactive =
+            progress != screen::Progress::Json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        let gates =
+            Gates { passed: manner.pass.iter().cloned().collect::<HashSet<_>>(), interactive, by: self.by.clone() };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let run = self.run.clone();
         let verdict = runtime.block_on(self.carry_out(gates, progress));
@@ -299,7 +299,8 @@ impl Start {
     async fn carry_out(mut self, gates: Gates, progress: screen::Progress) -> Result<Verdict> {
         let outline = self.state.outline.clone();
         let mut reporter_clock = self.clock.clone();
-        let reporter = screen::start(progress, outline, std::mem::take(&mut self.entries), move || reporter_clock.now());
+        let reporter =
+            screen::start(progress, outline, std::mem::take(&mut self.entries), move || reporter_clock.now());
         let news = reporter.news();
         let (tell, told) = mpsc::unbounded_channel();
         let _listener = Listener::open(self.run.control_socket(), tell.clone())?;

@@ -40,8 +40,11 @@ impl RunsCommand {
     pub(super) fn main(self) -> Result<Exit> {
         let runs = project::runs();
         let holder = Lock::holder(&runs.lock_file())?;
-        let rows: Vec<Row> =
-            runs.list()?.iter().map(|run| row(run, holder.as_ref().is_some_and(|holder| holder.run == run.id))).collect();
+        let rows: Vec<Row> = runs
+            .list()?
+            .iter()
+            .map(|run| row(run, holder.as_ref().is_some_and(|holder| holder.run == run.id)))
+            .collect();
         let mut text = String::new();
         if self.json {
             for row in &rows {

@@ -139,7 +139,9 @@ fn check_times(plan: &Plan) -> Result<()> {
                 "{}: nothing is known of how long step `{}` of stage `{}` takes",
                 plan.pipeline_file, step.title, stage.name
             ))
-            .hint("declare it, as in `takes = \"12m ± 3m\"`, or run the pipeline: three hosts are enough to learn from"));
+            .hint(
+                "declare it, as in `takes = \"12m ± 3m\"`, or run the pipeline: three hosts are enough to learn from",
+            ));
         }
     }
     Ok(())
@@ -168,7 +170,10 @@ fn simulate_many(plan: &Plan, history: &History, runs: u32, seed: u64) -> Vec<Sa
     };
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
-        handles.into_iter().flat_map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        handles
+            .into_iter()
+            .flat_map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     })
 }
 

@@ -88,5 +88,9 @@ pub fn under_way(plan: &Plan, state: &RunState) -> String {
         };
         by_step.entry(doing).or_default().push(&plan.hosts[planned.hosts[host as usize] as usize].name);
     }
-    by_step.iter().map(|(doing, hosts)| format!("{} ({doing})", fold(hosts.iter().copied()))).collect::<Vec<_>>().join(", ")
+    by_step
+        .iter()
+        .map(|(doing, hosts)| format!("{} ({doing})", fold(hosts.iter().copied())))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

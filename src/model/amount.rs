@@ -239,14 +239,10 @@ impl Budget {
 
 impl fmt::Display for Budget<u32> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [
-            ("hosts", self.total),
-            ("failed", self.failed),
-            ("timed out", self.timed_out),
-            ("unreachable", self.unreachable),
-            ("interrupted", self.interrupted),
-        ];
-        let parts: Vec<_> = parts.iter().filter_map(|(name, limit)| limit.map(|n| format!("{n} {name}"))).collect();
-        if parts.is_empty() { f.write_str("no limit") } else { f.write_str(&parts.join(", ")) }
+        let kinds = [Outcome::Failed, Outcome::TimedOut, Outcome::Unreachable, Outcome::Interrupted];
+        let kinds = kinds.into_iter().filter_map(|kind| self.limit(kind).map(|limit| format!("{limit} {kind}")));
+        let total = self.total.map(|limit| format!("{limit} failure{}", if limit == 1 { "" } else { "s" }));
+        let parts: Vec<_> = total.into_iter().chain(kinds).collect();
+        if parts.is_empty() { f.write_str("no number of failures") } else { f.write_str(&parts.join(" or ")) }
     }
 }

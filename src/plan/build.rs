@@ -154,13 +154,17 @@ impl<'a> Builder<'a, '_> {
         let host = if selector == self.inventory.controller.name {
             &self.inventory.controller
         } else {
-            let hosts = selector::select(self.inventory, &selector).map_err(|error| hosts::refused(&text.place, "`on`", error))?;
+            let hosts = selector::select(self.inventory, &selector)
+                .map_err(|error| hosts::refused(&text.place, "`on`", error))?;
             match hosts[..] {
                 [host] => host,
                 _ => {
                     let place = &text.place;
-                    return Err(Error::usage(format!("{place}: `on` wants one host, and `{selector}` selects {}", hosts.len()))
-                        .hint(format!("`{selector}[1]` is the first of a group")));
+                    return Err(Error::usage(format!(
+                        "{place}: `on` wants one host, and `{selector}` selects {}",
+                        hosts.len()
+                    ))
+                    .hint(format!("`{selector}[1]` is the first of a group")));
                 }
             }
         };
@@ -176,10 +180,9 @@ impl<'a> Builder<'a, '_> {
             StepKind::Wait { what, every } => Action::Wait { what: fill.wait(what)?, every: *every },
             StepKind::Pull { repo: repo_text, rev: rev_text, into } => {
                 let (repo, rev) = (fill.text(repo_text)?, fill.text(rev_text)?);
-                let commit = self.commit(&repo, &rev).map_err(|error| Error {
-                    message: format!("{}: {}", rev_text.place, error.message),
-                    ..error
-                })?;
+                let commit = self
+                    .commit(&repo, &rev)
+                    .map_err(|error| Error { message: format!("{}: {}", rev_text.place, error.message), ..error })?;
                 Action::Pull { repo, rev, commit, into: fill.text(into)? }
             }
             StepKind::Gate { question } => Action::Gate { question: fill.text(question)? },
@@ -306,9 +309,20 @@ fn title(step: &pipeline::Step, before: &[plan::Step]) -> String {
     (2..).map(|n| format!("{own} ({n})")).find(|title| !taken(title)).unwrap_or(own)
 }
 
-/// The beginning of a command's first line.
+/// The beginning of a command's first line; what differs by host is left out.
 fn first_words(command: &str) -> String {
     let line = command.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let mut plain = String::new();
+    let mut rest = line;
+    while let Some((before, (_, after))) =
+        rest.split_once("{{").and_then(|(before, tail)| Some((before, tail.split_once("}}")?)))
+    {
+        plain.push_str(before);
+        plain.push('…');
+        rest = after;
+    }
+    plain.push_str(rest);
+    let line = plain.as_str();
     if line.chars().count() <= 40 {
         return line.to_owned();
     }

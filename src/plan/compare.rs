@@ -118,7 +118,11 @@ fn compare_steps(prefix: &str, (before, old): (&Plan, &Stage), (after, new): (&P
         for (host, new_lines) in &new_units {
             let Some(old_lines) = old_units.get(host).filter(|old_lines| *old_lines != new_lines) else { continue };
             let only = |a: &[String], b: &[String]| {
-                a.iter().filter(|line| !b.contains(line)).map(|line| line.replace(host, "{{ host.name }}")).collect::<Vec<_>>().join("; ")
+                a.iter()
+                    .filter(|line| !b.contains(line))
+                    .map(|line| line.replace(host, "{{ host.name }}"))
+                    .collect::<Vec<_>>()
+                    .join("; ")
             };
             changed.entry((only(old_lines, new_lines), only(new_lines, old_lines))).or_default().push(host);
         }

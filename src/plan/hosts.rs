@@ -47,18 +47,21 @@ fn natural(name: &str) -> Vec<(String, u64, String)> {
 /// For each host a number that it shares with the hosts it may not be under way with.
 pub(super) fn domains(attribute: &str, place: &Place, hosts: &[&Host]) -> Result<Vec<u32>> {
     let mut known: HashMap<String, u32> = HashMap::new();
-    hosts.iter().map(|host| {
-        let value = match attribute {
-            "rack" if host.rack.is_some() => host.rack.clone(),
-            _ => host.vars.get(attribute).map(ToString::to_string),
-        };
-        let value = value.ok_or_else(|| {
-            Error::usage(format!("{place}: host `{}` has no `{attribute}` to spread by", host.name)).hint(format!(
-                "give its group a `{attribute}` in the inventory{}",
-                if attribute == "rack" { "" } else { ", in `vars`" }
-            ))
-        })?;
-        let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
-        Ok(*known.entry(value).or_insert(next))
-    }).collect()
+    hosts
+        .iter()
+        .map(|host| {
+            let value = match attribute {
+                "rack" if host.rack.is_some() => host.rack.clone(),
+                _ => host.vars.get(attribute).map(ToString::to_string),
+            };
+            let value = value.ok_or_else(|| {
+                Error::usage(format!("{place}: host `{}` has no `{attribute}` to spread by", host.name)).hint(format!(
+                    "give its group a `{attribute}` in the inventory{}",
+                    if attribute == "rack" { "" } else { ", in `vars`" }
+                ))
+            })?;
+            let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            Ok(*known.entry(value).or_insert(next))
+        })
+        .collect()
 }

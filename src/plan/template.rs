@@ -1,6 +1,6 @@
 //! Templates in a pipeline, filled in for one host. An undefined name is an error that names the host.
 
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
 
 use crate::error::{Error, Result};
@@ -22,25 +22,25 @@ impl<'a> Templates<'a> {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         Self {
             environment,
-            pipeline: Value::from_serialize(&pipeline.name),
+            pipeline: Value::from(Serde(&pipeline.name)),
             stage,
-            vars: Value::from_serialize(&pipeline.vars),
-            groups: Value::from_serialize(&inventory.groups),
+            vars: Value::from(Serde(&pipeline.vars)),
+            groups: Value::from(Serde(&inventory.groups)),
         }
     }
 
     /// What a template may name for this host, made once for all of the host's templates.
     pub(super) fn context(&self, host: &Host) -> Value {
-        let own = host.vars.iter().map(|(name, value)| (name.clone(), Value::from_serialize(value)));
+        let own = host.vars.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value))));
         let rack = host.rack.iter().map(|rack| ("rack".to_owned(), Value::from(rack.clone())));
         let known = [("name", &host.name), ("address", &host.address)];
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value.clone())));
         minijinja::context! {
-            host => own.chain(rack).chain(known).collect::<Value>(),
-            vars => self.vars,
-            groups => self.groups,
+            host => Value::from_pairs(own.chain(rack).chain(known)),
+            vars => self.vars.clone(),
+            groups => self.groups.clone(),
             stage => self.stage,
-            pipeline => self.pipeline,
+            pipeline => self.pipeline.clone(),
         }
     }
 
@@ -57,7 +57,8 @@ impl<'a> Templates<'a> {
 fn refusal(error: &minijinja::Error, text: &Text, host: &Host) -> Error {
     let what = match error.kind() {
         minijinja::ErrorKind::UndefinedError => {
-            let name = error.range().and_then(|range| text.source.get(range)).map(str::trim).filter(|name| !name.is_empty());
+            let name =
+                error.range().and_then(|range| text.source.get(range)).map(str::trim).filter(|name| !name.is_empty());
             name.map_or("a name is undefined".to_owned(), |name| format!("`{name}` is undefined"))
         }
         _ => error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),

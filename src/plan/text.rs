@@ -146,7 +146,7 @@ fn write_step(
             if full || shown.len() == 1 {
                 return text.to_owned();
             }
-            text.replace(&host.address, "{{ host.address }}").replace(&host.name, "{{ host.name }}")
+            text.replace(&host.name, "{{ host.name }}").replace(&host.address, "{{ host.address }}")
         };
         let lines: Vec<_> = lines.iter().map(|(label, text)| format!("{label:<7} {}", own(text))).collect();
         match index.get(&lines) {

@@ -2,6 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
-mod config;
 mod agent;
+mod config;
 mod sandbox;
