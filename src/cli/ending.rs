@@ -3,12 +3,14 @@
 use std::io::Write;
 
 use crate::engine::clock;
-use crate::engine::state::Fate;
+use crate::engine::state::{Fate, RunState};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
-use crate::model::{Outcome, Verdict, pattern};
-use crate::report::screen;
-use crate::report::{html, text};
+use crate::model::{Outcome, Slot, Verdict, pattern};
+use crate::report::{html, screen, text};
+
+/// The most lines that say what went wrong; the report has the rest.
+const LINES: usize = 10;
 
 /// Writes the report of a run that ended, and says how it ended.
 pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Result<Exit> {
@@ -20,65 +22,133 @@ pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Re
         let _ = write!(anstream::stderr(), "\n{}", text::render(&timing));
     }
     written?;
-    let state = super::run::fold(run, &journal)?;
-    let fates: Vec<(&str, Fate)> = journal.outline.hosts.iter().map(String::as_str).zip(state.fates()).collect();
-    let hosts = |wanted: fn(&Fate) -> bool| -> Vec<&str> {
-        fates.iter().filter(|(_, fate)| wanted(fate)).map(|(host, _)| *host).collect()
-    };
-    let failed = hosts(|fate| matches!(fate, Fate::Ended(outcome) if outcome.is_failure()));
-    let left = hosts(|fate| *fate == Fate::Left);
-    let fold = |hosts: &[&str]| pattern::fold(hosts.iter().copied());
-    let resume = format!("`upshift resume {}`", run.id);
-    let left_over = match left.len() {
-        0 => String::new(),
-        1 => "; 1 host is left".into(),
-        n => format!("; {n} hosts are left"),
-    };
-    let error = |exit, message: String, hint: String| Err(Error::new(exit, message).hint(hint));
-    match verdict {
-        Verdict::Done => Ok(Exit::Done),
-        Verdict::Failed => {
-            let stopped = if left.is_empty() { "" } else { ": the failure budget is spent" };
-            let message =
-                format!("{} of {} hosts failed{stopped}: {}{left_over}", failed.len(), fates.len(), fold(&failed));
-            let log = failed.first().map_or_else(String::new, |host| format!("`less {}`, then ", run.host_log(host)));
-            error(Exit::Failed, message, format!("{log}{resume}, which takes them up where they failed"))
-        }
-        Verdict::Stuck => {
-            let stuck: Vec<&str> = state
-                .stages
-                .iter()
-                .zip(&journal.outline.stages)
-                .flat_map(|(stage, shape)| stage.hosts.iter().zip(&shape.hosts))
-                .filter(|(host, _)| host.stuck)
-                .map(|(_, id)| journal.outline.hosts[*id as usize].as_str())
-                .collect();
-            let message = format!("stuck: {} could not be put back into service{left_over}", fold(&stuck));
-            error(Exit::Stuck, message, format!("put it back by hand, or {resume} to try its `always` commands again"))
-        }
-        Verdict::Stopped => error(Exit::Stopped, format!("stopped{left_over}"), format!("{resume} goes on")),
-        Verdict::Aborted => {
-            let cut: Vec<&str> = hosts(|fate| *fate == Fate::Ended(Outcome::Interrupted));
-            let cut = if cut.is_empty() { String::new() } else { format!(", in the middle of a step: {}", fold(&cut)) };
-            error(Exit::Stopped, format!("aborted{cut}{left_over}"), format!("{resume} takes them up again"))
-        }
-        Verdict::Gate => error(
-            Exit::Gate,
-            format!("a gate was not passed{left_over}"),
-            format!("{resume} asks again; `--pass GATE` answers beforehand"),
-        ),
-        Verdict::Unreachable => {
-            let message = format!("nothing was started: no answer from {}", fold(&failed));
-            error(
-                Exit::Unreachable,
-                message,
-                format!("`upshift resume {} --skip {}` goes on without", run.id, fold(&failed)),
-            )
-        }
-        Verdict::Window => error(
-            Exit::Window,
-            format!("the window is too short for another host{left_over}"),
-            format!("{resume} in the next window"),
-        ),
+    let ended = Ended { run, state: super::run::fold(run, &journal)? };
+    match ended.error(verdict)? {
+        None => Ok(Exit::Done),
+        Some(error) => Err(error),
     }
+}
+
+struct Ended<'a> {
+    run: &'a Run,
+    state: RunState,
+}
+
+impl Ended<'_> {
+    /// What there is to say, unless all is done.
+    fn error(&self, verdict: Verdict) -> Result<Option<Error>> {
+        let resume = format!("upshift resume {}", self.run.id);
+        let failed = self.hosts(|fate| matches!(fate, Fate::Ended(outcome) if outcome.is_failure()));
+        let (exit, message, hint) = match verdict {
+            Verdict::Done => return Ok(None),
+            Verdict::Failed => (Exit::Failed, self.failed(&failed)?, self.look_then(&failed, &resume)),
+            Verdict::Stuck => {
+                let message = format!("{} could not be put back into service", fold(&self.stuck()));
+                let hint = format!("look at `{}`; `{resume}` tries its `always` commands again", self.log(&self.stuck()));
+                (Exit::Stuck, message, hint)
+            }
+            Verdict::Stopped => (Exit::Stopped, "stopped".into(), format!("`{resume}` goes on")),
+            Verdict::Aborted => {
+                let cut = self.hosts(|fate| *fate == Fate::Ended(Outcome::Interrupted));
+                let cut = if cut.is_empty() { String::new() } else { format!(" in the middle of a step on {}", fold(&cut)) };
+                (Exit::Stopped, format!("aborted{cut}"), format!("`{resume}` takes them up again"))
+            }
+            Verdict::Gate => {
+                (Exit::Gate, "a gate was not passed".into(), format!("`{resume}` asks again; `--pass GATE` answers beforehand"))
+            }
+            Verdict::Unreachable => (
+                Exit::Unreachable,
+                format!("nothing was started: no answer from {}", fold(&failed)),
+                format!("`{resume}` tries again; with `--skip '{}'` it goes on without", fold(&failed)),
+            ),
+            Verdict::Window => {
+                (Exit::Window, "the window is too short for another host".into(), format!("`{resume}` in the next window"))
+            }
+        };
+        let mut message = message;
+        for line in self.causes().into_iter().chain(self.left()) {
+            message.push_str("\n  ");
+            message.push_str(&line);
+        }
+        Ok(Some(Error::new(exit, message).hint(hint)))
+    }
+
+    /// Which stage stopped, and at what.
+    fn failed(&self, failed: &[&str]) -> Result<String> {
+        let plan = super::run::read_plan(self.run)?;
+        let all = plan.hosts.len();
+        let message = match plan.stages.get(self.state.current) {
+            None => return Ok(format!("{} of {all} hosts failed, and all stages are over", failed.len())),
+            Some(stage) => (stage, self.state.stages[self.state.current].failed()),
+        };
+        Ok(match message {
+            (stage, 0) => format!("the run stopped before stage `{}`: {} of {all} hosts failed", stage.name, failed.len()),
+            (stage, count) => format!(
+                "stage `{}` stopped: {count} of {} hosts failed, and it stops at {}",
+                stage.name,
+                stage.hosts.len(),
+                stage.budget
+            ),
+        })
+    }
+
+    /// The same failure of several hosts in one line.
+    fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<(String, Vec<&str>)> = Vec::new();
+        for (stage, shape) in self.state.stages.iter().zip(&self.state.outline.stages) {
+            for (host, &id) in stage.hosts.iter().zip(&shape.hosts) {
+                let Some(slot) = host.failed_at else { continue };
+                let put_back = if matches!(slot, Slot::Always(_)) { "put back: " } else { "" };
+                let how = host.cut.unwrap_or(Outcome::Failed);
+                let note = host.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+                let cause = format!("`{put_back}{}` {how}{note}", shape.steps[slot.step()]);
+                let name = self.state.outline.hosts[id as usize].as_str();
+                match causes.iter_mut().find(|(other, _)| *other == cause) {
+                    Some((_, hosts)) => hosts.push(name),
+                    None => causes.push((cause, vec![name])),
+                }
+            }
+        }
+        let more = causes.len().saturating_sub(LINES);
+        causes.truncate(LINES);
+        let named: Vec<(String, String)> = causes.into_iter().map(|(cause, hosts)| (fold(&hosts), cause)).collect();
+        let width = named.iter().map(|(hosts, _)| hosts.len()).max().unwrap_or(0).min(30);
+        let mut lines: Vec<_> = named.into_iter().map(|(hosts, cause)| format!("{hosts:<width$}  {cause}")).collect();
+        if more > 0 {
+            lines.push(format!("and {more} more: `upshift report {}`", self.run.id));
+        }
+        lines
+    }
+
+    /// How many hosts the run has yet to take up.
+    fn left(&self) -> Option<String> {
+        match self.hosts(|fate| *fate == Fate::Left).len() {
+            0 => None,
+            1 => Some("1 host is left".into()),
+            n => Some(format!("{n} hosts are left")),
+        }
+    }
+
+    fn hosts(&self, wanted: impl Fn(&Fate) -> bool) -> Vec<&str> {
+        let named = self.state.outline.hosts.iter().zip(self.state.fates());
+        named.filter(|(_, fate)| wanted(fate)).map(|(host, _)| host.as_str()).collect()
+    }
+
+    fn stuck(&self) -> Vec<&str> {
+        let stages = self.state.stages.iter().zip(&self.state.outline.stages);
+        let hosts = stages.flat_map(|(stage, shape)| stage.hosts.iter().zip(&shape.hosts));
+        hosts.filter(|(host, _)| host.stuck).map(|(_, &id)| self.state.outline.hosts[id as usize].as_str()).collect()
+    }
+
+    fn log(&self, hosts: &[&str]) -> String {
+        hosts.first().map_or_else(String::new, |host| self.run.host_log(host).to_string())
+    }
+
+    fn look_then(&self, hosts: &[&str], resume: &str) -> String {
+        format!("`less {}`, then `{resume}`: it takes them up where they failed", self.log(hosts))
+    }
+}
+
+fn fold(hosts: &[&str]) -> String {
+    pattern::fold(hosts.iter().copied())
 }
