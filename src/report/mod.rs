@@ -1,0 +1,20 @@
+//! The timing report: what a run did, and how each stage compared with its planned window.
+//!
+//! [`timing`] folds a journal into figures, once; [`text`], [`html`], [`json`] and [`csv`] only put
+//! those figures on paper, so that no two of them can disagree. Nothing here reads a clock or a file.
+
+pub mod csv;
+mod gather;
+pub mod html;
+pub mod json;
+mod layout;
+mod scale;
+pub mod span;
+pub mod text;
+mod timeline;
+pub mod timing;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
