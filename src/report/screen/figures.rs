@@ -84,14 +84,14 @@ impl Doing {
     /// What a run is doing now.
     #[must_use]
     pub fn of(watch: &Watch) -> Self {
-        let state = &watch.state;
-        match (state.verdict, state.stopping) {
+        let run = &watch.state;
+        match (run.verdict, run.stopping) {
             (Some(verdict), _) => Self::Ended(verdict),
             (None, Some(Stopping::Abort)) => Self::Aborting,
             (None, Some(Stopping::Stop)) => Self::Stopping,
-            _ if state.held.is_some() => Self::Held,
+            _ if run.held.is_some() => Self::Held,
             _ if watch.gate.is_some() => Self::Gate,
-            _ if !state.contacted => Self::Contacting,
+            _ if !run.contacted => Self::Contacting,
             _ => Self::Running,
         }
     }
@@ -134,17 +134,17 @@ pub fn pace_now(stage: &StageState, wanted: Option<Pace>, now: Timestamp) -> Opt
 /// A run that was resumed has lost the time in between, so the sum of its stages says nothing.
 #[must_use]
 pub fn due(watch: &Watch) -> Option<Timestamp> {
-    let state = &watch.state;
-    if state.closes.is_some() || watch.resumed_at.is_some() {
-        return state.closes;
+    let run = &watch.state;
+    if run.closes.is_some() || watch.resumed_at.is_some() {
+        return run.closes;
     }
-    let planned: SignedDuration = state
+    let planned: SignedDuration = run
         .outline
         .stages
         .iter()
         .map(|stage| stage.window)
         .try_fold(SignedDuration::ZERO, |sum, window| sum.checked_add(window?))?;
-    state.opened_at?.checked_add(planned).ok()
+    run.opened_at?.checked_add(planned).ok()
 }
 
 /// The time between the expected end of the run and when it should be over; negative when it is late.
@@ -156,7 +156,7 @@ pub fn slack(watch: &Watch, now: Timestamp) -> Option<SignedDuration> {
 
 /// The pace and the fan-out that hold in a stage now.
 #[must_use]
-pub fn limits(state: &RunState, stage: usize) -> (Option<Pace>, u32) {
-    let (progress, shape) = (&state.stages[stage], &state.outline.stages[stage]);
+pub fn limits(run: &RunState, stage: usize) -> (Option<Pace>, u32) {
+    let (progress, shape) = (&run.stages[stage], &run.outline.stages[stage]);
     (progress.pace.or(shape.pace), progress.fan_out.unwrap_or(shape.fan_out))
 }

@@ -20,8 +20,7 @@ struct Cause {
 pub(super) fn lines(view: &View, limit: usize) -> Vec<Line> {
     let causes = causes(view);
     let total: usize = causes.iter().map(|(_, hosts)| hosts.len()).sum();
-    let mut lines: Vec<Line> =
-        causes.iter().take(limit).map(|(cause, hosts)| line(cause, hosts, view.width)).collect();
+    let mut lines: Vec<Line> = causes.iter().take(limit).map(|(cause, hosts)| line(cause, hosts, view.width)).collect();
     let rest = causes.get(limit..).unwrap_or_default();
     if !rest.is_empty() {
         let shown: usize = causes[..limit].iter().map(|(_, hosts)| hosts.len()).sum();
@@ -38,15 +37,15 @@ pub(super) fn lines(view: &View, limit: usize) -> Vec<Line> {
 }
 
 fn causes(view: &View) -> Vec<(Cause, Vec<String>)> {
-    let state = &view.watch.state;
+    let run = &view.watch.state;
     let mut causes: IndexMap<Cause, Vec<String>> = IndexMap::new();
-    for &id in &state.unreachable {
+    for &id in &run.unreachable {
         let cause = Cause { what: "unreachable before the start".into(), note: String::new(), stuck: false };
-        causes.entry(cause).or_default().push(state.outline.hosts[id as usize].clone());
+        causes.entry(cause).or_default().push(run.outline.hosts[id as usize].clone());
     }
-    for (stage, shape) in state.stages.iter().zip(&state.outline.stages) {
+    for (stage, shape) in run.stages.iter().zip(&run.outline.stages) {
         for (host, &id) in stage.hosts.iter().zip(&shape.hosts).filter(|(host, _)| has_failed(host)) {
-            let name = &state.outline.hosts[id as usize];
+            let name = &run.outline.hosts[id as usize];
             causes.entry(cause(host, name, &shape.steps)).or_default().push(name.clone());
         }
     }

@@ -65,23 +65,23 @@ fn times(view: &View) -> Vec<(Style, String)> {
 /// Why the run is not simply going on, and what happens next.
 fn why(view: &View) -> Option<(Style, String)> {
     let watch = view.watch;
-    let state = &watch.state;
+    let run = &watch.state;
     let doing = Doing::of(watch);
     if !matches!(doing, Doing::Ended(_)) && view.seat == Seat::Nobody {
         return Some((Style::Bad, "no upshift carries it on: `upshift resume` does".into()));
     }
-    let under_way = state.stages.get(state.current).map_or(0, |stage| stage.under_way.len());
+    let under_way = run.stages.get(run.current).map_or(0, |stage| stage.under_way.len());
     match doing {
         Doing::Stopping => Some((Style::Warn, format!("nothing new starts; {} under way end first", hosts(under_way)))),
         Doing::Aborting => {
             Some((Style::Bad, format!("steps are ended and touched hosts put back; {} to go", hosts(under_way))))
         }
-        Doing::Held => state.held.as_ref().map(|hold| {
+        Doing::Held => run.held.as_ref().map(|hold| {
             let reason = hold.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             (Style::Warn, format!("held by {} for {}{reason}", hold.by, took(hold.since, view.now)))
         }),
         Doing::Ended(Verdict::Unreachable) => {
-            Some((Style::Bad, format!("nothing was started: {} did not answer", hosts(state.unreachable.len()))))
+            Some((Style::Bad, format!("nothing was started: {} did not answer", hosts(run.unreachable.len()))))
         }
         _ => None,
     }

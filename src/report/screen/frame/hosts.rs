@@ -26,8 +26,8 @@ struct Row {
 }
 
 pub(super) fn lines(view: &View, limit: usize) -> Vec<Line> {
-    let state = &view.watch.state;
-    let Some(stage) = state.stages.get(state.current) else { return Vec::new() };
+    let run = &view.watch.state;
+    let Some(stage) = run.stages.get(run.current) else { return Vec::new() };
     if stage.under_way.is_empty() {
         return Vec::new();
     }
@@ -46,9 +46,9 @@ pub(super) fn lines(view: &View, limit: usize) -> Vec<Line> {
 
 /// How many, and the pace against the one wanted.
 fn heading(view: &View, under_way: usize) -> Vec<Line> {
-    let state = &view.watch.state;
-    let (stage, shape) = (&state.stages[state.current], &state.outline.stages[state.current]);
-    let (wanted, fan_out) = figures::limits(state, state.current);
+    let run = &view.watch.state;
+    let (stage, shape) = (&run.stages[run.current], &run.outline.stages[run.current]);
+    let (wanted, fan_out) = figures::limits(run, run.current);
     let mut parts = vec![(Style::Strong, format!("{} of {fan_out} under way in {}", under_way, clean(&shape.name)))];
     if shape.hosts.len() == 1 {
         parts = vec![(Style::Strong, format!("under way in {}", clean(&shape.name)))];
@@ -67,13 +67,13 @@ fn heading(view: &View, under_way: usize) -> Vec<Line> {
 }
 
 fn row(view: &View, place: u32) -> Row {
-    let state = &view.watch.state;
-    let (stage, shape) = (&state.stages[state.current], &state.outline.stages[state.current]);
+    let run = &view.watch.state;
+    let (stage, shape) = (&run.stages[run.current], &run.outline.stages[run.current]);
     let host = &stage.hosts[place as usize];
-    let index = u16::try_from(state.current).unwrap_or(u16::MAX);
+    let index = u16::try_from(run.current).unwrap_or(u16::MAX);
     let mut row = Row {
         failed: figures::has_failed(host),
-        name: clean(state.outline.host_name(index, place)),
+        name: clean(run.outline.host_name(index, place)),
         step: String::new(),
         attempt: String::new(),
         time: String::new(),

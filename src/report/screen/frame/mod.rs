@@ -116,9 +116,7 @@ fn gate(view: &View) -> Vec<Line> {
 /// How a gate is answered from there.
 pub(super) fn how_to_answer(seat: Seat) -> &'static str {
     match seat {
-        Seat::Driver => {
-            "type y or n and press Enter, or use `upshift pass` or `upshift refuse` from another terminal"
-        }
+        Seat::Driver => "type y or n and press Enter, or use `upshift pass` or `upshift refuse` from another terminal",
         Seat::Watcher => "`upshift pass` goes on, `upshift refuse` ends the run here",
         Seat::Nobody => "`upshift resume` asks again",
     }

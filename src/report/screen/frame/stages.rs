@@ -1,6 +1,6 @@
 //! The table of stages: one line each, as many columns as there is room for.
 
-use super::{View, clock, took};
+use super::{View, clock};
 use crate::engine::state::StageState;
 use crate::model::outline::Stage;
 use crate::model::record::between;
@@ -25,18 +25,17 @@ struct Row {
 }
 
 /// A column's heading, and in which order columns are given up when there is no room: highest first.
-const COLUMNS: [(&str, u8); 6] =
-    [("done", 0), ("under way", 3), ("failed", 1), ("left", 5), ("took", 4), ("ends", 2)];
+const COLUMNS: [(&str, u8); 6] = [("done", 0), ("under way", 3), ("failed", 1), ("left", 5), ("took", 4), ("ends", 2)];
 
 pub(super) fn lines(view: &View, limit: usize) -> Vec<Line> {
-    let state = &view.watch.state;
-    let total = state.stages.len();
-    let (first, last) = window(state.current, total, limit);
+    let run = &view.watch.state;
+    let total = run.stages.len();
+    let (first, last) = window(run.current, total, limit);
     let rows: Vec<Row> = (first..last).map(|stage| row(view, stage)).collect();
     let mut lines = table(&rows, view.width);
     let at = lines.len().min(1);
     if first > 0 {
-        let failed: u32 = state.stages[..first].iter().map(|stage| Counts::of(stage).failed).sum();
+        let failed: u32 = run.stages[..first].iter().map(|stage| Counts::of(stage).failed).sum();
         let (style, mark) = if failed > 0 { (Style::Bad, '✗') } else { (Style::Good, '✓') };
         let failed = if failed > 0 { format!(", {failed} failed there") } else { String::new() };
         lines.insert(at, Line::new(style, &format!("{mark} {first} stages done{failed}")));
@@ -60,8 +59,8 @@ fn window(current: usize, total: usize, limit: usize) -> (usize, usize) {
 }
 
 fn row(view: &View, index: usize) -> Row {
-    let state = &view.watch.state;
-    let (stage, shape) = (&state.stages[index], &state.outline.stages[index]);
+    let run = &view.watch.state;
+    let (stage, shape) = (&run.stages[index], &run.outline.stages[index]);
     let counts = Counts::of(stage);
     let number = |count: u32| if count == 0 { "-".to_owned() } else { count.to_string() };
     let (style, mark) = mark(view, index, &counts);
@@ -85,12 +84,12 @@ fn row(view: &View, index: usize) -> Row {
 }
 
 fn mark(view: &View, index: usize, counts: &Counts) -> (Style, char) {
-    let state = &view.watch.state;
-    let stage = &state.stages[index];
+    let run = &view.watch.state;
+    let stage = &run.stages[index];
     if stage.ended_at.is_some() {
         return if counts.failed > 0 { (Style::Bad, '✗') } else { (Style::Good, '✓') };
     }
-    if index != state.current || stage.started_at.is_none() {
+    if index != run.current || stage.started_at.is_none() {
         return (Style::Dim, '·');
     }
     match Doing::of(view.watch) {
@@ -120,12 +119,12 @@ fn time(view: &View, stage: &StageState, shape: &Stage) -> (Style, String) {
 
 /// When a stage ended, or is expected to.
 fn ends(view: &View, index: usize) -> String {
-    let state = &view.watch.state;
-    if let Some(ended) = state.stages[index].ended_at {
+    let run = &view.watch.state;
+    if let Some(ended) = run.stages[index].ended_at {
         return clock(view, ended);
     }
     match view.watch.expected {
-        Some(expected) if index == state.current && state.verdict.is_none() && view.seat != super::Seat::Nobody => {
+        Some(expected) if index == run.current && run.verdict.is_none() && view.seat != super::Seat::Nobody => {
             clock(view, expected.stage)
         }
         _ => String::new(),
