@@ -299,9 +299,14 @@ impl Start {
     async fn carry_out(mut self, gates: Gates, progress: screen::Progress) -> Result<Verdict> {
         let outline = self.state.outline.clone();
         let mut reporter_clock = self.clock.clone();
-        let reporter =
-            screen::start(progress, outline, std::mem::take(&mut self.entries), move || reporter_clock.now());
-        let news = reporter.news();
+        let setup = screen::Setup {
+            outline,
+            entries: std::mem::take(&mut self.entries),
+            logs: self.run.folder.join("hosts"),
+            zone: jiff::tz::TimeZone::system(),
+            colour: anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
+        };
+        let (news, reporter) = screen::start(progress, setup, move || reporter_clock.now());
         let (tell, told) = mpsc::unbounded_channel();
         let _listener = Listener::open(self.run.control_socket(), tell.clone())?;
         listen_to_signals(&tell, &self.by)?;
@@ -323,7 +328,10 @@ impl Start {
             gates,
         };
         let verdict = dispatcher.run(self.first).await;
-        reporter.finish();
+        if verdict.is_ok() {
+            // What was committed is shown to its end, however slowly somebody reads it.
+            let _ = reporter.join();
+        }
         verdict
     }
 }

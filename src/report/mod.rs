@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 mod layout;
 mod scale;
+pub mod screen;
 pub mod span;
 pub mod text;
 mod timeline;

@@ -1,0 +1,92 @@
+//! The top of the picture: which run, what it is doing, what time it is and whether it fits.
+
+use super::{Seat, View, clock, took};
+use crate::model::Verdict;
+use crate::report::screen::figures::{self, Doing};
+use crate::report::screen::span;
+use crate::report::screen::text::{Line, Style, clean, cut, flow};
+
+pub(super) fn lines(view: &View) -> Vec<Line> {
+    let (style, mark, words) = doing(view);
+    let mut parts = vec![(style, format!("{mark} {words}")), (Style::Plain, cut(&clean(&view.watch.run), view.width))];
+    parts.extend(times(view));
+    let mut lines = flow(parts, 2, view.width);
+    lines.extend(why(view).map(|(style, text)| Line::new(style, &format!("  {text}"))));
+    lines
+}
+
+/// How the run stands: colour, symbol, words.
+fn doing(view: &View) -> (Style, char, String) {
+    let doing = Doing::of(view.watch);
+    let (style, mark, words) = match doing {
+        Doing::Ended(Verdict::Done) => (Style::Good, '✓', "done"),
+        Doing::Ended(verdict) => return (Style::Bad, '✗', verdict.to_string()),
+        _ if view.seat == Seat::Nobody => (Style::Bad, '✗', "cut off"),
+        Doing::Aborting => (Style::Bad, '■', "aborting"),
+        Doing::Stopping => (Style::Warn, '■', "stopping"),
+        Doing::Held => (Style::Warn, '‖', "HELD"),
+        Doing::Gate => (Style::Warn, '?', "waits for you"),
+        Doing::Contacting => (Style::Strong, '▶', "contacting hosts"),
+        Doing::Running => (Style::Strong, '▶', "running"),
+    };
+    (style, mark, words.to_owned())
+}
+
+/// Clock, time gone, expected end and slack.
+fn times(view: &View) -> Vec<(Style, String)> {
+    let watch = view.watch;
+    let ended = watch.state.verdict.is_some();
+    let until = if ended || view.seat == Seat::Nobody { watch.last_at } else { view.now };
+    let time = until.to_zoned(view.zone.clone()).strftime("%H:%M:%S").to_string();
+    let mut parts = vec![(Style::Plain, if until == watch.last_at && ended { format!("ended {time}") } else { time })];
+    if let Some(start) = watch.resumed_at.or(watch.state.opened_at) {
+        let since = if watch.resumed_at.is_some() { " since it was resumed" } else { "" };
+        parts.push((Style::Plain, format!("took {}{since}", took(start, until))));
+        if !ended {
+            parts.pop();
+            parts.push((Style::Plain, format!("{} gone{since}", took(start, until))));
+        }
+    }
+    if let (Some(expected), false) = (watch.expected, ended || view.seat == Seat::Nobody) {
+        let word = if expected.run < view.now { "was to end" } else { "ends" };
+        parts.push((Style::Strong, format!("{word} {}", clock(view, expected.run))));
+    }
+    if let (Some(slack), true) = (figures::slack(watch, view.now), ended || view.seat != Seat::Nobody) {
+        let (style, words) = if slack.is_negative() {
+            (Style::Bad, format!("{} over", span::short(slack.abs())))
+        } else {
+            (Style::Good, format!("{} to spare", span::short(slack)))
+        };
+        parts.push((style, words));
+    }
+    parts
+}
+
+/// Why the run is not simply going on, and what happens next.
+fn why(view: &View) -> Option<(Style, String)> {
+    let watch = view.watch;
+    let run = &watch.state;
+    let doing = Doing::of(watch);
+    if !matches!(doing, Doing::Ended(_)) && view.seat == Seat::Nobody {
+        return Some((Style::Bad, "no upshift carries it on: `upshift resume` does".into()));
+    }
+    let under_way = run.stages.get(run.current).map_or(0, |stage| stage.under_way.len());
+    match doing {
+        Doing::Stopping => Some((Style::Warn, format!("nothing new starts; {} under way end first", hosts(under_way)))),
+        Doing::Aborting => {
+            Some((Style::Bad, format!("steps are ended and touched hosts put back; {} to go", hosts(under_way))))
+        }
+        Doing::Held => run.held.as_ref().map(|hold| {
+            let reason = hold.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            (Style::Warn, format!("held by {} for {}{reason}", hold.by, took(hold.since, view.now)))
+        }),
+        Doing::Ended(Verdict::Unreachable) => {
+            Some((Style::Bad, format!("nothing was started: {} did not answer", hosts(run.unreachable.len()))))
+        }
+        _ => None,
+    }
+}
+
+fn hosts(count: usize) -> String {
+    if count == 1 { "1 host".into() } else { format!("{count} hosts") }
+}
