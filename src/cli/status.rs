@@ -1,10 +1,29 @@
-//! `upshift status`: where a run stands, from its journal, whoever is carrying it on.
+//! `upshift status`: where a run stands, from its journal, whoever carries it on.
 
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::{project, run};
+use crate::engine::clock::{self, Clock};
+use crate::engine::forecast;
+use crate::engine::hostlog::last_line;
+use crate::engine::state::{Fate, RunState, Stopping};
 use crate::error::{Exit, Result};
+use crate::journal::{Journal, Lock, Run};
+use crate::model::Plan;
+use crate::report::screen::frame::{Seat, View, frame};
+use crate::report::screen::watch::{Expected, Watch};
+
+/// Time between two looks.
+const EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Status {
-    /// The run; the one that is going on, else the newest, when it is left out
+    /// The run; the newest when it is left out
     run: Option<String>,
     /// Go on showing it until it ends
     #[arg(long)]
@@ -16,6 +35,168 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn main(self) -> Result<Exit> {
-        Ok(Exit::Done)
+        let run = project::runs().find(self.run.as_deref())?;
+        if self.json {
+            return json(&run);
+        }
+        if !self.watch {
+            let (lines, _) = Look::new(&run).picture(None)?;
+            super::print(&(lines.join("\n") + "\n"))?;
+            return Ok(Exit::Done);
+        }
+        watch(&run)
+    }
+}
+
+/// Shows a run until nobody carries it on any more.
+fn watch(run: &Run) -> Result<Exit> {
+    let mut look = Look::new(run);
+    let mut stdout = std::io::stdout();
+    let terminal = stdout.is_terminal();
+    let mut shown = 0;
+    loop {
+        let (lines, live) = look.picture(terminal.then(height))?;
+        // Back to the first line of the last picture, and everything below it away.
+        let back = if terminal && shown > 0 { format!("\x1b[{shown}A\r\x1b[J") } else { String::new() };
+        shown = lines.len();
+        let written = write!(stdout, "{back}{}\n", lines.join("\n")).and_then(|()| stdout.flush());
+        if !live || written.is_err() {
+            return Ok(Exit::Done);
+        }
+        std::thread::sleep(EVERY);
+    }
+}
+
+/// Rows there are for a picture, one kept for the cursor.
+fn height() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(24, |size| usize::from(size.ws_row)).max(2) - 1
+}
+
+/// Columns of the terminal, or those that `COLUMNS` says.
+fn width() -> usize {
+    let terminal = rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    terminal.filter(|columns| *columns > 0).or(said).unwrap_or(80)
+}
+
+/// Looks at a run again and again.
+struct Look<'a> {
+    run: &'a Run,
+    /// The plan, for when the run will end; a run whose plan is gone can still be looked at.
+    plan: Option<Plan>,
+}
+
+impl<'a> Look<'a> {
+    fn new(run: &'a Run) -> Self {
+        Self { run, plan: run::read_plan(run).ok() }
+    }
+
+    /// The picture now, and whether an upshift carries the run on.
+    fn picture(&mut self, height: Option<usize>) -> Result<(Vec<String>, bool)> {
+        let live = is_live(self.run)?;
+        let journal = self.run.read()?;
+        let mut watch = Watch::new(journal.outline.clone(), &journal.entries);
+        let now = now(&journal, live);
+        self.hear(&mut watch, &journal, now);
+        if let (true, Some(plan)) = (live, &self.plan) {
+            let outlook = forecast::outlook(plan, &watch.state, now);
+            watch.expected = outlook.map(|outlook| Expected { stage: outlook.stage_end, run: outlook.end });
+        }
+        let zone = TimeZone::system();
+        let lines = frame(&View {
+            watch: &watch,
+            now,
+            zone: &zone,
+            seat: if live { Seat::Watcher } else { Seat::Nobody },
+            width: width(),
+            height,
+            colour: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+        });
+        Ok((lines, live))
+    }
+
+    /// Finds the last sign of life of each unit under way in its host's log.
+    fn hear(&self, watch: &mut Watch, journal: &Journal, now: Timestamp) {
+        let running: Vec<_> = watch.state.running().collect();
+        for (unit, _, since) in running {
+            let log = self.run.host_log(journal.outline.host_name(unit.stage, unit.host));
+            let Ok(modified) = fs_err::metadata(&log).and_then(|metadata| metadata.modified()) else { continue };
+            let Ok(modified) = Timestamp::try_from(modified) else { continue };
+            // The log tells real time; the run's own clock may go faster.
+            let scale = journal.opened.time_scale.unwrap_or(1.0);
+            let ago = clock::real_now().duration_since(modified).as_secs_f64() * scale;
+            let ago = jiff::SignedDuration::try_from_secs_f64(ago).unwrap_or_default();
+            let at = now.saturating_sub(ago).unwrap_or(since).max(since);
+            let line = fs_err::read(&log).ok().and_then(|text| last_line(&text)).filter(|line| !line.starts_with("── "));
+            watch.heard(unit, at, line);
+        }
+    }
+}
+
+fn is_live(run: &Run) -> Result<bool> {
+    Ok(Lock::holder(&project::runs().lock_file())?.is_some_and(|holder| holder.run == run.id))
+}
+
+/// The run's time: its clock's while it goes on, that of its last record otherwise.
+fn now(journal: &Journal, live: bool) -> Timestamp {
+    let last = journal.entries.last().map_or(Timestamp::MIN, |entry| entry.at);
+    let opened_at = journal.entries.first().map_or(last, |entry| entry.at);
+    if live { Clock::new(opened_at, last, journal.opened.time_scale).now() } else { last }
+}
+
+/// What scripts ask for. Times are the run's own.
+#[derive(Serialize)]
+struct Object<'a> {
+    run: &'a str,
+    pipeline: &'a str,
+    /// `under way`, `held`, `stopping`, `aborting`, `crashed`, or the verdict.
+    state: String,
+    now: Timestamp,
+    /// The current stage; missing when all are over.
+    stage: Option<&'a str>,
+    hosts: usize,
+    /// Hosts that every stage is done with, by outcome.
+    ended: std::collections::BTreeMap<String, usize>,
+    under_way: Vec<&'a str>,
+    left: usize,
+}
+
+fn json(run: &Run) -> Result<Exit> {
+    let live = is_live(run)?;
+    let journal = run.read()?;
+    let state = run::fold(run, &journal)?;
+    let outline = &journal.outline;
+    let mut ended = std::collections::BTreeMap::new();
+    let (mut under_way, mut left) = (Vec::new(), 0);
+    for (host, fate) in outline.hosts.iter().zip(state.fates()) {
+        match fate {
+            Fate::Ended(outcome) => *ended.entry(outcome.to_string()).or_default() += 1,
+            Fate::UnderWay => under_way.push(host.as_str()),
+            Fate::Left => left += 1,
+        }
+    }
+    let object = Object {
+        run: &run.id,
+        pipeline: &outline.pipeline,
+        state: word(&state, live),
+        now: now(&journal, live),
+        stage: outline.stages.get(state.current).map(|stage| stage.name.as_str()),
+        hosts: outline.hosts.len(),
+        ended,
+        under_way,
+        left,
+    };
+    super::print(&format!("{}\n", serde_json::to_string(&object).map_err(std::io::Error::from)?))?;
+    Ok(Exit::Done)
+}
+
+fn word(state: &RunState, live: bool) -> String {
+    match (state.verdict, state.stopping) {
+        (Some(verdict), _) => verdict.to_string(),
+        _ if !live => "crashed".into(),
+        (_, Some(Stopping::Abort)) => "aborting".into(),
+        (_, Some(Stopping::Stop)) => "stopping".into(),
+        _ if state.held.is_some() => "held".into(),
+        _ => "under way".into(),
     }
 }
