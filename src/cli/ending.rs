@@ -44,26 +44,32 @@ impl Ended<'_> {
             Verdict::Failed => (Exit::Failed, self.failed(&failed)?, self.look_then(&failed, &resume)),
             Verdict::Stuck => {
                 let message = format!("{} could not be put back into service", fold(&self.stuck()));
-                let hint = format!("look at `{}`; `{resume}` tries its `always` commands again", self.log(&self.stuck()));
+                let hint =
+                    format!("look at `{}`; `{resume}` tries its `always` commands again", self.log(&self.stuck()));
                 (Exit::Stuck, message, hint)
             }
             Verdict::Stopped => (Exit::Stopped, "stopped".into(), format!("`{resume}` goes on")),
             Verdict::Aborted => {
                 let cut = self.hosts(|fate| *fate == Fate::Ended(Outcome::Interrupted));
-                let cut = if cut.is_empty() { String::new() } else { format!(" in the middle of a step on {}", fold(&cut)) };
+                let cut =
+                    if cut.is_empty() { String::new() } else { format!(" in the middle of a step on {}", fold(&cut)) };
                 (Exit::Stopped, format!("aborted{cut}"), format!("`{resume}` takes them up again"))
             }
-            Verdict::Gate => {
-                (Exit::Gate, "a gate was not passed".into(), format!("`{resume}` asks again; `--pass GATE` answers beforehand"))
-            }
+            Verdict::Gate => (
+                Exit::Gate,
+                "a gate was not passed".into(),
+                format!("`{resume}` asks again; `--pass GATE` answers beforehand"),
+            ),
             Verdict::Unreachable => (
                 Exit::Unreachable,
                 format!("nothing was started: no answer from {}", fold(&failed)),
                 format!("`{resume}` tries again; with `--skip '{}'` it goes on without", fold(&failed)),
             ),
-            Verdict::Window => {
-                (Exit::Window, "the window is too short for another host".into(), format!("`{resume}` in the next window"))
-            }
+            Verdict::Window => (
+                Exit::Window,
+                "the window is too short for another host".into(),
+                format!("`{resume}` in the next window"),
+            ),
         };
         let mut message = message;
         for line in self.causes().into_iter().chain(self.left()) {
@@ -82,7 +88,9 @@ impl Ended<'_> {
             Some(stage) => (stage, self.state.stages[self.state.current].failed()),
         };
         Ok(match message {
-            (stage, 0) => format!("the run stopped before stage `{}`: {} of {all} hosts failed", stage.name, failed.len()),
+            (stage, 0) => {
+                format!("the run stopped before stage `{}`: {} of {all} hosts failed", stage.name, failed.len())
+            }
             (stage, count) => format!(
                 "stage `{}` stopped: {count} of {} hosts failed, and it stops at {}",
                 stage.name,

@@ -80,19 +80,21 @@ fn write(out: &mut String, pipeline: &str, forecast: &Forecast) -> std::fmt::Res
             stage.fits.map_or("-".into(), |fits| format!("{}%", percent(fits))),
         )?;
     }
-    for stage in
-        forecast.stages.iter().filter(|stage| stage.smallest_fan_out.is_some() || stage.smallest_pace.is_some())
-    {
-        writeln!(out, "\n{}", smallest(stage))?;
+    let chosen: Vec<_> = forecast.stages.iter().filter_map(|stage| Some((stage, smallest(stage)?))).collect();
+    if !chosen.is_empty() {
+        writeln!(out, "\nthe smallest that fits its window, all else as planned")?;
+    }
+    for (stage, what) in chosen {
+        writeln!(out, "{:<name_width$}  {what}", stage.name)?;
     }
     Ok(())
 }
 
-fn smallest(stage: &StageForecast) -> String {
-    let pace = stage.smallest_pace.map(|pace| format!("pace {pace} (at this fan-out)"));
-    let fan_out = stage.smallest_fan_out.map(|hosts| format!("fan-out {hosts} (at this pace)"));
+fn smallest(stage: &StageForecast) -> Option<String> {
+    let pace = stage.smallest_pace.map(|pace| format!("pace {pace}"));
+    let fan_out = stage.smallest_fan_out.map(|hosts| format!("fan-out {hosts}"));
     let parts: Vec<_> = pace.into_iter().chain(fan_out).collect();
-    format!("{}: the smallest that fits its window: {}", stage.name, parts.join(", "))
+    (!parts.is_empty()).then(|| parts.join(", or "))
 }
 
 /// Hundredths, never rounded up to certainty nor down to impossibility.

@@ -15,8 +15,8 @@ use crate::engine::state::{Fate, RunState, Stopping};
 use crate::error::{Exit, Result};
 use crate::journal::{Journal, Lock, Run};
 use crate::model::Plan;
-use crate::report::screen::frame::{Seat, View, frame};
-use crate::report::screen::watch::{Expected, Watch};
+use crate::report::screen::watch::Expected;
+use crate::report::screen::{Seat, View, Watch, frame};
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -127,7 +127,8 @@ impl<'a> Look<'a> {
             let ago = clock::real_now().duration_since(modified).as_secs_f64() * scale;
             let ago = jiff::SignedDuration::try_from_secs_f64(ago).unwrap_or_default();
             let at = now.saturating_sub(ago).unwrap_or(since).max(since);
-            let line = fs_err::read(&log).ok().and_then(|text| last_line(&text)).filter(|line| !line.starts_with("── "));
+            let line =
+                fs_err::read(&log).ok().and_then(|text| last_line(&text)).filter(|line| !line.starts_with("── "));
             watch.heard(unit, at, line);
         }
     }

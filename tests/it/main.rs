@@ -3,5 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 mod agent;
+mod architecture;
 mod config;
+mod control;
+mod exits;
 mod sandbox;
+mod steps;

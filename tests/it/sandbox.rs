@@ -30,6 +30,51 @@ impl Sandbox {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// Starts the binary in the background; it is killed when the test lets go of it.
+    pub(crate) fn start<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Background {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_upshift"));
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.folder.path())
+            .env("USER", "ops")
+            .env("TZ", "UTC")
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .args(arguments);
+        Background { child: Some(command.spawn().unwrap()) }
+    }
+
+    /// Waits, for a while, until something is true.
+    pub(crate) fn until(&self, what: &str, mut is_true: impl FnMut(&Self) -> bool) {
+        for _ in 0..600 {
+            if is_true(self) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        panic!("waited in vain until {what}");
+    }
+
+    /// The journal of the newest run, a JSON object a record; empty while there is none.
+    pub(crate) fn journal(&self) -> Vec<serde_json::Value> {
+        let Ok(runs) = std::fs::read_dir(self.path(".upshift/runs")) else { return Vec::new() };
+        let mut runs: Vec<_> = runs.map(|run| run.unwrap().path().join("journal.jsonl")).collect();
+        runs.sort();
+        let text = runs.last().and_then(|run| std::fs::read_to_string(run).ok()).unwrap_or_default();
+        text.split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// How many records of that kind the newest journal has.
+    pub(crate) fn records(&self, kind: &str) -> usize {
+        self.journal().iter().filter(|record| record["kind"] == kind).count()
+    }
+
     /// The binary with these arguments, not yet run.
     pub(crate) fn upshift<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_upshift"));
@@ -44,5 +89,34 @@ impl Sandbox {
             .timeout(std::time::Duration::from_secs(60))
             .args(arguments);
         command
+    }
+}
+
+/// A process in the background.
+pub(crate) struct Background {
+    child: Option<std::process::Child>,
+}
+
+impl Background {
+    /// Sends a signal to the process alone.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let child = self.child.as_ref().unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+    }
+
+    /// Waits for the end: exit code, stdout, stderr.
+    pub(crate) fn end(mut self) -> (i32, String, String) {
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

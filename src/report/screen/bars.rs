@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::frame::{Seat, View, frame};
 use super::sentence::{Teller, Weight};
-use super::text::{Style, clean};
+use super::text::{Style, clean, wrap};
 use super::watch::Watch;
 use crate::engine::news::News;
 use crate::model::Record;
@@ -23,12 +23,33 @@ const REMEMBERED: usize = 500;
 /// One redrawing.
 pub(super) struct Paint {
     /// Lines that stay, above the picture.
-    above: Vec<String>,
-    frame: Vec<String>,
+    pub(super) above: Vec<String>,
+    pub(super) frame: Vec<String>,
     /// Whether the screen is wiped first.
-    wipe: bool,
+    pub(super) wipe: bool,
     /// Whether the picture stays too.
     last: bool,
+}
+
+/// Something said above the picture.
+struct Call {
+    time: String,
+    style: Style,
+    text: String,
+}
+
+impl Call {
+    /// Broken between words, so that it reads well; each row is a line of its own.
+    fn render(&self, width: usize, colour: bool) -> Vec<String> {
+        let indent = self.time.len() + 1;
+        let rows = wrap(&self.text, width.saturating_sub(indent).max(20), usize::MAX);
+        let paint = |style: Style, text: &str| if colour { style.paint(text) } else { text.to_owned() };
+        let rows = rows.iter().enumerate().map(|(n, row)| match n {
+            0 => format!("{} {}", paint(Style::Dim, &self.time), paint(self.style, row)),
+            _ => format!("{}{}", " ".repeat(indent), paint(self.style, row)),
+        });
+        rows.collect()
+    }
 }
 
 /// The terminal's size, in columns and rows.
@@ -40,9 +61,9 @@ pub(super) struct Bars {
     teller: Teller,
     colour: bool,
     /// Lines written above the picture that may have to be written again.
-    written: VecDeque<String>,
+    written: VecDeque<Call>,
     /// Lines that are still to be written.
-    unwritten: VecDeque<String>,
+    unwritten: VecDeque<Call>,
     size: Option<Size>,
     wipe: bool,
 }
@@ -76,13 +97,7 @@ impl Bars {
 
     fn call(&mut self, at: Timestamp, style: Style, text: &str) {
         let time = at.to_zoned(self.teller.zone.clone()).strftime("%H:%M:%S").to_string();
-        let text = clean(text);
-        let line = if self.colour {
-            format!("{} {}", Style::Dim.paint(&time), style.paint(&text))
-        } else {
-            format!("{time} {text}")
-        };
-        self.unwritten.push_back(line);
+        self.unwritten.push_back(Call { time, style, text: clean(text) });
         if self.unwritten.len() > REMEMBERED {
             self.unwritten.pop_front();
         }
@@ -105,13 +120,15 @@ impl Bars {
         let view =
             View { watch: &self.watch, now, zone, seat: Seat::Driver, width, height: Some(rows), colour: self.colour };
         let frame = frame(&view);
-        let mut above: Vec<String> = self.unwritten.drain(..).collect();
-        self.written.extend(above.iter().cloned());
+        let calls: Vec<Call> = self.unwritten.drain(..).collect();
+        let render = |call: &Call| call.render(width, self.colour);
+        let mut above: Vec<String> = calls.iter().flat_map(render).collect();
+        self.written.extend(calls);
         self.written.drain(..self.written.len().saturating_sub(REMEMBERED));
         let wipe = std::mem::take(&mut self.wipe);
         if wipe {
-            let room = height.saturating_sub(frame.len() + 2);
-            above = self.written.iter().skip(self.written.len().saturating_sub(room)).cloned().collect();
+            above = self.written.iter().flat_map(render).collect();
+            above.drain(..above.len().saturating_sub(height.saturating_sub(frame.len() + 1)));
         }
         Paint { above, frame, wipe, last }
     }

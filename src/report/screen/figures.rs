@@ -8,6 +8,7 @@ use super::watch::Watch;
 use crate::engine::state::{HostState, Phase, RunState, StageState, Stopping};
 use crate::model::record::between;
 use crate::model::{Outcome, Pace, Verdict};
+use crate::report::span;
 
 /// A stage's hosts, each counted once: `done + under_way + failed + left` is `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +153,15 @@ pub fn due(watch: &Watch) -> Option<Timestamp> {
 pub fn slack(watch: &Watch, now: Timestamp) -> Option<SignedDuration> {
     let end = if watch.state.verdict.is_some() { watch.last_at } else { watch.expected?.run.max(now) };
     Some(due(watch)?.duration_since(end))
+}
+
+/// Slack in words: `22m to spare` or `9m over`. Seconds of it would only flicker.
+#[must_use]
+pub fn slack_words(slack: SignedDuration) -> String {
+    let word = if slack.is_negative() { "over" } else { "to spare" };
+    let slack = slack.abs();
+    let whole = SignedDuration::from_mins(slack.as_mins());
+    format!("{} {word}", span::glance(if whole.is_zero() { slack } else { whole }))
 }
 
 /// The pace and the fan-out that hold in a stage now.

@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::figures::{self, Counts, Doing};
 use super::frame::{Seat, how_to_answer};
 use super::sentence::{self, Teller, Weight};
-use super::span;
 use super::text::clean;
 use super::watch::Watch;
 use crate::engine::news::News;
 use crate::engine::state::Phase;
 use crate::model::UnitKey;
 use crate::model::record::between;
+use crate::report::span;
 
 /// Silence that is broken by a line on how the run goes on.
 const HEARTBEAT: SignedDuration = SignedDuration::from_mins(1);
@@ -68,7 +68,7 @@ impl Lines {
         match Doing::of(&self.watch) {
             Doing::Held => parts.extend(run.held.as_ref().map(|hold| {
                 let reason = hold.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-                format!("held by {} for {}{reason}", hold.by, span::short(between(hold.since, now)))
+                format!("held by {} for {}{reason}", hold.by, span::glance(between(hold.since, now)))
             })),
             Doing::Gate => parts.push("waits for a person at a gate".into()),
             Doing::Stopping => parts.push("stopping".into()),
@@ -86,10 +86,7 @@ impl Lines {
         parts.extend(self.longest(now));
         if let Some(expected) = self.watch.expected {
             let end = expected.run.max(now).to_zoned(self.teller.zone.clone()).strftime("%H:%M");
-            let slack = figures::slack(&self.watch, now).map(|slack| {
-                let word = if slack.is_negative() { "over" } else { "to spare" };
-                format!(", {} {word}", span::short(slack.abs()))
-            });
+            let slack = figures::slack(&self.watch, now).map(|slack| format!(", {}", figures::slack_words(slack)));
             parts.push(format!("the run ends about {end}{}", slack.unwrap_or_default()));
         }
         parts.join("; ")
@@ -110,8 +107,8 @@ impl Lines {
             "waits longest for {}: {} for {}, last heard of {} ago",
             run.outline.host_name(index, unit.host),
             sentence::step(&self.watch, unit),
-            span::short(between(since, now)),
-            span::short(between(heard, now)),
+            span::glance(between(since, now)),
+            span::glance(between(heard, now)),
         ))
     }
 }

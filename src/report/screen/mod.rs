@@ -4,8 +4,6 @@
 //! It never holds up the engine, never ends a run, and goes quiet when nobody can read it any more.
 
 mod bars;
-#[cfg(test)]
-mod demo;
 pub mod figures;
 pub mod frame;
 mod json;
@@ -14,7 +12,6 @@ mod pen;
 #[cfg(test)]
 mod sample;
 pub mod sentence;
-mod span;
 #[cfg(test)]
 mod tests;
 mod text;

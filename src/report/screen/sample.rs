@@ -94,8 +94,12 @@ pub(super) fn entries(plan: &Plan) -> Vec<Entry> {
 
 /// The run after so many minutes, with the ends that a forecast would give.
 pub(super) fn after(plan: &Plan, minutes: i64) -> (Watch, Timestamp) {
+    at(plan, sample::start() + mins(minutes))
+}
+
+/// The run at that time.
+pub(super) fn at(plan: &Plan, now: Timestamp) -> (Watch, Timestamp) {
     let entries = entries(plan);
-    let now = sample::start() + mins(minutes);
     let past = entries.partition_point(|entry| entry.at <= now);
     let mut watch = Watch::new(Arc::new(plan.outline()), &entries[..past]);
     let current = watch.state.current;

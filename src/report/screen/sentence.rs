@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::figures::Counts;
-use super::span;
 use super::text::clean;
 use super::watch::Watch;
 use crate::engine::state::Phase;
 use crate::model::record::{End, Entry, Opened, Pulled, between};
 use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict, pattern};
+use crate::report::span;
 
 /// How much a sentence matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,8 +113,8 @@ impl Teller {
     ) -> (Weight, String) {
         let host = &before.state.stages[usize::from(unit.stage)].hosts[unit.host as usize];
         let took = match host.phase {
-            Phase::Running { since, .. } => span::short(between(since, at)),
-            _ => span::short(between(at, at)),
+            Phase::Running { since, .. } => span::glance(between(since, at)),
+            _ => span::glance(between(at, at)),
         };
         let (name, step) = (name(before, unit), step(before, unit));
         let note = end.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
@@ -126,7 +126,7 @@ impl Teller {
         }
         let what = format!("{name} {} at {step} after {took}{note}", end.outcome);
         if let Some(retry) = retry_at {
-            let wait = span::short(between(at, retry));
+            let wait = span::glance(between(at, retry));
             return (Weight::Log, format!("{what}; it is tried again in {wait}, at {}", self.time(retry)));
         }
         let stuck = if matches!(unit.slot, Slot::Always(_)) { "; it could not be put back, see to it" } else { "" };
@@ -156,7 +156,7 @@ fn stage_started(before: &Watch, stage: u16) -> String {
         let _ = write!(text, ", fan-out {}", shape.fan_out);
     }
     if let Some(window) = shape.window {
-        let _ = write!(text, ", planned for {}", span::short(window));
+        let _ = write!(text, ", planned for {}", span::glance(window));
     }
     text
 }
@@ -169,7 +169,7 @@ fn host_ended(before: &Watch, stage: u16, host: u32, outcome: Outcome, at: Times
     let failed = super::figures::has_failed(host_state);
     counts.done += u32::from(!outcome.is_failure());
     counts.failed += u32::from(outcome.is_failure() && !failed);
-    let took = host_state.started_at.map(|start| format!(" after {}", span::short(between(start, at))));
+    let took = host_state.started_at.map(|start| format!(" after {}", span::glance(between(start, at))));
     let tries = match host_state.retries {
         0 => String::new(),
         1 => ", with 1 retry".into(),
@@ -191,12 +191,12 @@ fn stage_ended(before: &Watch, stage: u16, at: Timestamp) -> String {
     let took = progress.started_at.map_or_else(Default::default, |start| between(start, at));
     let planned = match shape.window {
         Some(window) if took > window => {
-            format!(" of {} planned, {} over", span::short(window), span::short(took - window))
+            format!(" of {} planned, {} over", span::glance(window), span::glance(took - window))
         }
-        Some(window) => format!(" of {} planned", span::short(window)),
+        Some(window) => format!(" of {} planned", span::glance(window)),
         None => String::new(),
     };
-    format!("stage {} ended after {}{planned}: {}", shape.name, span::short(took), outcomes(&progress.ended))
+    format!("stage {} ended after {}{planned}: {}", shape.name, span::glance(took), outcomes(&progress.ended))
 }
 
 /// Hosts by outcome, without those that there are none of.
@@ -234,7 +234,7 @@ fn ended(before: &Watch, verdict: Verdict, at: Timestamp) -> String {
     } else {
         String::new()
     };
-    format!("the run ended after {}: {verdict}; hosts: {}{left}{stuck}", span::short(took), outcomes(&ended))
+    format!("the run ended after {}: {verdict}; hosts: {}{left}{stuck}", span::glance(took), outcomes(&ended))
 }
 
 fn brought(pulled: &Pulled) -> String {

@@ -5,10 +5,14 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
-use super::sample::{after, order, plan};
+use super::sample::{after, at, order, plan};
+use super::sentence::Teller;
 use super::{Seat, View, Watch, frame};
+use crate::engine::news::News;
 use crate::engine::sample;
-use crate::model::{Command, Slot, UnitKey};
+use crate::journal::Committed;
+use crate::model::record::Entry;
+use crate::model::{Command, Record, Slot, UnitKey};
 
 fn picture(watch: &Watch, now: Timestamp, width: usize) -> String {
     let zone = TimeZone::UTC;
@@ -50,8 +54,11 @@ fn in_the_middle_of_a_cascade() {
 
 #[test]
 fn when_a_step_is_tried_again() {
-    let (watch, now) = after(&plan(40), 85);
-    insta::assert_snapshot!(picture(&watch, now + SignedDuration::from_secs(3), 80));
+    let plan = plan(40);
+    let retry = |record: &Record| matches!(record, Record::UnitEnded { retry_at: Some(_), unit, .. } if unit.host == 4);
+    let failed = super::sample::entries(&plan).into_iter().find(|entry| retry(&entry.record)).unwrap();
+    let (watch, now) = at(&plan, failed.at + SignedDuration::from_secs(2));
+    insta::assert_snapshot!(picture(&watch, now, 100));
 }
 
 #[test]
@@ -147,6 +154,119 @@ fn a_stage_that_keeps_its_pace_reads_it_at_any_moment() {
     }
 }
 
+fn committed(entry: Entry) -> News {
+    News::Committed(Box::new(Committed { line: format!("line {}", entry.n), entry }))
+}
+
+#[test]
+fn a_whole_run_as_lines() {
+    let plan = plan(5);
+    let teller = Teller { zone: TimeZone::fixed(jiff::tz::offset(1)), logs: ".upshift/runs/r/hosts".into() };
+    let watch = Watch::new(std::sync::Arc::new(plan.outline()), &[]);
+    let mut lines = super::lines::Lines::new(watch, teller, sample::start());
+    let mut said = Vec::new();
+    let mut now = sample::start();
+    for entry in super::sample::entries(&plan) {
+        while now + SignedDuration::from_secs(30) < entry.at {
+            now += SignedDuration::from_secs(30);
+            said.extend(lines.heartbeat(now));
+        }
+        now = entry.at;
+        if matches!(entry.record, Record::StageStarted { stage: 3 }) {
+            let by = sample::person();
+            let hold = Command::Hold { reason: Some("wait\u{1b}[2J for lunch".into()) };
+            for record in
+                [Record::Ordered { command: hold, by: by.clone() }, Record::Ordered { command: Command::Release, by }]
+            {
+                said.extend(lines.news(&committed(Entry { n: 0, at: now, record }), now));
+            }
+            said.extend(lines.news(&News::Gate { question: "go on?".into() }, now));
+            said.extend(lines.news(&News::Notice("the disk is nearly full".into()), now));
+            said.extend(lines.news(&News::Expected { stage: now, run: now + SignedDuration::from_mins(70) }, now));
+        }
+        said.extend(lines.news(&committed(entry), now));
+    }
+    assert!(!said.iter().any(|line| line.chars().any(char::is_control)));
+    // One heartbeat of each stage is enough to look at.
+    let mut seen = std::collections::HashSet::new();
+    said.retain(|line| {
+        let stage =
+            line.split_once("stage ").and_then(|(_, rest)| rest.split_once(": ")).map(|(stage, _)| stage.to_owned());
+        !line.contains("longest") || seen.insert(stage)
+    });
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn every_kind_of_record_has_a_sentence() {
+    let plan = plan(13);
+    let teller = Teller { zone: TimeZone::UTC, logs: "hosts".into() };
+    let mut watch = Watch::new(std::sync::Arc::new(plan.outline()), &[]);
+    let mut said = Vec::new();
+    let mut tell = |watch: &Watch, entry: &Entry| {
+        let sentence = teller.tell(watch, entry);
+        let line = format!("{:<6} {}", format!("{:?}", sentence.weight), sentence.text);
+        let failed = matches!(&entry.record, Record::UnitEnded { end, .. } if end.outcome.is_failure());
+        let kind = (std::mem::discriminant(&entry.record), failed);
+        if said.iter().all(|(other, _)| *other != kind) || matches!(entry.record, Record::Ordered { .. }) {
+            said.push((kind, line));
+        }
+    };
+    for entry in super::sample::entries(&plan) {
+        tell(&watch, &entry);
+        watch.record(&entry);
+    }
+    let by = sample::person();
+    let hosts = vec!["cmp001".to_owned(), "cmp002".to_owned()];
+    let orders = [
+        Command::Hold { reason: None },
+        Command::Release,
+        Command::Pace { pace: "30/h".parse().unwrap() },
+        Command::FanOut { hosts: 4 },
+        Command::Skip { hosts },
+        Command::Stop,
+        Command::Abort,
+        Command::Pass,
+        Command::Refuse,
+    ];
+    let orders = orders.map(|command| Record::Ordered { command, by: by.clone() });
+    let resumed = Record::Resumed { by: by.clone(), closes: Some(sample::start()) };
+    for record in orders.into_iter().chain([resumed]) {
+        tell(&watch, &Entry { n: 0, at: sample::start(), record });
+    }
+    insta::assert_snapshot!(said.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn json_has_the_journal_as_it_stands_and_counts_that_add_up() {
+    let (watch, now) = cascade();
+    let entry = super::sample::entries(&plan(1)).remove(0);
+    assert_eq!(super::json::news(&committed(entry), now).unwrap(), "line 0");
+    let line = super::json::progress(&watch, now);
+    assert!(!line.contains('\n'));
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let count = |name: &str| value["hosts"][name].as_u64().unwrap();
+    assert_eq!(count("done") + count("under_way") + count("failed") + count("left"), count("total"));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_loses_no_call_and_a_resize_repeats_them() {
+    let plan = plan(8);
+    let teller = Teller { zone: TimeZone::UTC, logs: "hosts".into() };
+    let mut bars = super::bars::Bars::new(Watch::new(std::sync::Arc::new(plan.outline()), &[]), teller, false);
+    assert!(!bars.resized((80, 24)));
+    bars.news(&News::Notice("first".into()), sample::start());
+    bars.news(&News::Notice("second".into()), sample::start());
+    let paint = bars.paint(sample::start(), false);
+    assert_eq!(paint.above, ["22:00:00 first", "22:00:00 second"]);
+    assert!(bars.paint(sample::start(), false).above.is_empty());
+    assert!(bars.resized((60, 20)));
+    let paint = bars.paint(sample::start(), false);
+    assert_eq!(paint.above, ["22:00:00 first", "22:00:00 second"]);
+    assert!(paint.wipe && paint.frame.len() < 20);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -183,8 +303,9 @@ proptest! {
             prop_assert!(!line.chars().any(char::is_control), "{line:?}");
         }
         let coloured = frame(&View { colour: true, ..view });
+        let colours = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
         for (plain, coloured) in lines.iter().zip(&coloured) {
-            let bare = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap().replace_all(coloured, "").into_owned();
+            let bare = colours.replace_all(coloured, "").into_owned();
             prop_assert_eq!(plain, bare.trim_end());
         }
     }

@@ -111,12 +111,16 @@ impl Line {
         let mut left = room;
         let mut text = String::new();
         for (style, piece) in &self.pieces {
+            let whole = piece;
             let piece = cut(piece, left);
             left -= width(&piece);
             if colour && !piece.trim().is_empty() {
                 text.push_str(&style.paint(&piece));
             } else {
                 text.push_str(&piece);
+            }
+            if piece != *whole {
+                break;
             }
         }
         text.truncate(text.trim_end().len());
@@ -142,7 +146,9 @@ pub(super) fn flow(parts: Vec<(Style, String)>, indent: usize, room: usize) -> V
     lines
 }
 
-/// Breaks a text between words into lines of at most so many columns, `limit` lines at most.
+/// Breaks a text between words into lines of so many columns, `limit` lines at most.
+///
+/// A word that is wider than that stays whole: a path that was broken could not be copied.
 pub(super) fn wrap(text: &str, room: usize, limit: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let text = clean(text);
@@ -163,5 +169,5 @@ pub(super) fn wrap(text: &str, room: usize, limit: usize) -> Vec<String> {
     if let (true, Some(last)) = (more, lines.last_mut()) {
         last.push_str(" …");
     }
-    lines.iter().map(|line| cut(line, room)).collect()
+    lines
 }

@@ -6,6 +6,7 @@ use super::View;
 use crate::engine::state::{HostState, Phase};
 use crate::model::{Outcome, Slot, pattern};
 use crate::report::screen::figures::has_failed;
+use crate::report::screen::sentence::count;
 use crate::report::screen::text::{Line, Style, clean, width};
 
 /// Why a host came short. Hosts of one cause share a line.
@@ -24,14 +25,11 @@ pub(super) fn lines(view: &View, limit: usize) -> Vec<Line> {
     let rest = causes.get(limit..).unwrap_or_default();
     if !rest.is_empty() {
         let shown: usize = causes[..limit].iter().map(|(_, hosts)| hosts.len()).sum();
-        let (hosts, causes) = (total - shown, rest.len());
-        let plural = |count: usize, word: &str| format!("{count} more {word}{}", if count == 1 { "" } else { "s" });
-        let text = format!("  … and {} for {causes} other reasons", plural(hosts, "host"));
-        let text = if causes == 1 { text.replace("1 other reasons", "one other reason") } else { text };
+        let text = format!("  … and {} for {}", count(total - shown, "more host"), count(rest.len(), "other reason"));
         lines.push(Line::new(Style::Dim, &text));
     }
     if !lines.is_empty() {
-        lines.insert(0, Line::new(Style::Bad, &format!("{total} came short")));
+        lines.insert(0, Line::new(Style::Bad, &format!("{} did not come through", count(total, "host"))));
     }
     lines
 }

@@ -3,7 +3,6 @@
 use super::{Seat, View, clock, took};
 use crate::model::Verdict;
 use crate::report::screen::figures::{self, Doing};
-use crate::report::screen::span;
 use crate::report::screen::text::{Line, Style, clean, cut, flow};
 
 pub(super) fn lines(view: &View) -> Vec<Line> {
@@ -36,28 +35,21 @@ fn doing(view: &View) -> (Style, char, String) {
 fn times(view: &View) -> Vec<(Style, String)> {
     let watch = view.watch;
     let ended = watch.state.verdict.is_some();
-    let until = if ended || view.seat == Seat::Nobody { watch.last_at } else { view.now };
+    let until = view.now;
     let time = until.to_zoned(view.zone.clone()).strftime("%H:%M:%S").to_string();
-    let mut parts = vec![(Style::Plain, if until == watch.last_at && ended { format!("ended {time}") } else { time })];
+    let mut parts = vec![(Style::Plain, if ended { format!("ended {time}") } else { time })];
     if let Some(start) = watch.resumed_at.or(watch.state.opened_at) {
         let since = if watch.resumed_at.is_some() { " since it was resumed" } else { "" };
-        parts.push((Style::Plain, format!("took {}{since}", took(start, until))));
-        if !ended {
-            parts.pop();
-            parts.push((Style::Plain, format!("{} gone{since}", took(start, until))));
-        }
+        let took = took(start, until);
+        parts.push((Style::Plain, if ended { format!("took {took}{since}") } else { format!("{took} gone{since}") }));
     }
     if let (Some(expected), false) = (watch.expected, ended || view.seat == Seat::Nobody) {
         let word = if expected.run < view.now { "was to end" } else { "ends" };
         parts.push((Style::Strong, format!("{word} {}", clock(view, expected.run))));
     }
     if let (Some(slack), true) = (figures::slack(watch, view.now), ended || view.seat != Seat::Nobody) {
-        let (style, words) = if slack.is_negative() {
-            (Style::Bad, format!("{} over", span::short(slack.abs())))
-        } else {
-            (Style::Good, format!("{} to spare", span::short(slack)))
-        };
-        parts.push((style, words));
+        let style = if slack.is_negative() { Style::Bad } else { Style::Good };
+        parts.push((style, figures::slack_words(slack)));
     }
     parts
 }

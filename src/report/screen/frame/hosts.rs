@@ -7,8 +7,8 @@ use crate::engine::state::{HostState, Phase};
 use crate::model::record::between;
 use crate::model::{Slot, UnitKey};
 use crate::report::screen::figures::{self, Doing};
-use crate::report::screen::span;
 use crate::report::screen::text::{Line, Style, clean, cut, flow, width};
+use crate::report::span;
 
 /// A host that says nothing for longer than this is worth a word.
 const QUIET: SignedDuration = SignedDuration::from_secs(10);
@@ -49,9 +49,12 @@ fn heading(view: &View, under_way: usize) -> Vec<Line> {
     let run = &view.watch.state;
     let (stage, shape) = (&run.stages[run.current], &run.outline.stages[run.current]);
     let (wanted, fan_out) = figures::limits(run, run.current);
-    let mut parts = vec![(Style::Strong, format!("{} of {fan_out} under way in {}", under_way, clean(&shape.name)))];
-    if shape.hosts.len() == 1 {
-        parts = vec![(Style::Strong, format!("under way in {}", clean(&shape.name)))];
+    let name = clean(&shape.name);
+    let of = if shape.hosts.len() > 1 { format!("{under_way} of {fan_out} ") } else { String::new() };
+    let mut parts = vec![(Style::Strong, format!("{of}under way in {name}"))];
+    let failed = stage.under_way.iter().filter(|&&place| figures::has_failed(&stage.hosts[place as usize])).count();
+    if failed > 0 {
+        parts.push((Style::Bad, format!("{failed} of them failed")));
     }
     if stage.waiting > 0 {
         let now = figures::pace_now(stage, wanted, view.now);
@@ -127,7 +130,8 @@ fn table(rows: &[Row], room: usize) -> Vec<Line> {
     let widest = |text: fn(&Row) -> &str| rows.iter().map(|row| width(text(row))).max().unwrap_or(0);
     let name = widest(|row| &row.name).min((room / 4).max(8));
     let step = widest(|row| &row.step).min((room / 3).max(10));
-    let attempt = widest(|row| &row.attempt);
+    // On a narrow screen the room goes to how long a host is silent.
+    let attempt = if room < 60 { 0 } else { widest(|row| &row.attempt) };
     let time = widest(|row| &row.time);
     let mut lines = Vec::new();
     for row in rows {
@@ -140,13 +144,16 @@ fn table(rows: &[Row], room: usize) -> Vec<Line> {
             line.push(Style::Plain, "  ").push(Style::Warn, &row.attempt).pad(column + 2 + attempt);
             column += 2 + attempt;
         }
-        if column + 2 + time <= room {
+        let quiet = row.quiet.map(span::short).unwrap_or_default();
+        // Where only one of them has room, silence matters more than how long the step takes.
+        let both = column + 2 + time + 8 + quiet.len() <= room;
+        if column + 2 + time <= room && (quiet.is_empty() || both) {
             line.pad(column + 2 + time - width(&row.time)).push(Style::Plain, &row.time);
         }
-        if let Some(quiet) = row.quiet {
-            let text = span::short(quiet);
-            let words = if line.width() + 12 + text.len() <= room { "  quiet for " } else { "  quiet " };
-            line.push(Style::Warn, words).push(Style::Warn, &text);
+        let words = ["  quiet for ", "  quiet "];
+        let words = words.into_iter().find(|words| line.width() + words.len() + quiet.len() <= room);
+        if let (Some(words), false) = (words, quiet.is_empty()) {
+            line.push(Style::Warn, words).push(Style::Warn, &quiet);
         }
         if line.width() + 10 <= room && !row.line.is_empty() {
             line.push(Style::Plain, "  ").push(Style::Dim, &row.line);

@@ -11,9 +11,9 @@ mod stages;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::span;
 use super::text::{Line, Style, wrap};
 use super::watch::Watch;
+use crate::report::span;
 
 /// What a picture is made of.
 #[derive(Debug, Clone)]
@@ -66,6 +66,12 @@ const LIMITS: [Limits; 7] = [
 /// Draws the picture.
 #[must_use]
 pub fn frame(view: &View) -> Vec<String> {
+    let mut view = view.clone();
+    if view.seat == Seat::Nobody || view.watch.state.verdict.is_some() {
+        // Nothing has gone on since the last record, so nothing gets older either.
+        view.now = view.watch.last_at;
+    }
+    let view = &view;
     let room = view.height.unwrap_or(usize::MAX);
     let mut lines = Vec::new();
     for limits in &LIMITS {
@@ -131,5 +137,5 @@ fn clock(view: &View, at: Timestamp) -> String {
 
 /// The time between two moments, for a person.
 fn took(start: Timestamp, end: Timestamp) -> String {
-    span::short(crate::model::record::between(start, end))
+    span::glance(crate::model::record::between(start, end))
 }

@@ -5,11 +5,14 @@ use crate::engine::state::StageState;
 use crate::model::outline::Stage;
 use crate::model::record::between;
 use crate::report::screen::figures::{Counts, Doing};
-use crate::report::screen::span;
+use crate::report::screen::sentence::count;
 use crate::report::screen::text::{Line, Style, clean, cut, width};
+use crate::report::span;
 
 /// The widest that a stage's name may get.
 const NAME: usize = 20;
+/// Finished stages that are still shown one by one when there are too many.
+const BEFORE: usize = 3;
 /// A bar shorter than this says nothing.
 const SHORTEST_BAR: usize = 6;
 /// A bar longer than this says nothing more.
@@ -38,10 +41,10 @@ pub(super) fn lines(view: &View, limit: usize) -> Vec<Line> {
         let failed: u32 = run.stages[..first].iter().map(|stage| Counts::of(stage).failed).sum();
         let (style, mark) = if failed > 0 { (Style::Bad, '✗') } else { (Style::Good, '✓') };
         let failed = if failed > 0 { format!(", {failed} failed there") } else { String::new() };
-        lines.insert(at, Line::new(style, &format!("{mark} {first} stages done{failed}")));
+        lines.insert(at, Line::new(style, &format!("{mark} {} done{failed}", count(first, "stage"))));
     }
     if last < total {
-        lines.push(Line::new(Style::Dim, &format!("· {} more stages to come", total - last)));
+        lines.push(Line::new(Style::Dim, &format!("· {} to come", count(total - last, "more stage"))));
     }
     lines
 }
@@ -54,7 +57,7 @@ fn window(current: usize, total: usize, limit: usize) -> (usize, usize) {
     // Folded stages take a line at either end.
     let shown = limit.saturating_sub(2).max(1);
     let current = current.min(total - 1);
-    let first = current.saturating_sub(shown / 2).min(total - shown);
+    let first = current.saturating_sub(BEFORE.min(shown / 2)).min(total - shown);
     (first, first + shown)
 }
 
@@ -106,14 +109,13 @@ fn time(view: &View, stage: &StageState, shape: &Stage) -> (Style, String) {
     let Some(start) = stage.started_at else {
         return (Style::Dim, planned.map(|planned| format!("of {planned}")).unwrap_or_default());
     };
-    let ended = if view.watch.state.verdict.is_some() { view.watch.last_at } else { view.now };
-    let so_far = between(start, stage.ended_at.unwrap_or(ended));
+    let so_far = between(start, stage.ended_at.unwrap_or(view.now));
     match (planned, shape.window) {
         (Some(planned), Some(window)) if so_far > window => {
-            (Style::Warn, format!("{} of {planned}!", span::short(so_far)))
+            (Style::Warn, format!("{} of {planned}!", span::glance(so_far)))
         }
-        (Some(planned), _) => (Style::Plain, format!("{} of {planned}", span::short(so_far))),
-        _ => (Style::Plain, span::short(so_far)),
+        (Some(planned), _) => (Style::Plain, format!("{} of {planned}", span::glance(so_far))),
+        _ => (Style::Plain, span::glance(so_far)),
     }
 }
 
