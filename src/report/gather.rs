@@ -255,7 +255,7 @@ impl Gathering {
             ended,
             is_over: state.ended_at.is_some(),
             stopped: state.started_at.map_or(SignedDuration::ZERO, |start| stopped(start, ended)),
-            slack: self.state.closes.filter(|_| state.started_at.is_some()).map(|closes| closes.duration_since(ended)),
+            slack: self.state.closes.filter(|_| state.ended_at.is_some()).map(|closes| closes.duration_since(ended)),
             pace: state.pace.or(shape.pace),
             achieved,
             starts: u32::try_from(progress.starts.len()).unwrap_or(u32::MAX),

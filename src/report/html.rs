@@ -159,7 +159,7 @@ fn stage_row(timing: &Timing, stage: &Stage) -> Value {
 }
 
 fn total(timing: &Timing) -> Option<Value> {
-    let difference = timing.planned().map(|planned| timing.took().saturating_sub(planned));
+    let difference = timing.difference();
     (timing.stages.len() > 1).then(|| {
         context! {
             planned => maybe(timing.planned()),

@@ -27,6 +27,7 @@ pub fn render(timing: &Timing) -> String {
             pulls(timing),
             people(timing),
             against_previous(timing),
+            well(timing),
             next(timing),
         ]
     };
@@ -56,6 +57,7 @@ fn headline(timing: &Timing) -> String {
 pub(super) fn window(timing: &Timing) -> Option<String> {
     let (closes, slack) = (timing.closes?, timing.slack()?);
     let slack = match slack.is_negative() {
+        true if !matches!(timing.standing, Standing::Ended(_)) => format!("closed {} ago", span::short(slack.abs())),
         true => format!("closed {} before the run ended", span::short(slack.abs())),
         false => format!("slack {}", span::short(slack)),
     };
@@ -108,15 +110,16 @@ pub(super) fn cut_digest(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// Every host once, folded by what it came to and why, the worst first.
+/// Every host that did not come through once, folded by what it came to and why, the worst first.
 fn hosts(timing: &Timing) -> String {
     let groups = timing.groups();
     let bad = groups.iter().take_while(|group| is_bad(group.fate)).count();
     let short: usize = groups[..bad].iter().map(|group| group.hosts.len()).sum();
-    let (all, came_through) = (timing.hosts.len(), timing.hosts.iter().filter(|host| came_through(host.fate)).count());
-    let mut text = match (short, all - came_through) {
-        (0, 0) => format!("hosts: all {all} came through\n"),
-        (0, _) => format!("hosts: {came_through} of {all} came through, none failed\n"),
+    let (all, well) = (timing.hosts.len(), timing.hosts.iter().filter(|host| came_through(host.fate)).count());
+    let mut text = match (short, all - well) {
+        (0, 0) if all > 1 => format!("hosts: all {all} came through\n"),
+        (0, 0) => format!("hosts: {well} of {all} came through\n"),
+        (0, _) => format!("hosts: {well} of {all} came through, none failed\n"),
         _ => format!("hosts: {short} of {all} did not come through\n"),
     };
     text += &groups[..bad].iter().take(MOST_CAUSES).map(group).collect::<String>();
@@ -128,12 +131,20 @@ fn hosts(timing: &Timing) -> String {
         let causes = count(rest.len(), "further cause");
         text += &format!("{:LABEL$}{causes}: upshift report {} --format json\n", "", timing.opened.run);
     }
-    text += &groups[bad..].iter().map(group).collect::<String>();
+    let open = groups[bad..].iter().filter(|group| !came_through(group.fate));
+    text += &open.map(group).collect::<String>();
     if let Some(group) = groups[..bad].first() {
         let host = &group.hosts[0].name;
         text += &format!("  step by step: `upshift report {} --hosts {host}`\n", timing.opened.run);
     }
     text
+}
+
+/// The hosts that came through; last, because they can be many and ask for nothing.
+fn well(timing: &Timing) -> String {
+    let groups = timing.groups();
+    let names: String = groups.iter().filter(|group| came_through(group.fate)).map(names).collect();
+    if names.is_empty() { names } else { format!("came through\n{names}") }
 }
 
 /// The width of what a line of hosts begins with.
@@ -221,14 +232,11 @@ fn stages(timing: &Timing) -> String {
         ]);
     }
     if timing.stages.len() > 1 {
-        let planned = timing.planned();
-        let took = timing.took();
-        let difference = planned.map(|planned| span::signed(took.saturating_sub(planned)));
         rows.push(vec![
             "whole run".into(),
-            maybe(planned),
-            span::short(took),
-            difference.unwrap_or_default(),
+            maybe(timing.planned()),
+            span::short(timing.took()),
+            timing.difference().map(span::signed).unwrap_or_default(),
             maybe(timing.slack()),
         ]);
     }

@@ -83,7 +83,7 @@ pub struct Stage {
     pub is_over: bool,
     /// Time within it between a session and the next.
     pub stopped: SignedDuration,
-    /// What was left of the run's window when it ended; negative when the window had closed.
+    /// What was left of the run's window when it was over; negative when the window had closed.
     pub slack: Option<SignedDuration>,
     /// The pace that was wanted last.
     pub pace: Option<Pace>,
@@ -249,10 +249,11 @@ impl Timing {
         self.ended.duration_since(self.started)
     }
 
-    /// What is left of the window; negative when it has closed.
+    /// What was left of the window at the end, or is left now; negative when it had closed.
     #[must_use]
     pub fn slack(&self) -> Option<SignedDuration> {
-        self.closes.map(|closes| closes.duration_since(self.ended))
+        let since = self.silent.unwrap_or_default();
+        self.closes.map(|closes| closes.duration_since(self.ended).saturating_sub(since))
     }
 
     /// The sum of planned windows, when every stage has one.
@@ -261,6 +262,14 @@ impl Timing {
         let mut windows = self.stages.iter().map(|stage| stage.planned);
         let sum = windows.try_fold(SignedDuration::ZERO, |sum, window| Some(sum.saturating_add(window?)));
         sum.filter(|_| !self.stages.is_empty())
+    }
+
+    /// How far the run is from the sum of planned windows; `None` while it may yet need more.
+    #[must_use]
+    pub fn difference(&self) -> Option<SignedDuration> {
+        let difference = self.took().saturating_sub(self.planned()?);
+        let is_over = self.stages.iter().all(|stage| stage.is_over);
+        (is_over || difference.is_positive()).then_some(difference)
     }
 
     /// Things changed, and on how many hosts.
@@ -335,10 +344,11 @@ impl Stage {
         self.started.map(|started| self.ended.duration_since(started))
     }
 
-    /// How far the actual time is from the planned one.
+    /// How far the actual time is from the planned one; `None` while the stage may yet need more.
     #[must_use]
     pub fn difference(&self) -> Option<SignedDuration> {
-        Some(self.actual()?.saturating_sub(self.planned?))
+        let difference = self.actual()?.saturating_sub(self.planned?);
+        (self.is_over || difference.is_positive()).then_some(difference)
     }
 
     /// How many hosts came to what, the worst first.
