@@ -8,9 +8,9 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::figures::stopped_within;
 use super::timing::{
     Cause, Host, Order, Previous, Session, Stage, Standing, Step, Then, Timing, Try, Visit, came_through,
-    stopped_within,
 };
 use crate::engine::state::{Fate, HostState, IllegalRecord, Phase, RunState};
 use crate::model::history::percentile;

@@ -387,13 +387,13 @@ impl<'a> Picture<'a> {
         let took = visit.took.map(span::short).unwrap_or_default();
         let mut tip = format!("{host}: {}, from {from} for {took}", fate_name(visit.fate));
         if let Some(note) = visit.note() {
-            tip += &format!("\n{}", one_line(note));
+            let _ = write!(tip, "\n{}", one_line(note));
         }
         if self.told {
             for attempt in &visit.tries {
                 let took = span::short(attempt.ended.unwrap_or(self.timing.ended).duration_since(attempt.started));
                 let outcome = attempt.outcome.map_or_else(|| "under way".into(), |outcome| outcome.to_string());
-                tip += &format!("\n{}: {outcome} in {took}", stage.title(attempt.slot));
+                let _ = write!(tip, "\n{}: {outcome} in {took}", stage.title(attempt.slot));
             }
         }
         tip
@@ -411,7 +411,7 @@ fn stage_title(stage: &Stage) -> String {
         Some(_) => (missing > 0).then(|| format!("{} not taken up", count(missing, "host"))),
     };
     let parts = [planned, actual, difference, missing].into_iter().flatten();
-    parts.map(|part| format!(" · {}", escape(&part))).collect()
+    parts.flat_map(|part| [" · ".to_owned(), escape(&part)]).collect()
 }
 
 /// Whether the picture ends before the run did.
