@@ -36,8 +36,8 @@ fn in_stage(timing: &Timing, stage: &Stage, visit: &Visit) -> String {
     let mut text = String::new();
     let took = |from: Timestamp, to: Option<Timestamp>| span::short(to.unwrap_or(timing.ended).duration_since(from));
     for (n, (from, to)) in (1..).zip(&visit.spans) {
-        let state = if n < visit.spans.len() { "taken up again later".into() } else { fate_name(visit.fate) };
-        let head = format!("  {}: {state}, from {} for {}", stage.name, moments.full(*from), took(*from, *to));
+        let came_to = if n < visit.spans.len() { "taken up again later".into() } else { fate_name(visit.fate) };
+        let head = format!("  {}: {came_to}, from {} for {}", stage.name, moments.full(*from), took(*from, *to));
         text += &hang("", &head);
         let within = |start: Timestamp| start >= *from && to.is_none_or(|to| start <= to);
         for attempt in visit.tries.iter().filter(|attempt| within(attempt.started)) {

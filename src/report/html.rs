@@ -52,6 +52,7 @@ fn page(timing: &Timing) -> Value {
         svg => picture.map(|picture| Value::from_safe_string(picture.svg)),
         outcomes => outcomes,
         has_holds => has_holds,
+        has_over => timing.stages.iter().filter_map(Stage::difference).any(|difference| difference.is_positive()),
         has_stops => timing.sessions.len() > 1,
         details => timing.stages.iter().filter(|stage| stage.started.is_some())
             .map(|stage| detail(timing, stage)).collect::<Vec<_>>(),

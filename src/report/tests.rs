@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::samples::{self, Sample};
 use super::timing::Timing;
 use super::{csv, html, json, text};
 use crate::model::record::End;
-use crate::model::{Outcome, Slot, pattern};
+use crate::model::{Command, Outcome, Slot, pattern};
 
 /// Writes the samples for eyes: `UPSHIFT_SAMPLES=/tmp/samples cargo test -- --ignored samples_for_eyes`.
 #[test]
@@ -81,6 +82,25 @@ fn a_run_is_compared_with_the_one_before() {
     let compared = report.split("previous run").nth(1).unwrap();
     insta::assert_snapshot!("previous", compared);
     assert!(html::render(&timing).contains("Against the previous run"));
+}
+
+#[test]
+fn a_gate_is_passed_by_someone_and_a_hold_lasts_until_its_release() {
+    let mut sample = samples::one_host_plan();
+    sample.go(Some(SignedDuration::from_secs(1)), |_, _| (samples::minutes(1), End::plain(Outcome::Unchanged)));
+    sample.order(SignedDuration::from_secs(4), Command::Hold { reason: None });
+    sample.order(SignedDuration::from_secs(9), Command::Release);
+    sample.order(SignedDuration::from_secs(1), Command::Pass);
+    let report = text::render(&sample.timing());
+    let said: Vec<_> = report.lines().filter(|line| line.contains(", by ops")).collect();
+    assert_eq!(
+        said,
+        [
+            "  22:00:05  hold, lasted 9s, by ops (pid 4711, /dev/pts/1)",
+            "  22:00:14  release, by ops (pid 4711, /dev/pts/1)",
+            "  22:00:15  pass the gate `apply nginx`, by ops (pid 4711, /dev/pts/1)",
+        ]
+    );
 }
 
 #[test]

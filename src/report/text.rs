@@ -243,7 +243,7 @@ fn stages(timing: &Timing) -> String {
             maybe(timing.slack()),
         ]);
     }
-    let slack = if timing.closes.is_some() {
+    let slack = if timing.stages.iter().any(|stage| stage.slack.is_some()) {
         "  slack is what was left of the run's window when the stage ended\n"
     } else {
         ""
