@@ -8,9 +8,9 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::figures::stopped_within;
 use super::timing::{
     Cause, Host, Order, Previous, Session, Stage, Standing, Step, Then, Timing, Try, Visit, came_through,
-    stopped_within,
 };
 use crate::engine::state::{Fate, HostState, IllegalRecord, Phase, RunState};
 use crate::model::history::percentile;
@@ -255,7 +255,7 @@ impl Gathering {
             ended,
             is_over: state.ended_at.is_some(),
             stopped: state.started_at.map_or(SignedDuration::ZERO, |start| stopped(start, ended)),
-            slack: self.state.closes.filter(|_| state.started_at.is_some()).map(|closes| closes.duration_since(ended)),
+            slack: self.state.closes.filter(|_| state.ended_at.is_some()).map(|closes| closes.duration_since(ended)),
             pace: state.pace.or(shape.pace),
             achieved,
             starts: u32::try_from(progress.starts.len()).unwrap_or(u32::MAX),

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use minijinja::{Environment, Value, context};
 
 use super::layout::{Moments, count, one_line};
-use super::text::{actual, compared, counts, cut_digest, pace, pulled, said, sentence, time_scale, window};
+use super::text::{actual, compared, counts, cut_digest, pace, pulled, said, sentence, sessions, time_scale, window};
 use super::timing::{Stage, Standing, Timing, fate_name};
 use super::{span, timeline};
 use crate::engine::state::Fate;
@@ -52,6 +52,7 @@ fn page(timing: &Timing) -> Value {
         svg => picture.map(|picture| Value::from_safe_string(picture.svg)),
         outcomes => outcomes,
         has_holds => has_holds,
+        has_over => timing.stages.iter().filter_map(Stage::difference).any(|difference| difference.is_positive()),
         has_stops => timing.sessions.len() > 1,
         details => timing.stages.iter().filter(|stage| stage.started.is_some())
             .map(|stage| detail(timing, stage)).collect::<Vec<_>>(),
@@ -92,22 +93,14 @@ fn maybe(duration: Option<SignedDuration>) -> String {
 fn facts(timing: &Timing, moments: &Moments<'_>) -> Vec<Value> {
     let fact = |name: &str, value: String| context! { name, value };
     let (changes, on) = timing.changes();
-    let mut sessions = count(timing.sessions.len(), "session");
-    if !timing.stopped().is_zero() {
-        sessions += &format!(", {} between them", span::short(timing.stopped()));
-    }
     let until = if timeline::is_open(timing) { "Last record" } else { "Ended" };
     let until = if timing.standing == Standing::UnderWay { "Now" } else { until };
-    let mut ended = moments.full(timing.ended);
-    if let Some(silent) = timing.silent {
-        ended += &format!(", {} ago", span::short(silent));
-    }
     let mut facts = vec![
         fact("Run", timing.opened.run.clone()),
         fact("Started by", timing.opened.by.to_string()),
         fact("Started", moments.full(timing.started)),
-        fact(until, ended),
-        fact("Took", format!("{}, {sessions}", span::short(timing.took()))),
+        fact(until, moments.full(timing.ended)),
+        fact("Took", format!("{}, {}", span::short(timing.took()), sessions(timing))),
     ];
     facts.extend(window(timing).map(|window| fact("Window", window)));
     facts.push(fact("Hosts", format!("{}: {}", timing.hosts.len(), counts(&timing.counts()))));
@@ -159,7 +152,7 @@ fn stage_row(timing: &Timing, stage: &Stage) -> Value {
 }
 
 fn total(timing: &Timing) -> Option<Value> {
-    let difference = timing.planned().map(|planned| timing.took().saturating_sub(planned));
+    let difference = timing.difference();
     (timing.stages.len() > 1).then(|| {
         context! {
             planned => maybe(timing.planned()),

@@ -92,7 +92,7 @@ pub struct Stage {
     pub planned_s: Option<f64>,
     /// From its first start to its end, or so far; `null` when it did not begin.
     pub actual_s: Option<f64>,
-    /// `actual_s` less `planned_s`.
+    /// `actual_s` less `planned_s`; `null` while the stage may yet need more.
     pub difference_s: Option<f64>,
     /// How much of it lay between two sessions.
     pub stopped_s: f64,

@@ -1,5 +1,7 @@
 //! Text laid out for 80 columns: aligned tables, wrapped lines, moments in words.
 
+use std::fmt::Write;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -23,7 +25,8 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
         let mut line = String::from(" ");
         for (&column, &width) in shown.iter().zip(&widths) {
             let cell = cell(row, column);
-            line += &if column == 0 { format!(" {cell:<width$}") } else { format!("  {cell:>width$}") };
+            // Writing to a String cannot fail.
+            let _ = if column == 0 { write!(line, " {cell:<width$}") } else { write!(line, "  {cell:>width$}") };
         }
         text += line.trim_end();
         text.push('\n');
@@ -47,7 +50,7 @@ pub(super) fn hang(head: &str, body: &str) -> String {
         }
         used += word.chars().count();
     }
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    lines.iter().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 /// Pieces between which a line may be broken.
@@ -101,6 +104,11 @@ impl<'a> Moments<'a> {
         let (at, first) = (at.to_zoned(self.zone.clone()), self.first.to_zoned(self.zone.clone()));
         let format = if at.date() == first.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
         at.strftime(format).to_string()
+    }
+
+    /// The time of day.
+    pub(super) fn second(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
     }
 
     /// Hours and minutes.

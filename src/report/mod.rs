@@ -4,6 +4,8 @@
 //! those figures on paper, so that no two of them can disagree. Nothing here reads a clock or a file.
 
 pub mod csv;
+mod details;
+mod figures;
 mod gather;
 pub mod html;
 pub mod json;

@@ -81,6 +81,25 @@ impl Sample {
         self.now = until.filter(|_| self.state.verdict.is_none()).unwrap_or(self.now);
     }
 
+    /// Forgets all but the first records, as a crash does; what opens the run stays.
+    pub(super) fn cut(&mut self, records: usize) {
+        self.entries.truncate(records.max(2));
+        self.state = RunState::new(self.state.outline.clone());
+        for entry in &self.entries {
+            self.state.apply(entry.at, &entry.record).unwrap();
+            self.now = entry.at;
+        }
+    }
+
+    /// Whether what is under way is still in the current stage after a resume. The engine refuses
+    /// the end of a unit in a later stage when hosts of an earlier one are taken up again.
+    pub(super) fn can_resume(&self) -> bool {
+        let mut state = self.state.clone();
+        state.apply(self.now, &Record::Resumed { by: person(), closes: None }).unwrap();
+        let later = |stage: &crate::engine::state::StageState| !stage.under_way.is_empty();
+        state.stages.iter().skip(state.current + 1).all(|stage| !later(stage))
+    }
+
     pub(super) fn resume(&mut self, wait: SignedDuration, closes: Option<Timestamp>) {
         self.now += wait;
         self.add(Record::Resumed { by: person(), closes });
@@ -245,4 +264,21 @@ pub(super) fn unreachable() -> Sample {
     sample.add(Record::Contacted { unreachable: vec![3, 4, 10] });
     sample.go(None, |_, _| unreachable!());
     sample
+}
+
+/// A run of one host that has not begun.
+pub(super) fn one_host_plan() -> Sample {
+    Sample::open(plan(1, vec![stage("web", 1, vec![step("apply nginx", 1, minutes(1))])]), None)
+}
+
+/// Two stages over the same hosts, with retries and a hold on nothing.
+pub(super) fn plan_of(hosts: u32) -> Plan {
+    let mut first = stage("first", hosts, vec![with_always(step("one", hosts, minutes(1)))]);
+    first.steps[0].retries = 1;
+    first.fan_out = 3;
+    first.budget = Budget { total: Some(20), ..Budget::default() };
+    first.window = Some(minutes(20));
+    let mut second = computes(hosts);
+    second.fan_out = 5;
+    plan(hosts, vec![first, second])
 }

@@ -1,10 +1,12 @@
 //! The report as text for a terminal: 80 columns, no colour, the most important first.
 
+use std::fmt::Write;
+
 use jiff::SignedDuration;
 
-use super::layout::{Moments, WIDTH, count, cut, hang, one_line, table};
-use super::span;
-use super::timing::{Cause, Group, Host, Stage, Standing, Timing, came_through, fate_name};
+use super::layout::{Moments, count, cut, hang, one_line, table};
+use super::timing::{Cause, Group, Stage, Standing, Timing, came_through, fate_name};
+use super::{details, span};
 use crate::engine::state::Fate;
 use crate::model::Verdict;
 
@@ -17,7 +19,7 @@ const MOST_CAUSES: usize = 10;
 #[must_use]
 pub fn render(timing: &Timing) -> String {
     let parts = if timing.only.is_some() {
-        vec![headline(timing), details(timing)]
+        vec![headline(timing), details::render(timing)]
     } else {
         vec![
             headline(timing) + "\n" + &facts(timing),
@@ -27,6 +29,7 @@ pub fn render(timing: &Timing) -> String {
             pulls(timing),
             people(timing),
             against_previous(timing),
+            well(timing),
             next(timing),
         ]
     };
@@ -40,7 +43,7 @@ pub(super) fn sentence(timing: &Timing) -> String {
     let how = match timing.standing {
         Standing::Ended(Verdict::Unreachable) => "unreachable before anything was started".into(),
         Standing::Ended(Verdict::Window) => format!("the window was too short after {took}"),
-        Standing::Ended(verdict) if verdict == Verdict::Done => format!("done in {took}"),
+        Standing::Ended(Verdict::Done) => format!("done in {took}"),
         Standing::Ended(verdict) => format!("{verdict} after {took}"),
         Standing::UnderWay => format!("under way for {took}"),
         Standing::Crashed => format!("crashed after {took}: no upshift holds it"),
@@ -56,6 +59,7 @@ fn headline(timing: &Timing) -> String {
 pub(super) fn window(timing: &Timing) -> Option<String> {
     let (closes, slack) = (timing.closes?, timing.slack()?);
     let slack = match slack.is_negative() {
+        true if !matches!(timing.standing, Standing::Ended(_)) => format!("closed {} ago", span::short(slack.abs())),
         true => format!("closed {} before the run ended", span::short(slack.abs())),
         false => format!("slack {}", span::short(slack)),
     };
@@ -77,23 +81,24 @@ pub(super) fn counts(counts: &[(Fate, usize)]) -> String {
     counts.join(", ")
 }
 
+/// How many sessions there were, and the time between them.
+pub(super) fn sessions(timing: &Timing) -> String {
+    let stopped = Some(timing.stopped()).filter(|stopped| !stopped.is_zero());
+    let between = stopped.map(|stopped| format!("{} between them", span::short(stopped)));
+    let silent = timing.silent.map(|silent| format!("last record {} ago", span::short(silent)));
+    let parts = [Some(count(timing.sessions.len(), "session")), between, silent];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 fn facts(timing: &Timing) -> String {
     let moments = Moments::of(timing);
     let (changes, on) = timing.changes();
-    let stopped = timing.stopped();
-    let mut sessions = count(timing.sessions.len(), "session");
-    if !stopped.is_zero() {
-        sessions += &format!(", {} between them", span::short(stopped));
-    }
-    if let Some(silent) = timing.silent {
-        sessions += &format!(", last record {} ago", span::short(silent));
-    }
     let until = if timing.standing == Standing::UnderWay { "now" } else { "to" };
     let mut facts = vec![
         ("run", timing.opened.run.clone()),
         ("by", timing.opened.by.to_string()),
         ("when", format!("{} {until} {}", moments.full(timing.started), moments.clock(timing.ended))),
-        ("", sessions),
+        ("", sessions(timing)),
     ];
     facts.extend(time_scale(timing).map(|scale| ("", scale)));
     facts.extend(window(timing).map(|window| ("window", window)));
@@ -108,15 +113,16 @@ pub(super) fn cut_digest(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// Every host once, folded by what it came to and why, the worst first.
+/// Every host that did not come through once, folded by what it came to and why, the worst first.
 fn hosts(timing: &Timing) -> String {
     let groups = timing.groups();
     let bad = groups.iter().take_while(|group| is_bad(group.fate)).count();
     let short: usize = groups[..bad].iter().map(|group| group.hosts.len()).sum();
-    let (all, came_through) = (timing.hosts.len(), timing.hosts.iter().filter(|host| came_through(host.fate)).count());
-    let mut text = match (short, all - came_through) {
-        (0, 0) => format!("hosts: all {all} came through\n"),
-        (0, _) => format!("hosts: {came_through} of {all} came through, none failed\n"),
+    let (all, well) = (timing.hosts.len(), timing.hosts.iter().filter(|host| came_through(host.fate)).count());
+    let mut text = match (short, all - well) {
+        (0, 0) if all > 1 => format!("hosts: all {all} came through\n"),
+        (0, 0) => format!("hosts: {well} of {all} came through\n"),
+        (0, _) => format!("hosts: {well} of {all} came through, none failed\n"),
         _ => format!("hosts: {short} of {all} did not come through\n"),
     };
     text += &groups[..bad].iter().take(MOST_CAUSES).map(group).collect::<String>();
@@ -126,14 +132,22 @@ fn hosts(timing: &Timing) -> String {
     }
     if !rest.is_empty() {
         let causes = count(rest.len(), "further cause");
-        text += &format!("{:LABEL$}{causes}: upshift report {} --format json\n", "", timing.opened.run);
+        let _ = writeln!(text, "{:LABEL$}{causes}: upshift report {} --format json", "", timing.opened.run);
     }
-    text += &groups[bad..].iter().map(group).collect::<String>();
+    let open = groups[bad..].iter().filter(|group| !came_through(group.fate));
+    text += &open.map(group).collect::<String>();
     if let Some(group) = groups[..bad].first() {
         let host = &group.hosts[0].name;
-        text += &format!("  step by step: `upshift report {} --hosts {host}`\n", timing.opened.run);
+        let _ = writeln!(text, "  step by step: `upshift report {} --hosts {host}`", timing.opened.run);
     }
     text
+}
+
+/// The hosts that came through; last, because they can be many and ask for nothing.
+fn well(timing: &Timing) -> String {
+    let groups = timing.groups();
+    let names: String = groups.iter().filter(|group| came_through(group.fate)).map(names).collect();
+    if names.is_empty() { names } else { format!("came through\n{names}") }
 }
 
 /// The width of what a line of hosts begins with.
@@ -174,7 +188,7 @@ pub(super) fn place(group: &Group<'_>) -> Option<String> {
     let tries = group.hosts.iter().map(|host| host.tries);
     if let (Some(least), Some(most @ 2..)) = (tries.clone().min(), tries.max()) {
         let tries = if least == most { most.to_string() } else { format!("{least} to {most}") };
-        text += &format!(", tried {tries} times");
+        let _ = write!(text, ", tried {tries} times");
     }
     if *is_stuck {
         text += ", not back in service";
@@ -221,18 +235,15 @@ fn stages(timing: &Timing) -> String {
         ]);
     }
     if timing.stages.len() > 1 {
-        let planned = timing.planned();
-        let took = timing.took();
-        let difference = planned.map(|planned| span::signed(took.saturating_sub(planned)));
         rows.push(vec![
             "whole run".into(),
-            maybe(planned),
-            span::short(took),
-            difference.unwrap_or_default(),
+            maybe(timing.planned()),
+            span::short(timing.took()),
+            timing.difference().map(span::signed).unwrap_or_default(),
             maybe(timing.slack()),
         ]);
     }
-    let slack = if timing.closes.is_some() {
+    let slack = if timing.stages.iter().any(|stage| stage.slack.is_some()) {
         "  slack is what was left of the run's window when the stage ended\n"
     } else {
         ""
@@ -372,33 +383,4 @@ fn next(timing: &Timing) -> String {
         Standing::Ended(Verdict::Done) | Standing::UnderWay => String::new(),
         Standing::Ended(_) | Standing::Crashed => format!("`upshift resume {run}` goes on with it\n"),
     }
-}
-
-/// The hosts that were asked for, try by try.
-fn details(timing: &Timing) -> String {
-    let hosts = timing.shown().map(|(id, host)| detail(timing, id, host));
-    hosts.collect::<Vec<_>>().join("\n")
-}
-
-fn detail(timing: &Timing, id: usize, host: &Host) -> String {
-    let moments = Moments::of(timing);
-    let (changes, retries) = (count(host.changes, "change"), count(host.retries, "retry"));
-    let mut text =
-        format!("{}: {}, {}, {changes}, {retries}\n", host.name, fate_name(host.fate), span::short(host.took));
-    let unseen = host.cause.step.is_none().then_some(host.cause.note.as_deref()).flatten();
-    text += &unseen.map(|note| hang("  ", &one_line(note))).unwrap_or_default();
-    for stage in &timing.stages {
-        for visit in stage.hosts.iter().filter(|visit| visit.host == id) {
-            text += &format!("  {}: {}\n", stage.name, fate_name(visit.fate));
-            for attempt in &visit.tries {
-                let outcome = attempt.outcome.map_or_else(|| "under way".into(), |outcome| outcome.to_string());
-                let took = attempt.ended.unwrap_or(timing.ended).duration_since(attempt.started);
-                let title = cut(&stage.title(attempt.slot), WIDTH - 50);
-                let clock = moments.clock(attempt.started);
-                text += &format!("    {clock}  {title:<30}  {:>11}  {outcome}\n", span::short(took));
-                text += &attempt.note.as_deref().map(|note| hang("      ", &one_line(note))).unwrap_or_default();
-            }
-        }
-    }
-    text
 }

@@ -11,7 +11,7 @@ use super::layout::{Moments, count, one_line};
 use super::scale::Scale;
 use super::span;
 use super::text::{Said, actual, said};
-use super::timing::{Stage, Standing, Timing, Visit, came_through, fate_name};
+use super::timing::{Stage, Standing, Timing, Visit, fate_name};
 use crate::engine::state::Fate;
 use crate::model::{Command, Outcome, Slot};
 
@@ -87,6 +87,8 @@ struct Picture<'a> {
     body: String,
     y: f64,
     told: bool,
+    /// What stands above every bar.
+    above: String,
     /// Where letters stand, so that none covers another.
     letters: Vec<(f64, f64)>,
 }
@@ -106,7 +108,16 @@ impl<'a> Picture<'a> {
         let stops: Vec<_> = sessions.map(|(one, next)| (since(one.ended), since(next.started))).collect();
         let scale = Scale::new(end.max(0.001), &stops, LEFT, RIGHT);
         let moments = Moments::of(timing);
-        Self { timing, moments, scale, body: String::new(), y: 0.0, told: false, letters: Vec::new() }
+        Self {
+            timing,
+            moments,
+            scale,
+            body: String::new(),
+            y: 0.0,
+            told: false,
+            above: String::new(),
+            letters: Vec::new(),
+        }
     }
 
     fn x(&self, at: Timestamp) -> f64 {
@@ -128,6 +139,7 @@ impl<'a> Picture<'a> {
         self.pauses(top, bottom);
         self.window_end(top, bottom);
         self.body += &bars;
+        self.body += &std::mem::take(&mut self.above);
         self.flags(&orders, bottom);
         let height = bottom + 10.0;
         let (title, about) = (format!("Timeline of {}", self.timing.opened.run), self.about());
@@ -233,7 +245,7 @@ impl<'a> Picture<'a> {
         }
         let slack = if slack.is_negative() { String::new() } else { format!(", slack {}", span::short(slack)) };
         let label = format!("window closes {}{slack}", self.moments.minute(closes));
-        self.push(format_args!("<path class=\"closes\" d=\"M{x:.1} {:.0}V{bottom:.0}\"/>", top - 34.0));
+        self.push(format_args!("<path class=\"closes\" d=\"M{x:.1} {top:.0}V{bottom:.0}\"/>"));
         let anchor = if x > WIDTH / 2.0 { "end" } else { "start" };
         self.push(format_args!("<text class=\"edge\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"12\">{label}</text>"));
     }
@@ -314,9 +326,10 @@ impl<'a> Picture<'a> {
         let (gap, tip) = (if row >= LEGIBLE { 1.0 } else { 0.0 }, self.tip(stage, visit));
         let height = row - gap;
         self.push(format_args!("<g><title>{}</title>", escape(&tip)));
-        let mut right = LEFT;
+        let (mut left, mut right) = (LEFT, LEFT);
         for (n, (from, to)) in (1..).zip(&visit.spans) {
-            let (left, end) = (self.x(*from), self.x(to.unwrap_or(self.timing.ended)));
+            let end = self.x(to.unwrap_or(self.timing.ended));
+            left = self.x(*from);
             let width = (end - left).max(1.0);
             right = left + width;
             // What an earlier taking up came to is not what the host came to.
@@ -326,33 +339,44 @@ impl<'a> Picture<'a> {
             ));
         }
         self.units(visit, y, height);
-        let is_clear = |(x, at): &(f64, f64)| (x - right).abs() > 14.0 || (at - y).abs() > 9.0;
-        if !letter.is_empty() && !came_through(visit.fate) && self.letters.iter().all(is_clear) {
-            self.letters.push((right, y));
-            let (x, y) = (right + 4.0, y + height / 2.0 + 3.5);
-            self.push(format_args!("<text class=\"letter {class}\" x=\"{x:.1}\" y=\"{y:.1}\">{letter}</text>"));
-        }
         self.push(format_args!("</g>"));
+        if !letter.is_empty() {
+            self.letter(letter, (left, right), y, row);
+        }
     }
 
-    /// Every other step shaded, and tries that did not come through crossed.
+    /// Sets a letter beside a bar, where there is room for it.
+    fn letter(&mut self, letter: &str, bar: (f64, f64), y: f64, row: f64) {
+        // Low bars stand close together, and in a cascade only what is before them is free.
+        let (class, x) = if row < LEGIBLE { ("letter before", bar.0 - 5.0) } else { ("letter", bar.1 + 4.0) };
+        if self.letters.iter().rev().take(64).all(|(other, at)| (other - x).abs() > 10.0 || (at - y).abs() > 9.0) {
+            self.letters.push((x, y));
+            let y = y + row / 2.0 + 3.5;
+            let _ = writeln!(self.above, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{letter}</text>");
+        }
+    }
+
+    /// Every other step shaded, and tries that did not come through as what they came to.
     fn units(&mut self, visit: &Visit, y: f64, height: f64) {
-        let (mut shade, mut failed) = (String::new(), String::new());
+        let mut shade = String::new();
         for attempt in &visit.tries {
             let left = self.x(attempt.started);
             let width = self.x(attempt.ended.unwrap_or(self.timing.ended)) - left;
-            let is_odd = matches!(attempt.slot, Slot::Step(step) if step % 2 == 1);
-            let is_failed = attempt.outcome.is_some_and(Outcome::is_failure);
-            let path = if is_failed { &mut failed } else { &mut shade };
-            if width >= 0.4 && (is_failed || is_odd) && (is_failed || height >= LEGIBLE / 2.0 || self.told) {
+            if width < 0.4 {
+                continue;
+            }
+            if let Some(missed) = attempt.outcome.filter(|outcome| outcome.is_failure()) {
+                let (class, _) = mark(Fate::Ended(missed));
+                self.push(format_args!(
+                    "<rect class=\"b {class}\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>"
+                ));
+            } else if matches!(attempt.slot, Slot::Step(step) if step % 2 == 1) {
                 // Writing to a String cannot fail.
-                let _ = write!(path, "M{left:.1} {y:.1}h{width:.1}v{height:.1}h-{width:.1}z");
+                let _ = write!(shade, "M{left:.1} {y:.1}h{width:.1}v{height:.1}h-{width:.1}z");
             }
         }
-        for (class, path) in [("shade", shade), ("missed", failed)] {
-            if !path.is_empty() {
-                self.push(format_args!("<path class=\"{class}\" d=\"{path}\"/>"));
-            }
+        if !shade.is_empty() {
+            self.push(format_args!("<path class=\"shade\" d=\"{shade}\"/>"));
         }
     }
 
@@ -363,13 +387,13 @@ impl<'a> Picture<'a> {
         let took = visit.took.map(span::short).unwrap_or_default();
         let mut tip = format!("{host}: {}, from {from} for {took}", fate_name(visit.fate));
         if let Some(note) = visit.note() {
-            tip += &format!("\n{}", one_line(note));
+            let _ = write!(tip, "\n{}", one_line(note));
         }
         if self.told {
             for attempt in &visit.tries {
                 let took = span::short(attempt.ended.unwrap_or(self.timing.ended).duration_since(attempt.started));
                 let outcome = attempt.outcome.map_or_else(|| "under way".into(), |outcome| outcome.to_string());
-                tip += &format!("\n{}: {outcome} in {took}", stage.title(attempt.slot));
+                let _ = write!(tip, "\n{}: {outcome} in {took}", stage.title(attempt.slot));
             }
         }
         tip
@@ -387,7 +411,7 @@ fn stage_title(stage: &Stage) -> String {
         Some(_) => (missing > 0).then(|| format!("{} not taken up", count(missing, "host"))),
     };
     let parts = [planned, actual, difference, missing].into_iter().flatten();
-    parts.map(|part| format!(" · {}", escape(&part))).collect()
+    parts.flat_map(|part| [" · ".to_owned(), escape(&part)]).collect()
 }
 
 /// Whether the picture ends before the run did.
