@@ -20,7 +20,7 @@ fn doing(view: &View) -> (Style, char, String) {
     let (style, mark, words) = match doing {
         Doing::Ended(Verdict::Done) => (Style::Good, '✓', "done"),
         Doing::Ended(verdict) => return (Style::Bad, '✗', verdict.to_string()),
-        _ if view.seat == Seat::Nobody => (Style::Bad, '✗', "cut off"),
+        _ if view.seat == Seat::Nobody => (Style::Bad, '✗', "crashed"),
         Doing::Aborting => (Style::Bad, '■', "aborting"),
         Doing::Stopping => (Style::Warn, '■', "stopping"),
         Doing::Held => (Style::Warn, '‖', "HELD"),
