@@ -46,7 +46,7 @@ pub(super) struct Skip {
 }
 
 impl Simple {
-    pub(super) fn tell(self, command: Command) -> Result<Exit> {
+    pub(super) fn tell(self, command: &Command) -> Result<Exit> {
         tell(self.run.as_deref(), command)
     }
 
@@ -61,39 +61,39 @@ impl Simple {
         if state.verdict.is_some() {
             return Err(not_live(&found));
         }
-        run::resume(Some(&found.id), run::Manner::default(), Some(command))
+        run::resume(Some(&found.id), &run::Manner::default(), Some(command))
     }
 }
 
 impl Hold {
     pub(super) fn main(self) -> Result<Exit> {
-        tell(self.run.as_deref(), Command::Hold { reason: self.reason })
+        tell(self.run.as_deref(), &Command::Hold { reason: self.reason })
     }
 }
 
 impl PaceCommand {
     pub(super) fn main(self) -> Result<Exit> {
-        tell(self.run.as_deref(), Command::Pace { pace: self.pace })
+        tell(self.run.as_deref(), &Command::Pace { pace: self.pace })
     }
 }
 
 impl FanOut {
     pub(super) fn main(self) -> Result<Exit> {
-        tell(self.run.as_deref(), Command::FanOut { hosts: self.hosts })
+        tell(self.run.as_deref(), &Command::FanOut { hosts: self.hosts })
     }
 }
 
 impl Skip {
     pub(super) fn main(self) -> Result<Exit> {
         let hosts = pattern::unfold(&self.hosts).map_err(Error::usage)?;
-        tell(self.run.as_deref(), Command::Skip { hosts })
+        tell(self.run.as_deref(), &Command::Skip { hosts })
     }
 }
 
 /// Tells the live run something.
-fn tell(run: Option<&str>, command: Command) -> Result<Exit> {
+fn tell(run: Option<&str>, command: &Command) -> Result<Exit> {
     let run = find(run)?;
-    if told(&run, &command)? { Ok(Exit::Done) } else { Err(not_live(&run)) }
+    if told(&run, command)? { Ok(Exit::Done) } else { Err(not_live(&run)) }
 }
 
 /// The run that is meant: the one that is going on, else the newest.

@@ -55,7 +55,7 @@ fn write(out: &mut String, pipeline: &str, forecast: &Forecast) -> std::fmt::Res
     )?;
     match (forecast.window, forecast.fits) {
         (Some(window), Some(fits)) => {
-            writeln!(out, "fits its window of {} in {} of 100 runs", short(window), percent(fits))?
+            writeln!(out, "fits its window of {} in {} of 100 runs", short(window), percent(fits))?;
         }
         _ => writeln!(out, "has no window to fit: give the pipeline or every stage a `window`")?,
     }

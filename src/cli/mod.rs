@@ -93,14 +93,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Status(command) => command.main(),
         Command::Report(command) => command.main(),
         Command::Hold(command) => command.main(),
-        Command::Release(command) => command.tell(crate::model::Command::Release),
+        Command::Release(command) => command.tell(&crate::model::Command::Release),
         Command::Pace(command) => command.main(),
         Command::FanOut(command) => command.main(),
         Command::Skip(command) => command.main(),
         Command::Stop(command) => command.end(crate::model::Command::Stop),
         Command::Abort(command) => command.end(crate::model::Command::Abort),
-        Command::Pass(command) => command.tell(crate::model::Command::Pass),
-        Command::Refuse(command) => command.tell(crate::model::Command::Refuse),
+        Command::Pass(command) => command.tell(&crate::model::Command::Pass),
+        Command::Refuse(command) => command.tell(&crate::model::Command::Refuse),
         Command::Agent(command) => command.main(),
     };
     done.unwrap_or_else(|error| {

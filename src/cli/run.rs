@@ -112,18 +112,18 @@ impl RunCommand {
             by,
             _lock: lock,
         };
-        start.go(self.manner)
+        start.go(&self.manner)
     }
 }
 
 impl Resume {
     pub(super) fn main(self) -> Result<Exit> {
-        resume(self.run.as_deref(), self.manner, None)
+        resume(self.run.as_deref(), &self.manner, None)
     }
 }
 
 /// Continues a run, and tells it something first when a person wants it to end.
-pub(super) fn resume(run: Option<&str>, manner: Manner, order: Option<Command>) -> Result<Exit> {
+pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>) -> Result<Exit> {
     let run = project::runs().find(run)?;
     let by = person::me();
     let lock = lock(&run, &by)?;
@@ -167,10 +167,9 @@ fn reread(plan: &Plan) -> Result<Read> {
 
 fn changed(run: &Run, old: &Plan, new: &Plan) -> Error {
     let lines = plan::compare(old, new);
-    let more = lines.len().saturating_sub(10);
-    let mut shown: String = lines.iter().take(10).map(|line| format!("\n  {line}")).collect();
-    if more > 0 {
-        shown.push_str(&format!("\n  and {more} more lines"));
+    let mut shown = lines.iter().take(10).fold(String::new(), |shown, line| shown + "\n  " + line);
+    if lines.len() > 10 {
+        shown += "\n  and more";
     }
     let file = &new.pipeline_file;
     Error::usage(format!("the plan has changed since run {} was opened, and a run only does what was planned:{shown}", run.id))
@@ -252,11 +251,10 @@ impl Manner {
     fn progress(&self) -> screen::Progress {
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         match self.progress {
-            Progress::Bars => screen::Progress::Bars,
-            Progress::Lines => screen::Progress::Lines,
             Progress::Json => screen::Progress::Json,
+            Progress::Bars => screen::Progress::Bars,
             Progress::Auto if std::io::stderr().is_terminal() && !dumb => screen::Progress::Bars,
-            Progress::Auto => screen::Progress::Lines,
+            Progress::Auto | Progress::Lines => screen::Progress::Lines,
         }
     }
 }
@@ -278,7 +276,7 @@ struct Start {
 }
 
 impl Start {
-    fn go(mut self, manner: Manner) -> Result<Exit> {
+    fn go(mut self, manner: &Manner) -> Result<Exit> {
         let skipped = manner.skipped(&self.plan)?;
         if !skipped.is_empty() {
             self.first.push(Record::Ordered { command: Command::Skip { hosts: skipped }, by: self.by.clone() });

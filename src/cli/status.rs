@@ -59,7 +59,7 @@ fn watch(run: &Run) -> Result<Exit> {
         // Back to the first line of the last picture, and everything below it away.
         let back = if terminal && shown > 0 { format!("\x1b[{shown}A\r\x1b[J") } else { String::new() };
         shown = lines.len();
-        let written = write!(stdout, "{back}{}\n", lines.join("\n")).and_then(|()| stdout.flush());
+        let written = writeln!(stdout, "{back}{}", lines.join("\n")).and_then(|()| stdout.flush());
         if !live || written.is_err() {
             return Ok(Exit::Done);
         }

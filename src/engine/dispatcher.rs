@@ -16,7 +16,7 @@ use crate::engine::news::News;
 use crate::engine::obey;
 use crate::engine::retry::retry_at;
 use crate::engine::schedule::decide;
-use crate::engine::state::RunState;
+use crate::engine::state::{RunState, Stopping};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Writer;
 use crate::model::plan::{Action, Plan};
@@ -73,6 +73,9 @@ impl Dispatcher {
         for (unit, attempt, since) in running {
             self.act(unit, attempt, since, true)?;
         }
+        if self.state.stopping == Some(Stopping::Abort) {
+            self.abort_steps();
+        }
         let mut expected_at = None;
         loop {
             let wake_at = self.decide()?;
@@ -121,13 +124,11 @@ impl Dispatcher {
 
     /// Carries out a unit whose start is on disk.
     fn act(&mut self, unit: UnitKey, attempt: u16, since: Timestamp, again: bool) -> Result<()> {
-        match (&self.plan.unit(unit).action, unit.slot) {
-            (Action::Gate { question }, Slot::Step(_)) => self.ask(unit, attempt, question.clone()),
-            _ => {
-                self.executor.start(unit, attempt, since, again);
-                Ok(())
-            }
+        if let (Action::Gate { question }, Slot::Step(_)) = (&self.plan.unit(unit).action, unit.slot) {
+            return self.ask(unit, attempt, question.clone());
         }
+        self.executor.start(unit, attempt, since, again);
+        Ok(())
     }
 
     /// Waits until then, or until something happens.
@@ -265,12 +266,17 @@ impl Dispatcher {
             }
         }
         if *command == Command::Abort {
-            let steps = self.state.running().filter(|(unit, ..)| matches!(unit.slot, Slot::Step(_)));
-            for (unit, attempt, _) in steps.collect::<Vec<_>>() {
-                self.executor.abort(unit, attempt);
-            }
+            self.abort_steps();
         }
         Ok(())
+    }
+
+    /// Ends every step that is under way; what puts hosts back goes on.
+    fn abort_steps(&mut self) {
+        let steps = self.state.running().filter(|(unit, ..)| matches!(unit.slot, Slot::Step(_)));
+        for (unit, attempt, _) in steps.collect::<Vec<_>>() {
+            self.executor.abort(unit, attempt);
+        }
     }
 
     /// Tells reporters when the run should end, at most once a minute of its time for large plans.

@@ -149,12 +149,15 @@ pub fn fold_in_order<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     folded.finish()
 }
 
+/// A prefix, a suffix, and the ranges of numbers between them, each as its first and last.
+type Series<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>);
+
 /// Builds a pattern from names one after another, joining neighbours.
 #[derive(Default)]
 struct Folder<'a> {
     done: String,
-    /// The series being built: prefix, suffix, and its ranges as first and last number.
-    series: Option<(&'a str, &'a str, Vec<(&'a str, &'a str)>)>,
+    /// The series being built.
+    series: Option<Series<'a>>,
 }
 
 impl<'a> Folder<'a> {

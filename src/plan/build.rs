@@ -156,17 +156,15 @@ impl<'a> Builder<'a, '_> {
         } else {
             let hosts = selector::select(self.inventory, &selector)
                 .map_err(|error| hosts::refused(&text.place, "`on`", error))?;
-            match hosts[..] {
-                [host] => host,
-                _ => {
-                    let place = &text.place;
-                    return Err(Error::usage(format!(
-                        "{place}: `on` wants one host, and `{selector}` selects {}",
-                        hosts.len()
-                    ))
-                    .hint(format!("`{selector}[1]` is the first of a group")));
-                }
-            }
+            let [host] = hosts[..] else {
+                let place = &text.place;
+                return Err(Error::usage(format!(
+                    "{place}: `on` wants one host, and `{selector}` selects {}",
+                    hosts.len()
+                ))
+                .hint(format!("`{selector}[1]` is the first of a group")));
+            };
+            host
         };
         placed.insert(selector, host);
         Ok(host)
@@ -306,7 +304,7 @@ fn title(step: &pipeline::Step, before: &[plan::Step]) -> String {
     if !taken(&own) {
         return own;
     }
-    (2..).map(|n| format!("{own} ({n})")).find(|title| !taken(title)).unwrap_or(own)
+    (2..=u32::MAX).map(|n| format!("{own} ({n})")).find(|title| !taken(title)).unwrap_or(own)
 }
 
 /// The beginning of a command's first line; what differs by host is left out.

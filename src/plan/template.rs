@@ -63,11 +63,9 @@ fn refusal(error: &minijinja::Error, text: &Text, host: &Host) -> Error {
         }
         _ => error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
     };
-    let known: Vec<_> = host.vars.keys().map(|name| format!("host.{name}")).collect();
+    let rack = if host.rack.is_some() { ", host.rack" } else { "" };
+    let known = host.vars.keys().fold(rack.to_owned(), |known, name| known + ", host." + name);
     let place = &text.place;
-    Error::usage(format!("{place}: the template cannot be filled in for host `{}`: {what}", host.name)).hint(format!(
-        "this host has: host.name, host.address{}{}; a pipeline's `vars` are `vars.NAME`",
-        if host.rack.is_some() { ", host.rack" } else { "" },
-        known.iter().map(|name| format!(", {name}")).collect::<String>(),
-    ))
+    Error::usage(format!("{place}: the template cannot be filled in for host `{}`: {what}", host.name))
+        .hint(format!("this host has: host.name, host.address{known}; a pipeline's `vars` are `vars.NAME`"))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use crate::model::pattern;
@@ -133,42 +134,36 @@ fn write_step(
     writeln!(out, "   {}. {}   {}", number + 1, step.title, step_times(step))?;
     // Hosts whose lines are the same stand together; so do, unless every command is asked for,
     // hosts whose lines differ by their own name and address alone.
-    let mut groups: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
-    let mut index = std::collections::HashMap::new();
+    let mut groups: IndexMap<Vec<String>, Vec<usize>> = IndexMap::new();
     for &place in shown {
         let host = &plan.hosts[stage.hosts[place] as usize];
-        let unit = &step.units[place];
-        let mut lines = lines(unit);
-        if unit.on != stage.hosts[place] {
-            lines.insert(0, ("on", plan.hosts[unit.on as usize].name.clone()));
-        }
-        let own = |text: &str| {
-            if full || shown.len() == 1 {
-                return text.to_owned();
-            }
-            text.replace(&host.name, "{{ host.name }}").replace(&host.address, "{{ host.address }}")
-        };
-        let lines: Vec<_> = lines.iter().map(|(label, text)| format!("{label:<7} {}", own(text))).collect();
-        match index.get(&lines) {
-            Some(&group) => {
-                let (_, hosts): &mut (_, Vec<&str>) = &mut groups[group];
-                hosts.push(&host.name);
-            }
-            None => {
-                index.insert(lines.clone(), groups.len());
-                groups.push((lines, vec![&host.name]));
+        let mut lines = unit_lines(plan, stage, step, place);
+        if !full {
+            for line in &mut lines {
+                *line = line.replace(&host.name, "{{ host.name }}").replace(&host.address, "{{ host.address }}");
             }
         }
+        groups.entry(lines).or_default().push(place);
     }
-    for (lines, hosts) in &groups {
-        if groups.len() > 1 {
-            writeln!(out, "      {}", pattern::fold(hosts.iter().copied()))?;
+    let several = groups.len() > 1;
+    for (common, places) in groups {
+        let lines = if let [place] = places[..] { unit_lines(plan, stage, step, place) } else { common };
+        if several {
+            let names = places.iter().map(|&place| plan.hosts[stage.hosts[place] as usize].name.as_str());
+            writeln!(out, "      {}", pattern::fold(names))?;
         }
         for line in lines {
             writeln!(out, "      {}", line.trim_end().replace('\n', "\n              "))?;
         }
     }
     Ok(())
+}
+
+/// What a step does on one host, a labelled line each.
+fn unit_lines(plan: &Plan, stage: &Stage, step: &Step, place: usize) -> Vec<String> {
+    let unit = &step.units[place];
+    let elsewhere = (unit.on != stage.hosts[place]).then(|| ("on", plan.hosts[unit.on as usize].name.clone()));
+    elsewhere.into_iter().chain(lines(unit)).map(|(label, text)| format!("{label:<7} {text}")).collect()
 }
 
 fn step_times(step: &Step) -> String {

@@ -86,7 +86,7 @@ impl Sandbox {
             .env("USER", "ops")
             .env("COLUMNS", "80")
             .env("TZ", "UTC")
-            .timeout(std::time::Duration::from_secs(60))
+            .timeout(std::time::Duration::from_mins(1))
             .args(arguments);
         command
     }
