@@ -204,6 +204,7 @@ fn a_second_upshift_ends_in_16_and_says_who_holds_the_lock() {
         }
     }
     first.signal(Signal::INT);
+    sandbox.until("it stops", |sandbox| sandbox.records("ordered") == 1);
     first.signal(Signal::INT);
     assert_eq!(first.end().0, 11);
 }
