@@ -19,7 +19,7 @@ pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Re
     let written = fs_err::write(run.folder.join("report.html"), html::render(&timing));
     if progress != screen::Progress::Json {
         // Nobody may be left to read it.
-        let _ = write!(anstream::stderr(), "\n{}", text::render(&timing));
+        let _ = write!(anstream::stderr(), "\n{}", text::summary(&timing));
     }
     written?;
     let ended = Ended { run, state: super::run::fold(run, &journal)? };

@@ -237,6 +237,7 @@ impl Dispatcher {
     fn obey(&mut self, told: Told) -> Result<()> {
         let Told { command, by, reply } = told;
         let gate = self.waiting_gate();
+        let ends = matches!(command, Command::Stop | Command::Abort);
         let answer = match obey::check(&self.plan, &self.state, &command, gate.is_some()) {
             Err(message) => Reply { done: false, message },
             Ok(message) => {
@@ -247,6 +248,8 @@ impl Dispatcher {
         };
         match reply {
             Some(reply) => drop(reply.send(answer)),
+            // That it was said, the record says; what it means for hosts under way, only the answer.
+            None if answer.done && !ends => {}
             None => drop(self.news.send(News::Notice(answer.message))),
         }
         Ok(())

@@ -37,6 +37,13 @@ pub fn render(timing: &Timing) -> String {
     parts.join("\n")
 }
 
+/// The verdict and the stages: what a person reads at the end of a run.
+#[must_use]
+pub fn summary(timing: &Timing) -> String {
+    let run = &timing.opened.run;
+    format!("{}\n{}\n`upshift report {run}` has the rest\n", headline(timing), stages(timing))
+}
+
 /// Pipeline, verdict, time and window in one sentence.
 pub(super) fn sentence(timing: &Timing) -> String {
     let took = span::short(timing.took());
