@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::engine::clock;
+use crate::engine::{clock, schedule};
 use crate::engine::state::{Fate, RunState};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
@@ -16,12 +16,14 @@ const LINES: usize = 10;
 pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Result<Exit> {
     let journal = run.read()?;
     let timing = super::report::timing(run, &journal, clock::real_now())?;
-    let written = fs_err::write(run.folder.join("report.html"), html::render(&timing));
+    if let Err(error) = fs_err::write(run.folder.join("report.html"), html::render(&timing)) {
+        // The journal has it all: a report that cannot be kept changes nothing about the run.
+        let _ = writeln!(anstream::stderr(), "{error}");
+    }
     if progress != screen::Progress::Json {
         // Nobody may be left to read it.
         let _ = write!(anstream::stderr(), "\n{}", text::summary(&timing));
     }
-    written?;
     let ended = Ended { run, state: super::run::fold(run, &journal)? };
     match ended.error(verdict)? {
         None => Ok(Exit::Done),
@@ -91,6 +93,10 @@ impl Ended<'_> {
             (stage, 0) => {
                 format!("the run stopped before stage `{}`: {} of {all} hosts failed", stage.name, failed.len())
             }
+            (stage, count) if schedule::canary_failed(stage, &self.state.stages[self.state.current]) => format!(
+                "stage `{}` stopped: {count} of its first hosts failed, the canaries, and no further one starts after that",
+                stage.name
+            ),
             (stage, count) => format!(
                 "stage `{}` stopped: {count} of {} hosts failed, and it stops at {}",
                 stage.name,
@@ -153,7 +159,10 @@ impl Ended<'_> {
     }
 
     fn look_then(&self, hosts: &[&str], resume: &str) -> String {
-        format!("`less {}`, then `{resume}`: it takes them up where they failed", self.log(hosts))
+        let log = self.log(hosts);
+        // A simulated host, or one that never ran anything, has no log.
+        let look = if camino::Utf8Path::new(&log).exists() { format!("`less {log}`, then ") } else { String::new() };
+        format!("{look}`{resume}`: it takes them up where they failed")
     }
 }
 

@@ -98,7 +98,8 @@ fn reaches(failures: &[u32; 7], budget: &Budget<u32>) -> bool {
 }
 
 /// Whether the stage has a wave of canaries that cannot end well any more.
-fn canary_failed(stage: &Stage, progress: &StageState) -> bool {
+#[must_use]
+pub fn canary_failed(stage: &Stage, progress: &StageState) -> bool {
     progress.failed() > 0 && progress.succeeded() < stage.canary.iter().sum()
 }
 
