@@ -143,9 +143,8 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
         return Err(changed(&run, &old, &plan));
     }
     manner.check(&plan)?;
-    let opened_at = state.opened_at.unwrap_or(Timestamp::MIN);
-    let last = journal.entries.last().map_or(opened_at, |entry| entry.at);
-    let mut clock = Clock::new(opened_at, last, journal.opened.time_scale);
+    let last = journal.entries.last().map_or(Timestamp::MIN, |entry| entry.at);
+    let mut clock = Clock::new(last, clock::real_now(), journal.opened.time_scale);
     // A window is real time; so is the clock of a run that has one, unless it was told otherwise.
     let now = clock.now().to_zoned(jiff::tz::TimeZone::system());
     let closes = match order {

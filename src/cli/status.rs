@@ -13,8 +13,9 @@ use crate::engine::forecast;
 use crate::engine::hostlog::last_line;
 use crate::engine::state::{Fate, RunState, Stopping};
 use crate::error::{Exit, Result};
-use crate::journal::{Journal, Lock, Run};
-use crate::model::Plan;
+use crate::journal::{Holder, Journal, Lock, Run};
+use crate::model::record::Entry;
+use crate::model::{Plan, Record};
 use crate::report::screen::watch::Expected;
 use crate::report::screen::{Seat, View, Watch, frame};
 
@@ -93,10 +94,11 @@ impl<'a> Look<'a> {
 
     /// The picture now, and whether an upshift carries the run on.
     fn picture(&mut self, height: Option<usize>) -> Result<(Vec<String>, bool)> {
-        let live = is_live(self.run)?;
+        let holder = holder(self.run)?;
+        let live = holder.is_some();
         let journal = self.run.read()?;
         let mut watch = Watch::new(journal.outline.clone(), &journal.entries);
-        let now = now(&journal, live);
+        let now = now(&journal, holder.as_ref());
         self.hear(&mut watch, &journal, now);
         if let (true, Some(plan)) = (live, &self.plan) {
             let outlook = forecast::outlook(plan, &watch.state, now);
@@ -134,15 +136,18 @@ impl<'a> Look<'a> {
     }
 }
 
-fn is_live(run: &Run) -> Result<bool> {
-    Ok(Lock::holder(&project::runs().lock_file())?.is_some_and(|holder| holder.run == run.id))
+/// Who carries a run on now.
+fn holder(run: &Run) -> Result<Option<Holder>> {
+    Ok(Lock::holder(&project::runs().lock_file())?.filter(|holder| holder.run == run.id))
 }
 
 /// The run's time: its clock's while it goes on, that of its last record otherwise.
-fn now(journal: &Journal, live: bool) -> Timestamp {
+fn now(journal: &Journal, holder: Option<&Holder>) -> Timestamp {
     let last = journal.entries.last().map_or(Timestamp::MIN, |entry| entry.at);
-    let opened_at = journal.entries.first().map_or(last, |entry| entry.at);
-    if live { Clock::new(opened_at, last, journal.opened.time_scale).now() } else { last }
+    let Some(holder) = holder else { return last };
+    let begins = |entry: &&Entry| matches!(entry.record, Record::Opened(_) | Record::Resumed { .. });
+    let began = journal.entries.iter().rev().find(begins).map_or(last, |entry| entry.at);
+    Clock::new(began, holder.since, journal.opened.time_scale).now().max(last)
 }
 
 /// What scripts ask for. Times are the run's own.
@@ -163,7 +168,7 @@ struct Object<'a> {
 }
 
 fn json(run: &Run) -> Result<Exit> {
-    let live = is_live(run)?;
+    let holder = holder(run)?;
     let journal = run.read()?;
     let state = run::fold(run, &journal)?;
     let outline = &journal.outline;
@@ -179,8 +184,8 @@ fn json(run: &Run) -> Result<Exit> {
     let object = Object {
         run: &run.id,
         pipeline: &outline.pipeline,
-        state: word(&state, live),
-        now: now(&journal, live),
+        state: word(&state, holder.is_some()),
+        now: now(&journal, holder.as_ref()),
         stage: outline.stages.get(state.current).map(|stage| stage.name.as_str()),
         hosts: outline.hosts.len(),
         ended,

@@ -21,26 +21,31 @@ pub struct Clock {
 
 #[derive(Debug, Clone)]
 enum Motion {
-    /// Real time since the run was opened, times a factor.
-    Steady { opened_at: Timestamp, scale: f64 },
+    /// Real time since the session began, times a factor.
+    Steady { began: Timestamp, really: Timestamp, scale: f64 },
     /// It stands still until there is something to wait for, and then is there at once.
     Jumping,
 }
 
 impl Clock {
-    /// A clock for a run that was opened at `opened_at`, and whose last record, if there is one, is
-    /// of `last`. Without a scale it jumps.
+    /// A clock for a session that began `really` then, when the run's last record was of `last`.
+    ///
+    /// In a run that keeps real time, the time between two sessions passes; in any other it does not.
+    /// Without a scale the clock jumps.
     #[must_use]
-    pub fn new(opened_at: Timestamp, last: Timestamp, time_scale: Option<f64>) -> Self {
-        let motion = time_scale.map_or(Motion::Jumping, |scale| Motion::Steady { opened_at, scale });
+    pub fn new(last: Timestamp, really: Timestamp, time_scale: Option<f64>) -> Self {
+        let motion = time_scale.map_or(Motion::Jumping, |scale| {
+            let began = if is_real(scale) { really } else { last };
+            Motion::Steady { began, really, scale }
+        });
         Self { last, motion }
     }
 
     /// The time now.
     pub fn now(&mut self) -> Timestamp {
-        if let Motion::Steady { opened_at, scale } = self.motion {
-            let real = between(opened_at, Timestamp::now());
-            self.last = self.last.max(opened_at.saturating_add(times(real, scale)).unwrap_or(Timestamp::MAX));
+        if let Motion::Steady { began, really, scale } = self.motion {
+            let real = between(really, Timestamp::now());
+            self.last = self.last.max(began.saturating_add(times(real, scale)).unwrap_or(Timestamp::MAX));
         }
         self.last
     }
@@ -66,8 +71,12 @@ impl Clock {
     }
 }
 
+fn is_real(scale: f64) -> bool {
+    (scale - 1.0).abs() < f64::EPSILON
+}
+
 fn times(duration: SignedDuration, factor: f64) -> SignedDuration {
-    if (factor - 1.0).abs() < f64::EPSILON {
+    if is_real(factor) {
         return duration;
     }
     SignedDuration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(SignedDuration::MAX)
