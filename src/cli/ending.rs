@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use crate::engine::{clock, schedule};
 use crate::engine::state::{Fate, RunState};
+use crate::engine::{clock, schedule};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
 use crate::model::{Outcome, Slot, Verdict, pattern};

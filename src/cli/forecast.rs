@@ -110,5 +110,5 @@ fn percent(share: f64) -> String {
 
 /// A duration to the second, and to the minute from an hour on.
 fn short(duration: SignedDuration) -> String {
-    crate::report::span::short(duration)
+    crate::model::span::short(duration)
 }

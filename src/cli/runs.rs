@@ -9,7 +9,7 @@ use super::{project, run};
 use crate::error::{Exit, Result};
 use crate::journal::Lock;
 use crate::model::record::between;
-use crate::report::span;
+use crate::model::span;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunsCommand {

@@ -60,7 +60,7 @@ pub struct StageForecast {
     /// Its planned time.
     #[serde(rename = "window_s", serialize_with = "seconds")]
     pub window: Option<SignedDuration>,
-    /// The share of runs in which it fits its window.
+    /// The share of the runs that came through in which it fits its window.
     pub fits: Option<f64>,
     /// How long it takes.
     pub took: Spread,
@@ -98,7 +98,9 @@ pub fn forecast(plan: &Plan, history: &History, runs: u32, seed: u64) -> Result<
     let share = |count: usize| to_f64(count) / f64::from(runs);
     let stages = plan.stages.iter().enumerate().map(|(n, stage)| {
         let times: Vec<_> = counted.iter().map(|sample| sample.stages[n]).collect();
-        let fits = stage.window.map(|window| share(times.iter().filter(|time| **time <= window).count()));
+        let fits = stage
+            .window
+            .map(|window| to_f64(times.iter().filter(|time| **time <= window).count()) / to_f64(times.len().max(1)));
         let (smallest_pace, smallest_fan_out) = smallest(plan, n, history, seed);
         StageForecast {
             name: stage.name.clone(),

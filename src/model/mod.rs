@@ -14,6 +14,7 @@ pub mod place;
 pub mod plan;
 pub mod record;
 pub mod selector;
+pub mod span;
 pub mod unit;
 
 pub use amount::{Amount, Budget, Pace, Takes};

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use crate::model::pattern;
 use crate::model::plan::{Action, Plan, Source, Stage, Step, Unit, Wait};
+use crate::model::span::short;
 
 /// What of a plan is shown.
 #[derive(Debug, Clone, Default)]
@@ -56,9 +57,9 @@ fn write_limits(out: &mut String, plan: &Plan) -> Written {
     let mut parts = Vec::new();
     parts.extend(window.opens.iter().map(|opens| format!("opens {opens}")));
     parts.extend(window.closes.iter().map(|closes| format!("closes {closes}")));
-    parts.extend(window.length.iter().map(|length| format!("{length:#} from the start")));
+    parts.extend(window.length.iter().map(|length| format!("{} from the start", short(*length))));
     if !plan.reserve.is_zero() {
-        parts.push(format!("{:#} reserved for undoing", plan.reserve));
+        parts.push(format!("{} reserved for undoing", short(plan.reserve)));
     }
     if !parts.is_empty() {
         writeln!(out, "window: {}", parts.join(", "))?;
@@ -96,13 +97,13 @@ fn write_stage(out: &mut String, plan: &Plan, n: usize, stage: &Stage, show: &Sh
 }
 
 fn times(stage: &Stage, expected: Option<SignedDuration>) -> String {
-    let window = stage.window.map_or("no planned window".to_owned(), |window| format!("window {window:#}"));
+    let window = stage.window.map_or("no planned window".to_owned(), |window| format!("window {}", short(window)));
     match (expected, stage.window) {
         (None, _) => format!("{window}, expected time unknown"),
         (Some(expected), Some(window_time)) if expected > window_time => {
-            format!("{window}, expected {expected:#}: {:#} too long", expected - window_time)
+            format!("{window}, expected {}: {} too long", short(expected), short(expected - window_time))
         }
-        (Some(expected), _) => format!("{window}, expected {expected:#}"),
+        (Some(expected), _) => format!("{window}, expected {}", short(expected)),
     }
 }
 
@@ -115,7 +116,7 @@ fn rolling(stage: &Stage) -> String {
         parts.push(format!("canary {}", waves.join(" then ")));
     }
     if !stage.settle.is_zero() {
-        parts.push(format!("settle {:#}", stage.settle));
+        parts.push(format!("settle {}", short(stage.settle)));
     }
     parts.extend(stage.spread.iter().map(|by| format!("never two of one {by}")));
     parts.push(format!("stops at {}", stage.budget));
@@ -168,18 +169,20 @@ fn unit_lines(plan: &Plan, stage: &Stage, step: &Step, place: usize) -> Vec<Stri
 
 fn step_times(step: &Step) -> String {
     let expected = match step.expected.source {
-        Source::Measured => format!("expected {:#}, 95%: {:#} (measured)", step.expected.p50, step.expected.p95),
+        Source::Measured => {
+            format!("expected {}, 95%: {} (measured)", short(step.expected.p50), short(step.expected.p95))
+        }
         Source::Declared => step.takes.map_or_else(String::new, |takes| format!("expected {takes} (declared)")),
-        Source::Timeout => format!("expected time unknown, at most {:#}", step.timeout),
+        Source::Timeout => format!("expected time unknown, at most {}", short(step.timeout)),
         Source::Person => return "until a person passes it".to_owned(),
     };
     let timeout = match step.expected.source {
         Source::Timeout => String::new(),
-        _ => format!(", timeout {:#}", step.timeout),
+        _ => format!(", timeout {}", short(step.timeout)),
     };
     let retries = match step.retries {
         0 => String::new(),
-        n => format!(", {n} more tr{} after {:#}", if n == 1 { "y" } else { "ies" }, step.retry_delay),
+        n => format!(", {n} more tr{} after {}", if n == 1 { "y" } else { "ies" }, short(step.retry_delay)),
     };
     let interrupted = if step.retry_interrupted { ", tried again when cut off" } else { "" };
     format!("{expected}{timeout}{retries}{interrupted}")
@@ -196,7 +199,7 @@ pub(super) fn lines(unit: &Unit) -> Vec<(&'static str, String)> {
                 Wait::Http(url) => vec![("wait", format!("http {url}"))],
                 Wait::File(path) => vec![("wait", format!("file {path}"))],
             };
-            lines.push(("every", format!("{every:#}")));
+            lines.push(("every", short(*every)));
             lines
         }
         Action::Pull { repo, rev, commit, into } => {

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::layout::{Moments, count, cut, hang, one_line};
-use super::span;
 use super::timing::{Host, Stage, Timing, Visit, fate_name};
+use crate::model::span;
 
 /// Each host that was asked for.
 pub(super) fn render(timing: &Timing) -> String {

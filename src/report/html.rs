@@ -8,10 +8,11 @@ use minijinja::{Environment, Value, context};
 
 use super::layout::{Moments, count, one_line};
 use super::text::{actual, compared, counts, cut_digest, pace, pulled, said, sentence, sessions, time_scale, window};
+use super::timeline;
 use super::timing::{Stage, Standing, Timing, fate_name};
-use super::{span, timeline};
 use crate::engine::state::Fate;
 use crate::model::Verdict;
+use crate::model::span;
 
 /// Hosts up to which the list of hosts is open.
 const MOST_OPEN: usize = 200;

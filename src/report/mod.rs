@@ -12,7 +12,6 @@ pub mod json;
 mod layout;
 mod scale;
 pub mod screen;
-pub mod span;
 pub mod text;
 mod timeline;
 pub mod timing;

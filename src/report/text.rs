@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use jiff::SignedDuration;
 
+use super::details;
 use super::layout::{Moments, count, cut, hang, one_line, table};
 use super::timing::{Cause, Group, Stage, Standing, Timing, came_through, fate_name};
-use super::{details, span};
 use crate::engine::state::Fate;
 use crate::model::Verdict;
+use crate::model::span;
 
 /// Causes that are spelled out before the rest is only named.
 const MOST_CAUSES: usize = 10;

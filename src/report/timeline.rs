@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::layout::{Moments, count, one_line};
 use super::scale::Scale;
-use super::span;
 use super::text::{Said, actual, said};
 use super::timing::{Stage, Standing, Timing, Visit, fate_name};
 use crate::engine::state::Fate;
+use crate::model::span;
 use crate::model::{Command, Outcome, Slot};
 
 /// The picture's width, in its own units.

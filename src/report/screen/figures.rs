@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::watch::Watch;
 use crate::engine::state::{HostState, Phase, RunState, StageState, Stopping};
 use crate::model::record::between;
+use crate::model::span;
 use crate::model::{Outcome, Pace, Verdict};
-use crate::report::span;
 
 /// A stage's hosts, each counted once: `done + under_way + failed + left` is `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

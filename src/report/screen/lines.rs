@@ -13,7 +13,7 @@ use crate::engine::news::News;
 use crate::engine::state::Phase;
 use crate::model::UnitKey;
 use crate::model::record::between;
-use crate::report::span;
+use crate::model::span;
 
 /// Silence that is broken by a line on how the run goes on.
 const HEARTBEAT: SignedDuration = SignedDuration::from_mins(1);

@@ -11,8 +11,8 @@ use super::text::clean;
 use super::watch::Watch;
 use crate::engine::state::Phase;
 use crate::model::record::{End, Entry, Opened, Pulled, between};
+use crate::model::span;
 use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict, pattern};
-use crate::report::span;
 
 /// How much a sentence matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,10 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Seat, View, took};
 use crate::engine::state::{HostState, Phase};
 use crate::model::record::between;
+use crate::model::span;
 use crate::model::{Slot, UnitKey};
 use crate::report::screen::figures::{self, Doing};
 use crate::report::screen::text::{Line, Style, clean, cut, flow, width};
-use crate::report::span;
 
 /// A host that says nothing for longer than this is worth a word.
 const QUIET: SignedDuration = SignedDuration::from_secs(10);

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::text::{Line, Style, wrap};
 use super::watch::Watch;
-use crate::report::span;
+use crate::model::span;
 
 /// What a picture is made of.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@ use super::{View, clock};
 use crate::engine::state::StageState;
 use crate::model::outline::Stage;
 use crate::model::record::between;
+use crate::model::span;
 use crate::report::screen::figures::{Counts, Doing};
 use crate::report::screen::sentence::count;
 use crate::report::screen::text::{Line, Style, clean, cut, width};
-use crate::report::span;
 
 /// The widest that a stage's name may get.
 const NAME: usize = 20;

@@ -42,7 +42,7 @@ pub fn signed(difference: SignedDuration) -> String {
 
 /// A duration in its two largest units: `40s`, `12m 3s`, `1h 47m`. Never negative.
 #[must_use]
-pub(super) fn glance(duration: SignedDuration) -> String {
+pub fn glance(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match (hours, minutes, seconds) {
