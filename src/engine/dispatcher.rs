@@ -16,12 +16,15 @@ use crate::engine::news::News;
 use crate::engine::obey;
 use crate::engine::retry::retry_at;
 use crate::engine::schedule::decide;
-use crate::engine::state::RunState;
+use crate::engine::state::{RunState, Stopping};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Writer;
 use crate::model::plan::{Action, Plan};
 use crate::model::record::End;
 use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict};
+
+/// What becomes of a gate when a person ends the run.
+const STOPPED: &str = "the run was stopped";
 
 /// What a run needs to go on.
 pub struct Dispatcher {
@@ -72,6 +75,9 @@ impl Dispatcher {
         let running: Vec<_> = self.state.running().collect();
         for (unit, attempt, since) in running {
             self.act(unit, attempt, since, true)?;
+        }
+        if self.state.stopping == Some(Stopping::Abort) {
+            self.abort_steps();
         }
         let mut expected_at = None;
         loop {
@@ -210,6 +216,9 @@ impl Dispatcher {
     fn ask(&mut self, unit: UnitKey, attempt: u16, question: String) -> Result<()> {
         let stage = &self.plan.stages[usize::from(unit.stage)].name;
         let title = &self.plan.step(unit).title;
+        if self.state.stopping.is_some() {
+            return self.finish(Finished { unit, attempt, end: End::noted(Outcome::Interrupted, STOPPED) });
+        }
         if self.gates.passed.contains(stage) || self.gates.passed.contains(title) {
             let end = End::noted(Outcome::Unchanged, format!("passed beforehand by {}", self.gates.by));
             return self.finish(Finished { unit, attempt, end });
@@ -257,7 +266,7 @@ impl Dispatcher {
             let end = match command {
                 Command::Pass => Some(End::noted(Outcome::Unchanged, format!("passed by {by}"))),
                 Command::Refuse => Some(End::noted(Outcome::Interrupted, format!("refused by {by}"))),
-                Command::Stop | Command::Abort => Some(End::noted(Outcome::Interrupted, "the run was stopped")),
+                Command::Stop | Command::Abort => Some(End::noted(Outcome::Interrupted, STOPPED)),
                 _ => None,
             };
             if let Some(end) = end {
@@ -265,12 +274,17 @@ impl Dispatcher {
             }
         }
         if *command == Command::Abort {
-            let steps = self.state.running().filter(|(unit, ..)| matches!(unit.slot, Slot::Step(_)));
-            for (unit, attempt, _) in steps.collect::<Vec<_>>() {
-                self.executor.abort(unit, attempt);
-            }
+            self.abort_steps();
         }
         Ok(())
+    }
+
+    /// Ends every step that is under way; what puts hosts back goes on.
+    fn abort_steps(&mut self) {
+        let steps = self.state.running().filter(|(unit, ..)| matches!(unit.slot, Slot::Step(_)));
+        for (unit, attempt, _) in steps {
+            self.executor.abort(unit, attempt);
+        }
     }
 
     /// Tells reporters when the run should end, at most once a minute of its time for large plans.

@@ -1,0 +1,1 @@
+//! Limits at their edge: the one host more or less that counts.
