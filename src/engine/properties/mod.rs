@@ -5,6 +5,7 @@
 
 mod boundaries;
 mod checker;
+mod cuts;
 mod plans;
 mod world;
 
