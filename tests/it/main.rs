@@ -4,4 +4,5 @@
 
 mod agent;
 mod config;
+mod kill;
 mod sandbox;

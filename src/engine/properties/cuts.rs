@@ -11,7 +11,7 @@ use crate::model::plan::Plan;
 use crate::model::record::{End, Entry};
 use crate::model::{Budget, Outcome, Pace, Record, Slot, UnitKey, Verdict};
 
-/// 200 hosts over three stages, with tries that fail and an `always`.
+/// Three stages over so many hosts, with tries that fail and an `always`.
 fn plan(hosts: &[u32]) -> Plan {
     let stage = |(n, &hosts): (usize, &u32)| {
         let mut prepare = sample::step("prepare", hosts, SignedDuration::from_mins(2));
@@ -30,6 +30,17 @@ fn plan(hosts: &[u32]) -> Plan {
         // The last hosts of the inventory, the first, and then the last again: most are in one stage only.
         let offset = if n == 1 { 0 } else { u32::try_from(plan.hosts.len() - stage.hosts.len()).unwrap() };
         stage.hosts.iter_mut().for_each(|id| *id += offset);
+    }
+    plan
+}
+
+/// 200 hosts over three stages, one after the other.
+fn two_hundred() -> Plan {
+    let mut plan = plan(&[50, 200, 50]);
+    plan.stages[0].hosts = (0..50).collect();
+    plan.stages[1].hosts = (50..150).collect();
+    for step in &mut plan.stages[1].steps {
+        step.units.truncate(100);
     }
     plan
 }
@@ -126,7 +137,7 @@ fn resume_after_every_record(
 
 #[test]
 fn a_run_cut_after_any_record_ends_as_if_it_had_not_been_cut() {
-    let plan = plan(&[40, 200, 30]);
+    let plan = two_hundred();
     let (bytes, whole) = recorded(&plan, None);
     assert_eq!(whole.verdict, Some(Verdict::Done));
     let entries = journal::parse("journal", &bytes).unwrap().entries;
@@ -141,9 +152,9 @@ fn a_run_cut_after_any_record_ends_as_if_it_had_not_been_cut() {
 
 #[test]
 fn a_run_with_a_tolerated_failure_cut_after_any_record_comes_to_the_same_fates() {
-    let plan = plan(&[60, 60, 30]);
-    let fails = UnitKey { stage: 0, host: 45, slot: Slot::Step(1) };
-    let id = plan.stages[0].hosts[45] as usize;
+    let plan = plan(&[30, 30, 15]);
+    let fails = UnitKey { stage: 0, host: 20, slot: Slot::Step(1) };
+    let id = plan.stages[0].hosts[20] as usize;
     let (bytes, whole) = recorded(&plan, Some(fails));
     assert_eq!(whole.verdict, Some(Verdict::Failed));
     assert_eq!(whole.fates()[id], Fate::Ended(Outcome::Failed));
@@ -165,7 +176,7 @@ fn a_run_with_a_tolerated_failure_cut_after_any_record_comes_to_the_same_fates()
 
 #[test]
 fn a_journal_cut_anywhere_is_whole_again_after_it_was_opened() {
-    let plan = plan(&[10, 25, 10]);
+    let plan = plan(&[6, 12, 6]);
     let (bytes, whole) = recorded(&plan, None);
     let entries = journal::parse("journal", &bytes).unwrap().entries;
     let boundaries = boundaries(&bytes);
@@ -279,7 +290,7 @@ fn zeros_that_a_power_failure_left_are_cut_off() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_make_reading_a_journal_panic(at in 0_usize..8000, garbage: Vec<u8>) {
+    fn no_bytes_make_reading_a_journal_panic(at in 0_usize..6000, garbage: Vec<u8>) {
         let (_, bytes, _) = small();
         let at = at.min(bytes.len());
         let _ = journal::parse("journal", &[&bytes[..at], &garbage, &bytes[at..]].concat());
