@@ -142,7 +142,7 @@ impl Rolling<'_> {
             if idle {
                 return Decision::end(verdict);
             }
-        } else if self.state.held.is_none() {
+        } else if self.state.held.is_none() && !self.progress.under_way.iter().any(|host| self.was_aborted(*host)) {
             self.start(&mut decision);
         }
         decision
@@ -166,9 +166,8 @@ impl Rolling<'_> {
         let host = &self.progress.hosts[place as usize];
         let aborting = self.state.stopping == Some(Stopping::Abort);
         let next = next_step(self.stage, host, place);
-        // A host that an abort began to put back stays cut short, also after a crash and a resume.
-        let aborted = aborting || host.put_back.is_some();
-        let cut = host.cut.or_else(|| (aborted && next.is_some()).then_some(Outcome::Interrupted));
+        let aborted = aborting && next.is_some() || self.was_aborted(place);
+        let cut = host.cut.or(aborted.then_some(Outcome::Interrupted));
         match host.phase {
             Phase::Running { .. } | Phase::Waiting | Phase::Ended(_) => return,
             Phase::Retrying { slot, attempt, at } => {
@@ -208,6 +207,13 @@ impl Rolling<'_> {
             }
         }
         decision.records.push(Record::HostEnded { stage: self.id(), host: place, state: end });
+    }
+
+    /// Whether an abort began to put a host back that had steps left. It stays cut short after a crash
+    /// and a resume, and nothing starts until it has ended, which is when it counts as interrupted.
+    fn was_aborted(&self, place: u32) -> bool {
+        let host = &self.progress.hosts[place as usize];
+        host.put_back.is_some() && host.cut.is_none() && next_step(self.stage, host, place).is_some()
     }
 
     fn unit(&self, host: u32, slot: Slot, attempt: u16) -> Record {

@@ -57,7 +57,8 @@ struct Taking {
 impl Taking {
     fn way(&self) -> Option<Outcome> {
         let stuck = self.stuck.then_some(Outcome::Failed);
-        self.failure.or(stuck).or(self.aborted.then_some(Outcome::Interrupted)).filter(|_| self.counts)
+        let aborted = (self.aborted && !self.skipped).then_some(Outcome::Interrupted);
+        self.failure.or(stuck).or(aborted).filter(|_| self.counts)
     }
 }
 

@@ -94,14 +94,18 @@ fn resumed() -> [Record; 2] {
     [Record::Resumed { by: sample::person(), closes: None }, Record::Contacted { unreachable: Vec::new() }]
 }
 
-/// The ends of units in these records, each of which there is once.
-fn ends(records: impl Iterator<Item = Record>) -> Vec<(UnitKey, u16, Outcome)> {
-    let mut ends: Vec<_> = records
-        .filter_map(|record| match record {
-            Record::UnitEnded { unit, attempt, end, .. } => Some((unit, attempt, end.outcome)),
-            _ => None,
-        })
-        .collect();
+/// How a unit's try ended.
+type UnitEnd = (UnitKey, u16, Outcome);
+
+fn unit_end(record: &Record) -> Option<UnitEnd> {
+    match record {
+        Record::UnitEnded { unit, attempt, end, .. } => Some((*unit, *attempt, end.outcome)),
+        _ => None,
+    }
+}
+
+/// The ends in order of their units, each of which there is once.
+fn each_once(mut ends: Vec<UnitEnd>) -> Vec<UnitEnd> {
     ends.sort_unstable_by_key(|(unit, attempt, _)| (*unit, *attempt));
     assert!(ends.windows(2).all(|pair| (pair[0].0, pair[0].1) != (pair[1].0, pair[1].1)), "a unit finished twice");
     ends
@@ -112,20 +116,23 @@ fn resume_after_every_record(
     plan: &Plan,
     entries: &[Entry],
     fails: Option<UnitKey>,
-    judge: impl Fn(usize, &RunState, Vec<(UnitKey, u16, Outcome)>) + Sync,
+    judge: impl Fn(usize, &RunState, Vec<UnitEnd>) + Sync,
 ) {
     let part = |first: usize| {
         let mut state = RunState::new(std::sync::Arc::new(plan.outline()));
+        let mut ended = Vec::new();
         for (n, entry) in entries.iter().enumerate() {
             state.apply(entry.at, &entry.record).unwrap();
+            ended.extend(unit_end(&entry.record));
             if n % 2 == first && state.verdict != Some(Verdict::Done) {
                 let mut state = state.clone();
                 for record in resumed() {
                     state.apply(entry.at, &record).unwrap();
                 }
-                let rest = carry_on(plan, &mut state, entry.at, fails);
-                let before = entries[..=n].iter().map(|entry| entry.record.clone());
-                judge(n, &state, ends(before.chain(rest.into_iter().map(|(_, record)| record))));
+                let mut ends = ended.clone();
+                let draws = |unit, attempt| drawn(plan, unit, attempt, fails);
+                simulate(plan, &mut state, entry.at, draws, |_, _, record| ends.extend(unit_end(record)));
+                judge(n, &state, each_once(ends));
             }
         }
     };
@@ -141,7 +148,7 @@ fn a_run_cut_after_any_record_ends_as_if_it_had_not_been_cut() {
     let (bytes, whole) = recorded(&plan, None);
     assert_eq!(whole.verdict, Some(Verdict::Done));
     let entries = journal::parse("journal", &bytes).unwrap().entries;
-    let wanted = ends(entries.iter().map(|entry| entry.record.clone()));
+    let wanted = each_once(entries.iter().filter_map(|entry| unit_end(&entry.record)).collect());
     assert!(wanted.iter().any(|(.., outcome)| outcome.is_failure()), "tries fail in this run");
     resume_after_every_record(&plan, &entries, None, |n, state, ends| {
         assert_eq!(state.verdict, whole.verdict, "cut after record {n}");

@@ -81,6 +81,7 @@ impl World {
 
     /// One decision and what follows; whether the run is over for good.
     fn turn(&mut self) -> bool {
+        self.checker.recount(&self.plan, &self.state);
         let decision = decide(&self.plan, &self.state, self.now);
         assert_eq!(decision, decide(&self.plan, &self.state, self.now), "the same is decided of the same");
         assert!(decision.wake_at.is_none_or(|at| at > self.now), "nothing is to be done in the past");
@@ -226,7 +227,6 @@ impl World {
         let applied = self.state.apply(entry.at, &entry.record);
         self.checker.check(&self.plan, entry.at, &entry.record);
         assert_eq!(applied, Ok(()), "{:?} was decided", entry.record);
-        self.checker.recount(&self.plan, &self.state);
         self.log.push(entry);
     }
 
