@@ -196,3 +196,23 @@ fn a_disk_that_fills_up_under_the_journal_leaves_one_that_can_be_resumed() {
     assert!(said.contains("the journal cannot be written"), "{said}");
     sandbox.upshift(["resume"]).assert().success();
 }
+
+#[test]
+fn an_abort_of_a_run_that_was_killed_ends_its_step_and_puts_the_host_back() {
+    let project = Project::new();
+    let step = "run = \"echo x >> counts/step; sleep 60\"\n  always = \"echo x >> counts/always\"";
+    let pipeline = format!(
+        "[pipeline]\nname = \"long\"\n\n[[stage]]\nname = \"one\"\nhosts = \"cmp1\"\n  [[stage.step]]\n  {step}\n"
+    );
+    project.0.write("long.toml", &pipeline);
+    let mut upshift = project.start(&["run", "long.toml"]);
+    let begun = Instant::now();
+    while !project.0.path("counts/step").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the step does not start");
+        assert!(upshift.wait(Duration::from_millis(10)).is_none(), "{}", project.0.read("stderr"));
+    }
+    drop(upshift);
+    let status = project.start(&["abort"]).wait(Duration::from_secs(20)).expect("the step was not ended");
+    assert_eq!(status.code(), Some(11), "{}", project.0.read("stderr"));
+    assert_eq!((project.0.read("counts/step"), project.0.read("counts/always")), ("x\n".into(), "x\n".into()));
+}
