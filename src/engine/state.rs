@@ -310,8 +310,8 @@ impl RunState {
     /// hosts under way, and a resume goes back to an earlier stage that had tolerated failures.
     fn stage_of(&mut self, stage: u16, host: u32) -> Result<&mut StageState, IllegalRecord> {
         let place = usize::from(stage);
-        let state = self.stages.get(place).and_then(|stage| stage.hosts.get(host as usize));
-        if state.is_some_and(HostState::is_under_way) { Ok(&mut self.stages[place]) } else { self.stage(stage) }
+        let found = self.stages.get(place).and_then(|stage| stage.hosts.get(host as usize));
+        if found.is_some_and(HostState::is_under_way) { Ok(&mut self.stages[place]) } else { self.stage(stage) }
     }
 
     fn open(&mut self, at: Timestamp, closes: Option<Timestamp>) -> Applied {

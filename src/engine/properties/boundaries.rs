@@ -70,8 +70,9 @@ impl Run {
     }
 
     fn order(&mut self, command: Command) {
-        self.commit(Record::Ordered { command: command.clone(), by: sample::person() });
-        if command == Command::Abort {
+        let aborts = command == Command::Abort;
+        self.commit(Record::Ordered { command, by: sample::person() });
+        if aborts {
             let running: Vec<_> = self.state.running().collect();
             for (unit, attempt, _) in running.into_iter().filter(|(unit, ..)| matches!(unit.slot, Slot::Step(_))) {
                 self.due.remove(unit, attempt);

@@ -37,6 +37,7 @@ struct Host {
 
 /// One taking-up of a host.
 #[derive(Debug, Default, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "plain books: each says one thing that happened")]
 struct Taking {
     running: Option<(Slot, u16)>,
     retry: Option<(Slot, u16, Timestamp)>,
@@ -62,7 +63,9 @@ impl Taking {
     }
 }
 
+/// The books on a run.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "plain books: each says one thing that happened")]
 pub(super) struct Checker {
     hosts: BTreeMap<Place, Host>,
     attempts: HashSet<(UnitKey, u16)>,
@@ -323,7 +326,7 @@ impl Checker {
         }
     }
 
-    fn end_host(&mut self, plan: &Plan, at: Timestamp, place: Place, state: Outcome) {
+    fn end_host(&mut self, plan: &Plan, at: Timestamp, place: Place, came_to: Outcome) {
         let stage = &plan.stages[usize::from(place.0)];
         let id = stage.hosts[place.1 as usize];
         let aborting = self.stopping == Some(Stopping::Abort);
@@ -331,7 +334,7 @@ impl Checker {
         let to_do = steps_to_do(stage, place.1, host);
         match host.standing {
             Standing::Waiting => {
-                assert_eq!(state, Outcome::Skipped, "a host ends that never started");
+                assert_eq!(came_to, Outcome::Skipped, "a host ends that never started");
                 assert!(self.skipped.contains(&id) || self.failed.contains(&id), "a host is left out for no reason");
             }
             Standing::UnderWay => {
@@ -346,8 +349,8 @@ impl Checker {
                     None if host.changed => Outcome::Changed,
                     None => Outcome::Unchanged,
                 };
-                assert_eq!(state, wanted, "a host ends in another way than its units");
-                if matches!(state, Outcome::Changed | Outcome::Unchanged) {
+                assert_eq!(came_to, wanted, "a host ends in another way than its units");
+                if matches!(came_to, Outcome::Changed | Outcome::Unchanged) {
                     assert!(to_do.is_empty(), "a host ends before its steps");
                     let settled = taking.last_end.map(|end| end + stage.settle);
                     assert!(aborting || settled.is_none_or(|settled| settled <= at), "a host ends before it settled");
@@ -355,8 +358,8 @@ impl Checker {
             }
             Standing::Ended(_) => panic!("a host ends twice"),
         }
-        host.standing = Standing::Ended(state);
-        if state.is_failure() {
+        host.standing = Standing::Ended(came_to);
+        if came_to.is_failure() {
             self.failed.insert(id);
         }
     }

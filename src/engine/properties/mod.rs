@@ -25,7 +25,7 @@ fn cases(usual: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(1500))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn no_run_ever_breaks_a_rule(seed: u64, hosts in 1_u32..=60, trouble in 0_u32..=3) {

@@ -119,16 +119,13 @@ impl World {
             self.order();
             return false;
         }
-        match next {
-            Some(next) => {
-                self.now = self.now.max(next);
-                self.end_due();
-            }
-            None => {
-                assert!(self.state.held.is_some(), "nothing is under way and nothing will happen: a hang");
-                self.pass_time(600);
-                self.commit(Record::Ordered { command: Command::Release, by: sample::person() });
-            }
+        if let Some(next) = next {
+            self.now = self.now.max(next);
+            self.end_due();
+        } else {
+            assert!(self.state.held.is_some(), "nothing is under way and nothing will happen: a hang");
+            self.pass_time(600);
+            self.commit(Record::Ordered { command: Command::Release, by: sample::person() });
         }
         false
     }
