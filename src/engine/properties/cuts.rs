@@ -215,9 +215,9 @@ fn a_journal_cut_anywhere_is_whole_again_after_it_was_opened() {
                 writer.append(at, vec![record]).unwrap();
             }
             let again = journal::read(&file).unwrap();
-            let folded = state::fold(&again.outline, &again.entries).unwrap();
-            assert_eq!(folded.verdict, whole.verdict);
-            assert_eq!(folded.fates(), whole.fates());
+            let carried = state::fold(&again.outline, &again.entries).unwrap();
+            assert_eq!(carried.verdict, whole.verdict);
+            assert_eq!(carried.fates(), whole.fates());
         }
     }
 }
