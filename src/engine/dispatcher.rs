@@ -23,6 +23,9 @@ use crate::model::plan::{Action, Plan};
 use crate::model::record::End;
 use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict};
 
+/// What becomes of a gate when a person ends the run.
+const STOPPED: &str = "the run was stopped";
+
 /// What a run needs to go on.
 pub struct Dispatcher {
     /// The plan.
@@ -211,6 +214,9 @@ impl Dispatcher {
     fn ask(&mut self, unit: UnitKey, attempt: u16, question: String) -> Result<()> {
         let stage = &self.plan.stages[usize::from(unit.stage)].name;
         let title = &self.plan.step(unit).title;
+        if self.state.stopping.is_some() {
+            return self.finish(Finished { unit, attempt, end: End::noted(Outcome::Interrupted, STOPPED) });
+        }
         if self.gates.passed.contains(stage) || self.gates.passed.contains(title) {
             let end = End::noted(Outcome::Unchanged, format!("passed beforehand by {}", self.gates.by));
             return self.finish(Finished { unit, attempt, end });
@@ -261,7 +267,7 @@ impl Dispatcher {
             let end = match command {
                 Command::Pass => Some(End::noted(Outcome::Unchanged, format!("passed by {by}"))),
                 Command::Refuse => Some(End::noted(Outcome::Interrupted, format!("refused by {by}"))),
-                Command::Stop | Command::Abort => Some(End::noted(Outcome::Interrupted, "the run was stopped")),
+                Command::Stop | Command::Abort => Some(End::noted(Outcome::Interrupted, STOPPED)),
                 _ => None,
             };
             if let Some(end) = end {
@@ -277,7 +283,7 @@ impl Dispatcher {
     /// Ends every step that is under way; what puts hosts back goes on.
     fn abort_steps(&mut self) {
         let steps = self.state.running().filter(|(unit, ..)| matches!(unit.slot, Slot::Step(_)));
-        for (unit, attempt, _) in steps.collect::<Vec<_>>() {
+        for (unit, attempt, _) in steps {
             self.executor.abort(unit, attempt);
         }
     }

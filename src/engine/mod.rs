@@ -14,6 +14,8 @@ pub mod hostlog;
 pub mod news;
 pub mod obey;
 pub mod past;
+#[cfg(test)]
+mod properties;
 pub mod retry;
 #[cfg(test)]
 pub(crate) mod sample;

@@ -75,10 +75,12 @@ fn going_on(plan: &Plan, state: &RunState) -> String {
 #[must_use]
 pub fn under_way(plan: &Plan, state: &RunState) -> String {
     let mut by_step: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    let Some((stage, planned)) = state.stages.get(state.current).zip(plan.stages.get(state.current)) else {
-        return String::new();
-    };
-    for &host in &stage.under_way {
+    let hosts = state
+        .stages
+        .iter()
+        .zip(&plan.stages)
+        .flat_map(|(stage, planned)| stage.under_way.iter().map(move |&host| (stage, planned, host)));
+    for (stage, planned, host) in hosts {
         let title = |slot: Slot| &planned.steps[slot.step()].title;
         let doing = match stage.hosts[host as usize].phase {
             Phase::Running { slot: slot @ Slot::Step(_), .. } => title(slot).clone(),

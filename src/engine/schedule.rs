@@ -35,13 +35,20 @@ pub fn decide(plan: &Plan, state: &RunState, now: Timestamp) -> Decision {
     if state.verdict.is_some() || !state.contacted {
         return Decision::default();
     }
-    if !state.unreachable.is_empty() {
-        return Decision::end(Verdict::Unreachable);
-    }
-    let Some(stage) = plan.stages.get(state.current) else {
+    let rolling = |(index, (stage, progress))| Rolling { plan, state, index, stage, progress, now };
+    let mut stages = plan.stages.iter().zip(&state.stages).enumerate().skip(state.current).map(rolling);
+    let Some(current) = stages.next() else {
         return Decision::end(finished(state));
     };
-    Rolling { plan, state, index: state.current, stage, progress: &state.stages[state.current], now }.decide()
+    // A resume may go back to a stage that tolerated failures while a crash left hosts of a later one
+    // under way: those end first, and nothing starts beside them.
+    let mut decision = Decision::default();
+    let mut is_last = true;
+    for later in stages.filter(|stage| !stage.progress.under_way.is_empty()) {
+        later.advance_all(&mut decision);
+        is_last = false;
+    }
+    current.decide(decision, is_last)
 }
 
 /// How a run ends in which every stage is over.
@@ -49,6 +56,7 @@ fn finished(state: &RunState) -> Verdict {
     let failed = state.out.iter().flatten().any(|out| out.is_failure());
     match state.stopping {
         _ if state.stuck > 0 => Verdict::Stuck,
+        _ if !state.unreachable.is_empty() => Verdict::Unreachable,
         _ if !failed => Verdict::Done,
         Some(Stopping::Abort) => Verdict::Aborted,
         _ if state.refused => Verdict::Gate,
@@ -60,6 +68,7 @@ fn finished(state: &RunState) -> Verdict {
 #[must_use]
 pub fn barred(plan: &Plan, state: &RunState) -> Option<Verdict> {
     let verdict = match state.stopping {
+        _ if !state.unreachable.is_empty() => Verdict::Unreachable,
         Some(Stopping::Abort) => Verdict::Aborted,
         Some(Stopping::Stop) => Verdict::Stopped,
         None if state.refused => Verdict::Gate,
@@ -119,23 +128,22 @@ impl Rolling<'_> {
         self.index as u16
     }
 
-    fn decide(&self) -> Decision {
-        let mut decision = Decision::default();
-        for &host in &self.progress.under_way {
-            self.advance(host, &mut decision);
-        }
-        if !decision.records.is_empty() {
+    /// Decides for the current stage; `alone` when no later stage has a host under way.
+    fn decide(&self, mut decision: Decision, alone: bool) -> Decision {
+        self.advance_all(&mut decision);
+        if !alone || !decision.records.is_empty() {
             // Places that become free now are filled once these records count.
             return decision;
         }
         let idle = self.progress.under_way.is_empty();
         if idle && self.progress.waiting == 0 {
+            self.begin_stage(&mut decision);
             decision.records.push(Record::StageEnded { stage: self.id() });
         } else if let Some(verdict) = self.barred() {
             if idle {
                 return Decision::end(verdict);
             }
-        } else if self.state.held.is_none() {
+        } else if self.state.held.is_none() && !self.progress.under_way.iter().any(|host| self.was_aborted(*host)) {
             self.start(&mut decision);
         }
         decision
@@ -148,12 +156,19 @@ impl Rolling<'_> {
             .map(|verdict| if self.state.stuck > 0 { Verdict::Stuck } else { verdict })
     }
 
+    fn advance_all(&self, decision: &mut Decision) {
+        for &host in &self.progress.under_way {
+            self.advance(host, decision);
+        }
+    }
+
     /// Moves a host that is under way to its next unit, or to its end.
     fn advance(&self, place: u32, decision: &mut Decision) {
         let host = &self.progress.hosts[place as usize];
         let aborting = self.state.stopping == Some(Stopping::Abort);
         let next = next_step(self.stage, host, place);
-        let cut = host.cut.or_else(|| (aborting && next.is_some()).then_some(Outcome::Interrupted));
+        let aborted = aborting && next.is_some() || self.was_aborted(place);
+        let cut = host.cut.or(aborted.then_some(Outcome::Interrupted));
         match host.phase {
             Phase::Running { .. } | Phase::Waiting | Phase::Ended(_) => return,
             Phase::Retrying { slot, attempt, at } => {
@@ -193,6 +208,13 @@ impl Rolling<'_> {
             }
         }
         decision.records.push(Record::HostEnded { stage: self.id(), host: place, state: end });
+    }
+
+    /// Whether an abort began to put a host back that had steps left. It stays cut short after a crash
+    /// and a resume, and nothing starts until it has ended, which is when it counts as interrupted.
+    fn was_aborted(&self, place: u32) -> bool {
+        let host = &self.progress.hosts[place as usize];
+        host.put_back.is_some() && host.cut.is_none() && next_step(self.stage, host, place).is_some()
     }
 
     fn unit(&self, host: u32, slot: Slot, attempt: u16) -> Record {
@@ -246,7 +268,7 @@ impl Rolling<'_> {
             room -= 1;
         }
         if shut && decision.records.is_empty() && progress.under_way.is_empty() {
-            *decision = Decision::end(Verdict::Window);
+            *decision = Decision::end(if self.state.stuck > 0 { Verdict::Stuck } else { Verdict::Window });
         }
     }
 

@@ -239,9 +239,12 @@ impl RunState {
             }
             Record::StageStarted { stage } => self.start_stage(at, *stage),
             Record::HostStarted { stage, host } => self.stage(*stage)?.start_host(at, *host),
-            Record::UnitStarted { unit, attempt } => self.stage(unit.stage)?.start_unit(at, *unit, *attempt),
+            Record::UnitStarted { unit, attempt } => {
+                self.stage_of(unit.stage, unit.host)?.start_unit(at, *unit, *attempt)
+            }
             Record::UnitEnded { unit, attempt, end, retry_at } => {
-                self.stuck += u32::from(self.stage(unit.stage)?.end_unit(at, *unit, *attempt, end, *retry_at)?);
+                let stage = self.stage_of(unit.stage, unit.host)?;
+                self.stuck += u32::from(stage.end_unit(at, *unit, *attempt, end, *retry_at)?);
                 Ok(())
             }
             Record::HostEnded { stage, host, state } => self.end_host(at, *stage, *host, *state),
@@ -303,6 +306,14 @@ impl RunState {
             .ok_or_else(|| IllegalRecord(format!("stage {stage} has not started")))
     }
 
+    /// The stage of a host. One that is under way need not be in the current stage: a crash leaves
+    /// hosts under way, and a resume goes back to an earlier stage that had tolerated failures.
+    fn stage_of(&mut self, stage: u16, host: u32) -> Result<&mut StageState, IllegalRecord> {
+        let place = usize::from(stage);
+        let found = self.stages.get(place).and_then(|stage| stage.hosts.get(host as usize));
+        if found.is_some_and(HostState::is_under_way) { Ok(&mut self.stages[place]) } else { self.stage(stage) }
+    }
+
     fn open(&mut self, at: Timestamp, closes: Option<Timestamp>) -> Applied {
         if self.opened_at.is_some() {
             return illegal("the run is opened twice");
@@ -338,7 +349,7 @@ impl RunState {
     }
 
     fn end_host(&mut self, at: Timestamp, stage: u16, host: u32, state: Outcome) -> Applied {
-        self.stage(stage)?.end_host(at, host, state)?;
+        self.stage_of(stage, host)?.end_host(at, host, state)?;
         if state.is_failure() || state == Outcome::Skipped {
             let id = self.outline.stages[usize::from(stage)].hosts[host as usize] as usize;
             // A host that is left out because it failed before keeps its failure.
@@ -384,18 +395,20 @@ impl RunState {
     }
 
     fn skip(&mut self, hosts: &[String]) -> Applied {
-        for name in hosts {
-            let Some(id) = self.outline.hosts.iter().position(|host| host == name) else {
-                return illegal(format!("`{name}` is not in the plan"));
-            };
+        let known = &self.outline.hosts;
+        if let Some(unknown) = hosts.iter().find(|name| !known.contains(name)) {
+            return illegal(format!("`{unknown}` is not in the plan"));
+        }
+        let ids: Vec<_> = (0..known.len()).filter(|&id| hosts.contains(&known[id])).collect();
+        for id in ids {
             self.skipped[id] = true;
             self.out[id] = self.out[id].max(Some(Outcome::Skipped));
             self.unreachable.retain(|&other| other as usize != id);
-            let Some(stage) = self.stages.get_mut(self.current) else { continue };
-            let shape = &self.outline.stages[self.current];
-            for (host, _) in stage.hosts.iter_mut().zip(&shape.hosts).filter(|(_, of)| **of as usize == id) {
-                if !matches!(host.phase, Phase::Waiting | Phase::Ended(_)) {
-                    host.cut = host.cut.max(Some(Outcome::Skipped));
+            for (stage, shape) in self.stages.iter_mut().zip(&self.outline.stages).skip(self.current) {
+                for (host, _) in stage.hosts.iter_mut().zip(&shape.hosts).filter(|(_, of)| **of as usize == id) {
+                    if host.is_under_way() {
+                        host.cut = host.cut.max(Some(Outcome::Skipped));
+                    }
                 }
             }
         }
@@ -424,6 +437,13 @@ impl RunState {
         }
         self.find_current();
         Ok(())
+    }
+}
+
+impl HostState {
+    /// Whether a stage has it in hand.
+    fn is_under_way(&self) -> bool {
+        !matches!(self.phase, Phase::Waiting | Phase::Ended(_))
     }
 }
 
@@ -523,7 +543,10 @@ impl StageState {
             host.note.clone_from(&end.note);
         }
         if let Some(retry) = retry_at {
-            host.phase = Phase::Retrying { slot: unit.slot, attempt: attempt + 1, at: retry };
+            let Some(attempt) = attempt.checked_add(1) else {
+                return Err(IllegalRecord(format!("host {} has no further try of {:?}", unit.host, unit.slot)));
+            };
+            host.phase = Phase::Retrying { slot: unit.slot, attempt, at: retry };
             return Ok(false);
         }
         host.phase = Phase::Idle { since: at };
@@ -564,6 +587,9 @@ impl StageState {
             Phase::Idle { .. } | Phase::Retrying { .. } => {
                 host.phase = Phase::Ended(state);
                 host.ended_at = Some(at);
+                // An abort ends a host between two steps, and no unit of it came short.
+                let counted = host.stuck || host.cut.is_some_and(Outcome::is_failure);
+                self.failures[state as usize] += u32::from(state.is_failure() && !counted);
                 self.under_way.retain(|&other| other != place);
             }
             _ => return illegal(format!("host {place} ends out of turn")),
@@ -581,7 +607,7 @@ impl StageState {
                     self.first_waiting = self.first_waiting.min(u32::try_from(place).unwrap_or(u32::MAX));
                     // Steps that have an `always` were taken back by it, so the host starts over and
                     // runs those again; when only the putting back failed, only that is done again.
-                    let only_stuck = host.stuck && host.cut.is_none();
+                    let only_stuck = host.stuck && host.reached >= steps;
                     host.cursor = if only_stuck { steps } else { 0 };
                     host.phase = Phase::Waiting;
                     host.put_back = None;

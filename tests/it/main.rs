@@ -7,5 +7,6 @@ mod architecture;
 mod config;
 mod control;
 mod exits;
+mod kill;
 mod sandbox;
 mod steps;
