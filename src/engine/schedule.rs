@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::state::{HostState, Phase, RunState, StageState, Stopping};
 use crate::model::plan::{Plan, Stage};
-use crate::model::{Budget, Outcome, Record, Slot, UnitKey, Verdict};
+use crate::model::{Budget, Outcome, Pace, Record, Slot, UnitKey, Verdict};
 
 /// What happens next.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -225,7 +225,7 @@ impl Rolling<'_> {
     fn start(&self, decision: &mut Decision) {
         let progress = self.progress;
         let fan_out = progress.fan_out.unwrap_or(self.stage.fan_out);
-        let spacing = progress.pace.or(self.stage.pace).map_or(SignedDuration::ZERO, |pace| pace.spacing());
+        let spacing = progress.pace.or(self.stage.pace).map_or(SignedDuration::ZERO, Pace::spacing);
         let mut last_start = progress.last_start;
         let mut under_way = u32::try_from(progress.under_way.len()).unwrap_or(u32::MAX);
         let mut room = self.canary_room(under_way);

@@ -229,7 +229,10 @@ impl RunState {
         match record {
             Record::Opened(opened) => self.open(at, opened.closes),
             _ if self.opened_at.is_none() => illegal("the run was not opened yet"),
-            Record::Resumed { closes, .. } => self.resume(*closes),
+            Record::Resumed { closes, .. } => {
+                self.resume(*closes);
+                Ok(())
+            }
             _ if self.verdict.is_some() => illegal("the run has ended"),
             Record::Contacted { unreachable } => self.contact(unreachable),
             Record::Ordered { command, by } => self.order(at, command, by),
@@ -416,7 +419,7 @@ impl RunState {
     }
 
     /// Takes up again what failed, and what was left out because of it.
-    fn resume(&mut self, closes: Option<Timestamp>) -> Applied {
+    fn resume(&mut self, closes: Option<Timestamp>) {
         self.closes = closes;
         self.contacted = false;
         self.unreachable.clear();
@@ -436,7 +439,6 @@ impl RunState {
             stage.resume(steps, |host| skipped[shape.hosts[host] as usize]);
         }
         self.find_current();
-        Ok(())
     }
 }
 
@@ -496,10 +498,9 @@ impl StageState {
     fn start_unit(&mut self, at: Timestamp, unit: UnitKey, attempt: u16) -> Applied {
         let host = self.host(unit.host)?;
         let expected = match host.phase {
-            Phase::Idle { .. } => attempt == host.base + 1,
             Phase::Retrying { slot, attempt: next, .. } if slot == unit.slot => attempt == next,
             // What a retry was waiting for is dropped when the host is cut short.
-            Phase::Retrying { .. } => attempt == host.base + 1,
+            Phase::Idle { .. } | Phase::Retrying { .. } => attempt == host.base + 1,
             _ => false,
         };
         let in_turn = match unit.slot {

@@ -8,5 +8,6 @@ mod config;
 mod control;
 mod exits;
 mod kill;
+mod report;
 mod sandbox;
 mod steps;
