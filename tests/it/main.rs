@@ -4,5 +4,6 @@
 
 mod agent;
 mod config;
+mod journal;
 mod kill;
 mod sandbox;
