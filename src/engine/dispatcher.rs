@@ -153,6 +153,8 @@ impl Dispatcher {
         };
         let alarm = async {
             match sleep {
+                // Even a sleep of no time takes until the next millisecond.
+                Some(sleep) if sleep.is_zero() => {}
                 Some(sleep) => tokio::time::sleep(sleep).await,
                 None => std::future::pending().await,
             }

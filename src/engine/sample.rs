@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::inventory::Transport;
-use crate::model::plan::{Action, Expected, Host, Plan, Source, Stage, Step, Unit, Window};
+use crate::model::plan::{Action, Domains, Expected, Host, Plan, Source, Stage, Step, Unit, Window};
 use crate::model::record::{Opened, Person};
 use crate::model::{Budget, Record, Takes};
 
@@ -44,7 +44,7 @@ pub(crate) fn stage(name: &str, hosts: u32, steps: Vec<Step>) -> Stage {
         spread: None,
         budget: Budget { total: Some(1), ..Budget::default() },
         hosts: (0..hosts).collect(),
-        domains: Vec::new(),
+        domains: Domains::default(),
         steps,
     }
 }

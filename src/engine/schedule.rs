@@ -157,7 +157,7 @@ impl Rolling<'_> {
     }
 
     fn advance_all(&self, decision: &mut Decision) {
-        for &host in &self.progress.under_way {
+        for &host in &self.progress.pending {
             self.advance(host, decision);
         }
     }
@@ -229,10 +229,14 @@ impl Rolling<'_> {
         let mut last_start = progress.last_start;
         let mut under_way = u32::try_from(progress.under_way.len()).unwrap_or(u32::MAX);
         let mut room = self.canary_room(under_way);
-        let mut busy = self.busy_domains();
+        let mut spread = Spread::new(self.stage, progress);
         let mut shut = false;
         for (place, host) in (progress.first_waiting..).zip(&progress.hosts[progress.first_waiting as usize..]) {
-            if host.phase != Phase::Waiting {
+            if spread.free == 0 {
+                break;
+            }
+            // Asked first: it spares a look at most hosts of a large stage.
+            if spread.is_busy(place) || host.phase != Phase::Waiting {
                 continue;
             }
             if self.state.out[self.stage.hosts[place as usize] as usize].is_some() {
@@ -248,21 +252,16 @@ impl Rolling<'_> {
                 decision.wake(free_at);
                 break;
             }
-            if let Some(domain) = self.stage.domains.get(place as usize) {
-                if busy[*domain as usize] {
-                    continue;
-                }
-                busy[*domain as usize] = true;
-            }
             if !self.fits_window(place) {
                 shut = true;
                 break;
             }
+            spread.take(place);
             self.begin_stage(decision);
             decision.records.push(Record::HostStarted { stage: self.id(), host: place });
             let first = next_step(self.stage, host, place).map(Slot::Step);
             let first = first.or_else(|| next_always(self.stage, host, place).map(Slot::Always));
-            decision.records.extend(first.map(|slot| self.unit(place, slot, host.highest + 1)));
+            decision.records.extend(first.map(|slot| self.unit(place, slot, host.highest.saturating_add(1))));
             last_start = Some(self.now);
             under_way += 1;
             room -= 1;
@@ -292,24 +291,45 @@ impl Rolling<'_> {
         u32::MAX
     }
 
-    /// By spread domain, whether a host in it is under way.
-    fn busy_domains(&self) -> Vec<bool> {
-        let domains = self.stage.domains.iter().max().map_or(0, |last| *last as usize + 1);
-        let mut busy = vec![false; domains];
-        if domains > 0 {
-            for host in &self.progress.under_way {
-                busy[self.stage.domains[*host as usize] as usize] = true;
-            }
-        }
-        busy
-    }
-
     /// Whether a host that starts now can finish, and be undone, before the window closes.
     fn fits_window(&self, host: u32) -> bool {
         let Some(closes) = self.state.closes else { return true };
         let (forward, undo) = self.stage.host_time(host);
         let needed = forward.saturating_add(undo).saturating_add(self.plan.reserve);
         self.now.saturating_add(needed).is_ok_and(|end| end <= closes)
+    }
+}
+
+/// Which spread domains have a host under way.
+struct Spread<'a> {
+    /// The domain of each host; empty without `spread`.
+    domains: &'a [u32],
+    busy: Vec<bool>,
+    /// Domains without a host under way; never zero without `spread`.
+    free: usize,
+}
+
+impl<'a> Spread<'a> {
+    fn new(stage: &'a Stage, progress: &StageState) -> Self {
+        let count = stage.domains.count();
+        let free = if count == 0 { usize::MAX } else { count };
+        let mut spread = Self { domains: &stage.domains, busy: vec![false; count], free };
+        for &host in &progress.under_way {
+            spread.take(host);
+        }
+        spread
+    }
+
+    fn is_busy(&self, host: u32) -> bool {
+        self.domains.get(host as usize).is_some_and(|&domain| self.busy[domain as usize])
+    }
+
+    /// Makes a host's domain busy.
+    fn take(&mut self, host: u32) {
+        if let Some(&domain) = self.domains.get(host as usize) {
+            self.free -= usize::from(!self.busy[domain as usize]);
+            self.busy[domain as usize] = true;
+        }
     }
 }
 

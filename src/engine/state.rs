@@ -74,6 +74,8 @@ pub struct StageState {
     pub hosts: Vec<HostState>,
     /// The places of the hosts that have started and not ended.
     pub under_way: Vec<u32>,
+    /// Those of them without a unit under way, by place: the only ones that a decision can move on.
+    pub pending: Vec<u32>,
     /// Hosts that have not started.
     pub waiting: u32,
     /// No host before this place is waiting.
@@ -477,13 +479,22 @@ impl StageState {
         if host.phase != Phase::Waiting {
             return illegal(format!("host {place} starts twice"));
         }
+        if host.highest == u16::MAX {
+            return illegal(format!("host {place} has used up its tries"));
+        }
         host.phase = Phase::Idle { since: at };
         host.base = host.highest;
         host.started_at.get_or_insert(at);
         self.under_way.push(place);
+        self.add_pending(place);
         self.last_start = Some(at);
         self.leave_waiting(place);
         Ok(())
+    }
+
+    fn add_pending(&mut self, place: u32) {
+        let at = self.pending.partition_point(|&other| other < place);
+        self.pending.insert(at, place);
     }
 
     fn leave_waiting(&mut self, place: u32) {
@@ -518,6 +529,7 @@ impl StageState {
         host.highest = host.highest.max(attempt);
         host.retries += u32::from(attempt > host.base + 1);
         host.phase = Phase::Running { slot: unit.slot, attempt, since: at };
+        self.pending.retain(|&other| other != unit.host);
         Ok(())
     }
 
@@ -540,18 +552,24 @@ impl StageState {
                 )));
             }
         }
+        let retrying = match (retry_at, attempt.checked_add(1)) {
+            (None, _) => None,
+            (Some(at), Some(attempt)) => Some(Phase::Retrying { slot: unit.slot, attempt, at }),
+            (Some(_), None) => {
+                return Err(IllegalRecord(format!("host {} has no further try of {:?}", unit.host, unit.slot)));
+            }
+        };
+        self.add_pending(unit.host);
+        let host = self.host(unit.host)?;
         if end.outcome.is_failure() {
             host.note.clone_from(&end.note);
         }
-        if let Some(retry) = retry_at {
-            let Some(attempt) = attempt.checked_add(1) else {
-                return Err(IllegalRecord(format!("host {} has no further try of {:?}", unit.host, unit.slot)));
-            };
-            host.phase = Phase::Retrying { slot: unit.slot, attempt, at: retry };
+        if let Some(retrying) = retrying {
+            host.phase = retrying;
             return Ok(false);
         }
         host.phase = Phase::Idle { since: at };
-        host.changes += end.changes;
+        host.changes = host.changes.saturating_add(end.changes);
         host.changed |= end.outcome == Outcome::Changed && matches!(unit.slot, Slot::Step(_));
         match unit.slot {
             Slot::Step(step) if !end.outcome.is_failure() => {
@@ -592,6 +610,7 @@ impl StageState {
                 let counted = host.stuck || host.cut.is_some_and(Outcome::is_failure);
                 self.failures[state as usize] += u32::from(state.is_failure() && !counted);
                 self.under_way.retain(|&other| other != place);
+                self.pending.retain(|&other| other != place);
             }
             _ => return illegal(format!("host {place} ends out of turn")),
         }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::model::outline::MAX_PLACES;
 use crate::model::record::{End, Entry, Opened};
 use crate::model::{Command, Outcome, Outline, Person, Record, Slot, UnitKey, Verdict};
 
@@ -283,11 +284,26 @@ fn record(body: Body, names: Option<&Names>) -> Result<Record, String> {
     })
 }
 
-/// Whether the outline can be worked with: every number in it names something.
+/// Whether the outline can be worked with: every stage has hosts, and every number in it names one of its own.
 pub(super) fn check(outline: &Outline) -> Result<(), String> {
+    let places: usize = outline.stages.iter().map(|stage| stage.hosts.len()).sum();
+    if places > MAX_PLACES {
+        return Err(format!("its stages have {places} hosts together, and {MAX_PLACES} are the most"));
+    }
     for stage in &outline.stages {
-        if let Some(id) = stage.hosts.iter().find(|&&id| id as usize >= outline.hosts.len()) {
-            return Err(format!("stage `{}` has host number {id}, and there are {}", stage.name, outline.hosts.len()));
+        if stage.hosts.is_empty() {
+            return Err(format!("stage `{}` has no hosts", stage.name));
+        }
+        let mut seen = vec![false; outline.hosts.len()];
+        for &id in &stage.hosts {
+            match seen.get_mut(id as usize) {
+                None => {
+                    let hosts = outline.hosts.len();
+                    return Err(format!("stage `{}` has host number {id}, and there are {hosts}", stage.name));
+                }
+                Some(seen) if *seen => return Err(format!("stage `{}` has host number {id} twice", stage.name)),
+                Some(seen) => *seen = true,
+            }
         }
     }
     Ok(())

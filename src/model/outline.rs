@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::Pace;
 use crate::model::pattern;
 
+/// The most hosts of all stages together, so that a slip, or a journal that nobody ran, cannot fill
+/// the memory.
+pub const MAX_PLACES: usize = 2_000_000;
+
 /// The shape of a plan: hosts, stages and step titles, without what is carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
@@ -84,7 +88,10 @@ mod ranges {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
         let ranges = Vec::<(u32, u32)>::deserialize(deserializer)?;
-        let total: u64 = ranges.iter().map(|(start, end)| u64::from(end.saturating_sub(*start)) + 1).sum();
+        if let Some((start, end)) = ranges.iter().find(|(start, end)| start > end) {
+            return Err(D::Error::custom(format!("the hosts {start} to {end} run backwards")));
+        }
+        let total: u64 = ranges.iter().map(|(start, end)| u64::from(end - start) + 1).sum();
         if total > super::pattern::MAX_HOSTS as u64 {
             return Err(D::Error::custom(format!("{total} hosts are more than a stage can have")));
         }

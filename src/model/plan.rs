@@ -85,9 +85,52 @@ pub struct Stage {
     /// Its hosts as ids, in the order in which they start.
     pub hosts: Vec<u32>,
     /// For each host, which spread domain it is in; empty without `spread`.
-    pub domains: Vec<u32>,
+    pub domains: Domains,
     /// Its steps, in order.
     pub steps: Vec<Step>,
+}
+
+/// For each host of a stage, the number of its spread domain. How many there are is counted once, as
+/// every decision asks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<u32>", into = "Vec<u32>")]
+pub struct Domains {
+    of: Vec<u32>,
+    count: usize,
+}
+
+impl Domains {
+    /// How many domains there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+}
+
+impl std::ops::Deref for Domains {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        &self.of
+    }
+}
+
+impl From<Vec<u32>> for Domains {
+    fn from(of: Vec<u32>) -> Self {
+        Self { count: of.iter().max().map_or(0, |last| *last as usize + 1), of }
+    }
+}
+
+impl From<Domains> for Vec<u32> {
+    fn from(domains: Domains) -> Self {
+        domains.of
+    }
+}
+
+impl FromIterator<u32> for Domains {
+    fn from_iter<I: IntoIterator<Item = u32>>(of: I) -> Self {
+        Vec::from_iter(of).into()
+    }
 }
 
 /// A planned step, over all hosts of its stage.

@@ -113,9 +113,9 @@ pub struct End {
     /// What a person should know, in one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What a pull brought.
+    /// What a pull brought; boxed, as few ends have it and all are moved about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pulled: Option<Pulled>,
+    pub pulled: Option<Box<Pulled>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -10,6 +10,7 @@ use super::template::Templates;
 use super::{digest, expected, hosts};
 use crate::error::{Error, Result};
 use crate::model::inventory::{Host, Inventory, Transport};
+use crate::model::outline::MAX_PLACES;
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
 use crate::model::plan::{self, Action, Expected, Plan, Unit};
 use crate::model::{History, Text, selector};
@@ -32,7 +33,17 @@ pub fn build(pipeline: &Pipeline, inventory: &Inventory, history: &History, reso
     if pipeline.stages.len() > MOST {
         return Err(Error::usage(format!("{}: a pipeline has at most {MOST} stages", pipeline.file)));
     }
-    let mut stages = pipeline.stages.iter().map(|stage| builder.stage(pipeline, stage)).collect::<Result<Vec<_>>>()?;
+    let mut stages = Vec::with_capacity(pipeline.stages.len());
+    let mut places = 0;
+    for stage in &pipeline.stages {
+        let planned = builder.stage(pipeline, stage)?;
+        places += planned.hosts.len();
+        if places > MAX_PLACES {
+            let message = format!("{}: the stages have more than {MAX_PLACES} hosts together", stage.place);
+            return Err(Error::usage(message));
+        }
+        stages.push(planned);
+    }
     let hosts = builder.number_hosts(&mut stages);
     let mut plan = Plan {
         pipeline: pipeline.name.clone(),

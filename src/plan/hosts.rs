@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Exit, Result};
 use crate::model::inventory::{Host, Inventory};
 use crate::model::pipeline::{Order, Stage};
+use crate::model::plan::Domains;
 use crate::model::{Place, selector};
 
 /// The hosts of a stage, in the order in which they start.
@@ -45,7 +46,7 @@ fn natural(name: &str) -> Vec<(String, u64, String)> {
 }
 
 /// For each host a number that it shares with the hosts it may not be under way with.
-pub(super) fn domains(attribute: &str, place: &Place, hosts: &[&Host]) -> Result<Vec<u32>> {
+pub(super) fn domains(attribute: &str, place: &Place, hosts: &[&Host]) -> Result<Domains> {
     let mut known: HashMap<String, u32> = HashMap::new();
     hosts
         .iter()

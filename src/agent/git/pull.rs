@@ -229,7 +229,7 @@ impl Pull<'_> {
         options
     }
 
-    fn pulled(&self, repository: &Repository, commit: Oid, since: Option<&str>) -> Result<Pulled> {
+    fn pulled(&self, repository: &Repository, commit: Oid, since: Option<&str>) -> Result<Box<Pulled>> {
         let base =
             since.and_then(|since| repository.find_commit(Oid::from_str(since).ok()?).ok()).map(|commit| commit.id());
         let commits = match base {
@@ -241,14 +241,14 @@ impl Pull<'_> {
             }
             None => 0,
         };
-        Ok(Pulled {
+        Ok(Box::new(Pulled {
             repo: address::redact(self.address),
             into: self.into.to_owned(),
             commit: commit.to_string(),
             since: base.map(|base| base.to_string()),
             commits,
             files: files_between(repository, base, commit)?,
-        })
+        }))
     }
 }
 

@@ -1,0 +1,28 @@
+//! How long a forecast takes, the search for the smallest pace and fan-out included.
+
+use std::time::Duration;
+
+use upshift::engine::forecast::forecast;
+use upshift::model::History;
+
+use crate::{Figures, cloud, median};
+
+pub(super) fn measure(figures: &mut Figures) {
+    let inventory = cloud::inventory(2000, 40);
+    let patch = "[[stage]]\nname = 'patch'\nhosts = 'cmp'\nwindow = '5h'\ncascade = { pace = '500/h', fan-out = 200 }
+      [[stage.step]]\n  run = 'apt-get -y upgrade'\n  takes = '12m ± 3m'\n";
+    let three = |cascade: &str| {
+        let steps = cloud::THREE_STEPS;
+        format!(
+            "[[stage]]\nname = 'computes'\nhosts = 'cmp'\nwindow = '6h'\ncascade = {{ fan-out = 100{cascade} }}\n{steps}"
+        )
+    };
+    for (name, stages) in [
+        ("two stages", format!("{patch}{}", three(""))),
+        ("spread over 40 racks", three(", spread = 'rack'").replace("6h", "14h")),
+    ] {
+        let plan = cloud::plan(&stages, &inventory);
+        let took = median(1, || forecast(&plan, &History::default(), 1000, 1).expect("times are declared"));
+        figures.time_below(&format!("forecast, 2000 hosts, 1000 runs, {name}"), took, Duration::from_secs(5));
+    }
+}
