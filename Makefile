@@ -22,3 +22,11 @@ test: tools
 
 bench: tools
 	cargo bench --locked
+
+# Ten minutes for each parser; needs `cargo install cargo-fuzz`.
+fuzz:
+	for target in pipeline inventory plan journal; do \
+	  seeds=tests/fixtures/config; [ $$target = journal ] && seeds=fuzz/seeds/journal; \
+	  mkdir -p fuzz/corpus/$$target && cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target $$seeds -- \
+	    -dict=fuzz/upshift.dict -max_len=16384 -timeout=5 -rss_limit_mb=2048 -max_total_time=600 || exit 1; \
+	done

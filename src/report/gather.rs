@@ -165,7 +165,7 @@ impl Gathering {
             attempt.changes = end.changes;
             attempt.note.clone_from(&end.note);
         }
-        self.pulls.extend(end.pulled.clone());
+        self.pulls.extend(end.pulled.as_deref().cloned());
     }
 
     fn order(&mut self, at: Timestamp, command: &Command, by: &Person) {

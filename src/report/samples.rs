@@ -184,7 +184,9 @@ fn uneven(
     move |unit, attempt| {
         let spread = |seconds: u32| SignedDuration::from_secs(i64::from(unit.host * 7919 % seconds));
         match (unit.stage, unit.slot) {
-            (0, _) => (minutes(9), End { changes: 14, pulled: Some(pulled()), ..End::plain(Outcome::Changed) }),
+            (0, _) => {
+                (minutes(9), End { changes: 14, pulled: Some(Box::new(pulled())), ..End::plain(Outcome::Changed) })
+            }
             (1..=3, _) => (minutes([0, 1, 11, 19][usize::from(unit.stage)]), End::plain(Outcome::Changed)),
             (_, Slot::Step(1)) if fails(unit.host) => (
                 minutes(4) + spread(200),
