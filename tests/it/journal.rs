@@ -15,7 +15,7 @@ fn chained(seed: &str) -> String {
     for (n, members) in records.enumerate() {
         let body = format!("{{\"n\":{n},\"prev\":\"{prev}\",{members}");
         let digest = Sha256::digest(format!("{body}}}").as_bytes());
-        prev = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        prev = digest[..16].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         writeln!(journal, "{body},\"hash\":\"{prev}\"}}").unwrap();
     }
     journal
