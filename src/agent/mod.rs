@@ -14,4 +14,5 @@ pub mod step;
 mod wait;
 mod watch;
 
+pub use output::last_line;
 pub use protocol::Order;

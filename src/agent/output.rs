@@ -68,7 +68,8 @@ pub(super) fn tail(file: &File, from: u64, size: u64) -> io::Result<String> {
 }
 
 /// The last line that says something, fit for a note: no control characters, and not too long.
-pub(super) fn last_line(text: &str) -> Option<String> {
+#[must_use]
+pub fn last_line(text: &str) -> Option<String> {
     // A progress bar writes over its line: what stays on the screen counts.
     text.rsplit(['\n', '\r']).map(quotation).find(|line| !line.is_empty())
 }

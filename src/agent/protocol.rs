@@ -21,6 +21,9 @@ pub struct Order {
     pub id: String,
     /// What is done.
     pub action: Action,
+    /// For a pull, the repository's address with its secrets, which the action does not show. The order
+    /// stands in a folder that only its owner can open, and goes when the run has ended.
+    pub address: Option<String>,
     /// A command that, when it succeeds, says that the action is not needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unless: Option<String>,

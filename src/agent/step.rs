@@ -53,15 +53,16 @@ pub fn main(folder: Utf8PathBuf) -> Result<(), Error> {
     let output = folder.open_output()?;
     let started = Started { agent: rustix::process::getpid().as_raw_pid(), boot: process::boot()?, group: None };
     let watch = Watch::new(order.timeout, folder.clone());
-    let mut job = Job { order, folder, watch, output, started };
-    let end = job.carry_out().unwrap_or_else(|error| End::noted(Outcome::Failed, format!("nothing was run: {error}")));
+    let mut carrying = Carrying { order, folder, watch, output, started };
+    let end =
+        carrying.carry_out().unwrap_or_else(|error| End::noted(Outcome::Failed, format!("nothing was run: {error}")));
     room.fill(&end)?;
     drop(lock);
     Ok(())
 }
 
 /// One step being carried out.
-pub(super) struct Job {
+pub(super) struct Carrying {
     pub(super) order: Order,
     pub(super) folder: Folder,
     pub(super) watch: Watch,
@@ -69,7 +70,7 @@ pub(super) struct Job {
     started: Started,
 }
 
-impl Job {
+impl Carrying {
     /// Carries out the order. An error means that nothing has run but perhaps `unless`.
     fn carry_out(&mut self) -> io::Result<End> {
         if self.order.format != FORMAT {
@@ -141,17 +142,17 @@ impl Job {
 
     /// Pulls in a thread, since a server may not answer for minutes.
     fn pull(&self) -> End {
-        let cancel = Arc::new(AtomicBool::new(false));
+        let abort = Arc::new(AtomicBool::new(false));
         let (sender, receiver) = mpsc::sync_channel(1);
-        let (order, cancelled) = (self.order.clone(), Arc::clone(&cancel));
+        let (order, abort_seen) = (self.order.clone(), Arc::clone(&abort));
         std::thread::spawn(move || {
             // The receiver is gone when the pull was given up.
-            let _ = sender.send(git::pull(&order, &cancelled));
+            let _ = sender.send(git::pull(&order, &abort_seen));
         });
         let end = match self.watch.receive(&receiver, Duration::MAX, || ()) {
             Received::Value(end) => end,
             Received::Stop(stop) => {
-                cancel.store(true, Ordering::Relaxed);
+                abort.store(true, Ordering::Relaxed);
                 match receiver.recv_timeout(GRACE) {
                     // It was done before it saw that it should stop.
                     Ok(end) if !end.outcome.is_failure() => end,

@@ -15,7 +15,7 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use crate::agent::command::Ended;
 use crate::agent::output;
-use crate::agent::step::{Job, describe, pattern};
+use crate::agent::step::{Carrying, describe, pattern};
 use crate::agent::watch::{Received, Stop};
 use crate::model::Outcome;
 use crate::model::plan::Wait;
@@ -39,7 +39,7 @@ enum Saw {
 }
 
 /// Looks every so often until it is true or the step has to end.
-pub(super) fn until_true(job: &mut Job, what: &Wait, every: SignedDuration) -> End {
+pub(super) fn until_true(carrying: &mut Carrying, what: &Wait, every: SignedDuration) -> End {
     let every = Duration::try_from(every).unwrap_or_default().max(LEAST_EVERY);
     let until = match what {
         Wait::Run { until: Some(until), .. } => match pattern(until) {
@@ -50,7 +50,7 @@ pub(super) fn until_true(job: &mut Job, what: &Wait, every: SignedDuration) -> E
     };
     let mut last = None;
     loop {
-        let stop = match look(job, what, until.as_ref(), every) {
+        let stop = match look(carrying, what, until.as_ref(), every) {
             Saw::True => return End::plain(Outcome::Unchanged),
             Saw::Stop(stop) => {
                 last.get_or_insert_with(|| "no answer yet".to_owned());
@@ -58,44 +58,44 @@ pub(super) fn until_true(job: &mut Job, what: &Wait, every: SignedDuration) -> E
             }
             Saw::Not(why) => {
                 last = Some(why);
-                job.watch.sleep(every)
+                carrying.watch.sleep(every)
             }
         };
         if let Some(stop) = stop {
-            return job.watch.end(stop, last.as_deref());
+            return carrying.watch.end(stop, last.as_deref());
         }
     }
 }
 
-fn look(job: &mut Job, what: &Wait, until: Option<&Regex>, every: Duration) -> Saw {
-    let limit = (every * 5).clamp(LEAST_LOOK, LONGEST_LOOK).min(job.watch.left());
+fn look(carrying: &mut Carrying, what: &Wait, until: Option<&Regex>, every: Duration) -> Saw {
+    let limit = (every * 5).clamp(LEAST_LOOK, LONGEST_LOOK).min(carrying.watch.left());
     match what {
-        Wait::Run { command, .. } => match look_by_command(job, command, until, (every * 5).max(LEAST_COMMAND)) {
+        Wait::Run { command, .. } => match look_by_command(carrying, command, until, (every * 5).max(LEAST_COMMAND)) {
             Ok(saw) => saw,
             Err(error) => Saw::Not(error.to_string()),
         },
         Wait::Tcp(address) => {
             let address = address.clone();
-            aside(job, limit, move || connect(&address, limit))
+            aside(carrying, limit, move || connect(&address, limit))
         }
         Wait::Http(url) => {
             let url = url.clone();
-            aside(job, limit, move || get(&url, limit))
+            aside(carrying, limit, move || get(&url, limit))
         }
         Wait::File(path) => {
-            let path = job.order.folder.join(path);
-            aside(job, limit, move || exists(&path))
+            let path = carrying.order.folder.join(path);
+            aside(carrying, limit, move || exists(&path))
         }
     }
 }
 
 /// Looks in a thread, since a name server or a network file system may not answer for minutes. A
 /// thread that is given up ends with the step's process.
-fn aside(job: &Job, limit: Duration, look: impl FnOnce() -> Result<(), String> + Send + 'static) -> Saw {
+fn aside(carrying: &Carrying, limit: Duration, look: impl FnOnce() -> Result<(), String> + Send + 'static) -> Saw {
     let (sender, receiver) = mpsc::sync_channel(1);
     std::thread::spawn(move || sender.send(look()));
     // A moment more than the look gets, so that it says itself what it saw.
-    match job.watch.receive(&receiver, limit + Duration::from_millis(50), || ()) {
+    match carrying.watch.receive(&receiver, limit + Duration::from_millis(50), || ()) {
         Received::Value(Ok(())) => Saw::True,
         Received::Value(Err(why)) => Saw::Not(why),
         Received::Stop(stop) => Saw::Stop(stop),
@@ -104,11 +104,11 @@ fn aside(job: &Job, limit: Duration, look: impl FnOnce() -> Result<(), String> +
     }
 }
 
-fn look_by_command(job: &mut Job, command: &str, until: Option<&Regex>, limit: Duration) -> io::Result<Saw> {
-    let file = job.folder.open_look()?;
-    let saw = match job.command(command, &file, limit)? {
+fn look_by_command(carrying: &mut Carrying, command: &str, until: Option<&Regex>, limit: Duration) -> io::Result<Saw> {
+    let file = carrying.folder.open_look()?;
+    let saw = match carrying.command(command, &file, limit)? {
         Ended::Stopped(stop) => {
-            show(job, &file)?;
+            show(carrying, &file)?;
             return Ok(Saw::Stop(stop));
         }
         Ended::Overdue => Saw::Not(no_answer(limit)),
@@ -122,15 +122,15 @@ fn look_by_command(job: &mut Job, command: &str, until: Option<&Regex>, limit: D
         },
     };
     // The looks in between would only repeat each other.
-    if matches!(saw, Saw::True) || job.watch.stop().is_some() {
-        show(job, &file)?;
+    if matches!(saw, Saw::True) || carrying.watch.stop().is_some() {
+        show(carrying, &file)?;
     }
     Ok(saw)
 }
 
 /// Puts what a look wrote into the step's output.
-fn show(job: &Job, look: &File) -> io::Result<()> {
-    job.say(&output::tail(look, 0, 64 * 1024)?);
+fn show(carrying: &Carrying, look: &File) -> io::Result<()> {
+    carrying.say(&output::tail(look, 0, 64 * 1024)?);
     Ok(())
 }
 

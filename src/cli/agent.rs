@@ -8,11 +8,11 @@ use crate::error::{Exit, Result};
 #[derive(Debug, clap::Args)]
 pub(super) struct Agent {
     #[command(subcommand)]
-    task: Task,
+    what: What,
 }
 
 #[derive(Debug, Subcommand)]
-enum Task {
+enum What {
     /// Carry out the step whose folder this is
     Step {
         /// The step's folder
@@ -22,7 +22,7 @@ enum Task {
 
 impl Agent {
     pub(super) fn main(self) -> Result<Exit> {
-        let Task::Step { folder } = self.task;
+        let What::Step { folder } = self.what;
         crate::agent::step::main(folder)?;
         Ok(Exit::Done)
     }

@@ -110,8 +110,12 @@ fn find(run: Option<&str>) -> Result<Run> {
 
 /// Tells the run, and prints its answer; `false` when nobody is there to be told.
 fn told(run: &Run, command: &Command) -> Result<bool> {
-    let answer = control::tell(&run.control_socket(), command.clone(), person::me())
-        .map_err(|error| Error::usage(format!("run {} does not answer: {error}", run.id)))?;
+    let answer =
+        control::tell(&run.control_socket(), command.clone(), person::me()).map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Error::usage(format!("run {} belongs to another user", run.id))
+                .hint("tell it as that user, or with `sudo`"),
+            _ => Error::usage(format!("run {} does not answer: {error}", run.id)),
+        })?;
     match answer {
         None => Ok(false),
         Some(answer) if answer.done => {

@@ -13,22 +13,49 @@ use crate::report::{html, screen, text};
 const LINES: usize = 10;
 
 /// Writes the report of a run that ended, and says how it ended.
+///
+/// The exit code follows from the verdict alone: that there is no report changes nothing about the run.
 pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Result<Exit> {
+    let told = tell(run, verdict, progress).unwrap_or_else(|mut error| {
+        error.exit = exit(verdict);
+        Some(error)
+    });
+    match told {
+        Some(error) if error.exit != Exit::Done => Err(error),
+        Some(error) => {
+            let _ = writeln!(anstream::stderr(), "{error}");
+            Ok(Exit::Done)
+        }
+        None => Ok(Exit::Done),
+    }
+}
+
+/// The exit code of a run that ended like this.
+fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Done => Exit::Done,
+        Verdict::Failed => Exit::Failed,
+        Verdict::Stuck => Exit::Stuck,
+        Verdict::Stopped | Verdict::Aborted => Exit::Stopped,
+        Verdict::Gate => Exit::Gate,
+        Verdict::Unreachable => Exit::Unreachable,
+        Verdict::Window => Exit::Window,
+    }
+}
+
+/// Writes the report; what there is to say beyond it comes back.
+fn tell(run: &Run, verdict: Verdict, progress: screen::Progress) -> Result<Option<Error>> {
     let journal = run.read()?;
     let timing = super::report::timing(run, &journal, clock::real_now())?;
-    if let Err(error) = fs_err::write(run.folder.join("report.html"), html::render(&timing)) {
-        // The journal has it all: a report that cannot be kept changes nothing about the run.
-        let _ = writeln!(anstream::stderr(), "{error}");
-    }
+    let written = fs_err::write(run.folder.join("report.html"), html::render(&timing));
     if progress != screen::Progress::Json {
         // Nobody may be left to read it.
         let _ = write!(anstream::stderr(), "\n{}", text::summary(&timing));
     }
-    let ended = Ended { run, state: super::run::fold(run, &journal)? };
-    match ended.error(verdict)? {
-        None => Ok(Exit::Done),
-        Some(error) => Err(error),
+    if let Err(error) = written {
+        let _ = writeln!(anstream::stderr(), "{error}");
     }
+    Ended { run, state: super::run::fold(run, &journal)? }.error(verdict)
 }
 
 struct Ended<'a> {
@@ -41,44 +68,39 @@ impl Ended<'_> {
     fn error(&self, verdict: Verdict) -> Result<Option<Error>> {
         let resume = format!("upshift resume {}", self.run.id);
         let failed = self.hosts(|fate| matches!(fate, Fate::Ended(outcome) if outcome.is_failure()));
-        let (exit, message, hint) = match verdict {
+        let (message, hint) = match verdict {
             Verdict::Done => return Ok(None),
-            Verdict::Failed => (Exit::Failed, self.failed(&failed)?, self.look_then(&failed, &resume)),
+            Verdict::Failed => (self.failed(&failed)?, self.look_then(&failed, &resume)),
             Verdict::Stuck => {
                 let message = format!("{} could not be put back into service", fold(&self.stuck()));
                 let hint =
                     format!("look at `{}`; `{resume}` tries its `always` commands again", self.log(&self.stuck()));
-                (Exit::Stuck, message, hint)
+                (message, hint)
             }
-            Verdict::Stopped => (Exit::Stopped, "stopped".into(), format!("`{resume}` goes on")),
+            Verdict::Stopped => ("stopped".into(), format!("`{resume}` goes on")),
             Verdict::Aborted => {
                 let cut = self.hosts(|fate| *fate == Fate::Ended(Outcome::Interrupted));
                 let cut =
                     if cut.is_empty() { String::new() } else { format!(" in the middle of a step on {}", fold(&cut)) };
-                (Exit::Stopped, format!("aborted{cut}"), format!("`{resume}` takes them up again"))
+                (format!("aborted{cut}"), format!("`{resume}` takes them up again"))
             }
-            Verdict::Gate => (
-                Exit::Gate,
-                "a gate was not passed".into(),
-                format!("`{resume}` asks again; `--pass GATE` answers beforehand"),
-            ),
+            Verdict::Gate => {
+                ("a gate was not passed".into(), format!("`{resume}` asks again; `--pass GATE` answers beforehand"))
+            }
             Verdict::Unreachable => (
-                Exit::Unreachable,
-                format!("nothing was started: no answer from {}", fold(&failed)),
+                format!("nothing more was started: no answer from {}", fold(&failed)),
                 format!("`{resume}` tries again; with `--skip '{}'` it goes on without", fold(&failed)),
             ),
-            Verdict::Window => (
-                Exit::Window,
-                "the window is too short for another host".into(),
-                format!("`{resume}` in the next window"),
-            ),
+            Verdict::Window => {
+                ("the window is too short for another host".into(), format!("`{resume}` in the next window"))
+            }
         };
         let mut message = message;
         for line in self.causes().into_iter().chain(self.left()) {
             message.push_str("\n  ");
             message.push_str(&line);
         }
-        Ok(Some(Error::new(exit, message).hint(hint)))
+        Ok(Some(Error::new(exit(verdict), message).hint(hint)))
     }
 
     /// Which stage stopped, and at what.

@@ -6,6 +6,7 @@ use clap::Args;
 use crate::engine::past;
 use crate::error::{Error, Result};
 use crate::journal::Runs;
+use crate::model::address::redact;
 use crate::model::plan::{Action, Plan};
 use crate::model::{History, Inventory, Pipeline};
 use crate::{agent, config, plan};
@@ -57,12 +58,12 @@ impl Read {
         let units = earlier.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
         let pins: Vec<_> = units
             .filter_map(|unit| match &unit.action {
-                Action::Pull { repo, rev, commit, .. } => Some((repo.as_str(), rev.as_str(), commit.as_str())),
+                Action::Pull { repo, rev, commit, .. } => Some((repo, rev.as_str(), commit.as_str())),
                 _ => None,
             })
             .collect();
         self.plan_with(&mut |repo, rev| {
-            let pin = pins.iter().find(|(pinned, of, _)| *pinned == repo && *of == rev);
+            let pin = pins.iter().find(|(pinned, of, _)| pinned.to_string() == redact(repo) && *of == rev);
             pin.map_or_else(|| agent::git::resolve(repo, rev), |(.., commit)| Ok((*commit).to_owned()))
         })
     }

@@ -60,12 +60,13 @@ impl ReportCommand {
 pub(super) fn timing(run: &Run, journal: &Journal, now: Timestamp) -> Result<Timing> {
     let runs = project::runs();
     let live = Lock::holder(&runs.lock_file())?.is_some_and(|holder| holder.run == run.id);
-    let earlier = runs.list()?.into_iter().take_while(|other| other.id != run.id).filter_map(|other| other.read().ok());
+    let mut earlier: Vec<_> = runs.list()?.into_iter().take_while(|other| other.id != run.id).collect();
+    earlier.reverse();
     let same = |other: &Journal| {
         let (other, this) = (&other.opened.plan, &journal.opened.plan);
         other.pipeline == this.pipeline && other.simulated == this.simulated
     };
-    let previous = earlier.filter(same).last();
+    let previous = earlier.into_iter().filter_map(|other| other.read().ok()).find(same);
     // A run whose clock jumps, or goes faster, has a time of its own.
     let now =
         if journal.opened.time_scale == Some(1.0) { now } else { journal.entries.last().map_or(now, |last| last.at) };

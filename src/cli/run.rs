@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use fs_err::os::unix::fs::OpenOptionsExt;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -147,9 +148,15 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
     let mut clock = Clock::new(last, clock::real_now(), journal.opened.time_scale);
     // A window is real time; so is the clock of a run that has one, unless it was told otherwise.
     let now = clock.now().to_zoned(jiff::tz::TimeZone::system());
-    let closes = match order {
-        Some(_) => state.closes,
-        None => window::closes(&read.pipeline.window, &now)?,
+    let under_way = state.stages.iter().any(|stage| !stage.under_way.is_empty());
+    let (closes, order) = match (order, window::closes(&read.pipeline.window, &now)) {
+        (Some(order), _) => (state.closes, Some(order)),
+        // What a crash left in the middle is not left there because it is late.
+        (None, Err(error)) if under_way => {
+            let _ = writeln!(anstream::stderr(), "{error}; hosts under way come to their end and are put back");
+            (state.closes, Some(Command::Stop))
+        }
+        (None, closes) => (closes?, None),
     };
     let mut first = vec![Record::Resumed { by: by.clone(), closes }];
     first.extend(order.map(|command| Record::Ordered { command, by: by.clone() }));
@@ -197,7 +204,8 @@ pub(super) fn read_plan(run: &Run) -> Result<Plan> {
 
 fn write_plan(run: &Run, plan: &Plan) -> Result<()> {
     let text = serde_json::to_vec(plan).map_err(std::io::Error::from)?;
-    let mut file = fs_err::File::create(run.plan_file())?;
+    // What commands get, environment variables among it, is for the owner alone.
+    let mut file = fs_err::OpenOptions::new().write(true).create_new(true).mode(0o600).open(run.plan_file())?;
     file.write_all(&text)?;
     file.sync_all()?;
     Ok(())

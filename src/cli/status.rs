@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{project, run};
 use crate::engine::clock::{self, Clock};
 use crate::engine::forecast;
-use crate::engine::hostlog::last_line;
+use crate::engine::hostlog::last_line_of;
 use crate::engine::state::{Fate, RunState, Stopping};
 use crate::error::{Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run};
@@ -129,8 +129,7 @@ impl<'a> Look<'a> {
             let ago = clock::real_now().duration_since(modified).as_secs_f64() * scale;
             let ago = jiff::SignedDuration::try_from_secs_f64(ago).unwrap_or_default();
             let at = now.saturating_sub(ago).unwrap_or(since).max(since);
-            let line =
-                fs_err::read(&log).ok().and_then(|text| last_line(&text)).filter(|line| !line.starts_with("── "));
+            let line = last_line_of(&log);
             watch.heard(unit, at, line);
         }
     }

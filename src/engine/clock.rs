@@ -11,6 +11,9 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::model::record::between;
 
+/// The longest sleep: a machine may have slept meanwhile, which timers do not count.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+
 /// A run's clock.
 #[derive(Debug, Clone)]
 pub struct Clock {
@@ -21,8 +24,8 @@ pub struct Clock {
 
 #[derive(Debug, Clone)]
 enum Motion {
-    /// Real time since the session began, times a factor.
-    Steady { began: Timestamp, really: Timestamp, scale: f64 },
+    /// So much run time passes in a second since the session began.
+    Steady { began: Timestamp, since_boot: Duration, scale: f64 },
     /// It stands still until there is something to wait for, and then is there at once.
     Jumping,
 }
@@ -35,27 +38,35 @@ impl Clock {
     #[must_use]
     pub fn new(last: Timestamp, really: Timestamp, time_scale: Option<f64>) -> Self {
         let motion = time_scale.map_or(Motion::Jumping, |scale| {
-            let began = if is_real(scale) { really } else { last };
-            Motion::Steady { began, really, scale }
+            let began = if is_real(scale) { really.max(last) } else { last };
+            let ago = Duration::try_from(between(really, Timestamp::now())).unwrap_or_default();
+            Motion::Steady { began, since_boot: since_boot().saturating_sub(ago), scale }
         });
         Self { last, motion }
     }
 
     /// The time now.
     pub fn now(&mut self) -> Timestamp {
-        if let Motion::Steady { began, really, scale } = self.motion {
-            let real = between(really, Timestamp::now());
-            self.last = self.last.max(began.saturating_add(times(real, scale)).unwrap_or(Timestamp::MAX));
+        if let Motion::Steady { began, since_boot: start, scale } = self.motion {
+            // The time since the machine started counts its sleep too, and nobody can set it.
+            let elapsed = SignedDuration::try_from(since_boot().saturating_sub(start)).unwrap_or(SignedDuration::MAX);
+            let passed = began.saturating_add(times(elapsed, scale)).unwrap_or(Timestamp::MAX);
+            self.last = self.last.max(passed);
+            if is_real(scale) {
+                // A window is a promise in the time of day: a clock that was set forward counts.
+                self.last = self.last.max(Timestamp::now());
+            }
         }
         self.last
     }
 
-    /// How long to sleep until then; `None` when the clock has jumped there already.
+    /// How long to sleep until then, or until it is worth looking again; `None` when the clock has
+    /// jumped there already.
     pub fn sleep(&mut self, until: Timestamp) -> Option<Duration> {
         match self.motion {
             Motion::Steady { scale, .. } => {
                 let left = times(between(self.now(), until), 1.0 / scale);
-                Some(Duration::try_from(left).unwrap_or_default())
+                Some(Duration::try_from(left).unwrap_or_default().min(LONGEST_SLEEP))
             }
             Motion::Jumping => {
                 self.last = self.last.max(until);
@@ -69,6 +80,11 @@ impl Clock {
     pub fn is_jumping(&self) -> bool {
         matches!(self.motion, Motion::Jumping)
     }
+}
+
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn is_real(scale: f64) -> bool {

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -25,6 +26,9 @@ use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict};
 
 /// What becomes of a gate when a person ends the run.
 const STOPPED: &str = "the run was stopped";
+
+/// Real time between two looks at when the run should end.
+const EXPECT_EVERY: Duration = Duration::from_secs(2);
 
 /// What a run needs to go on.
 pub struct Dispatcher {
@@ -193,10 +197,15 @@ impl Dispatcher {
 
     /// Puts records on disk, makes them count, and tells reporters: in this order.
     fn commit_at(&mut self, now: Timestamp, records: Vec<Record>) -> Result<()> {
+        let before = self.journal.length().map_err(|error| self.cannot_write(&error))?;
         let committed = self.journal.append(now, records).map_err(|error| self.cannot_write(&error))?;
         for committed in committed {
             let applied = self.state.apply(committed.entry.at, &committed.entry.record);
-            applied.map_err(|error| Error::new(Exit::Bug, format!("decided what cannot follow: {error}")))?;
+            if let Err(error) = applied {
+                // A bug must not cost the run: its journal stays one that can be resumed.
+                let _ = self.journal.take_back(before);
+                return Err(Error::new(Exit::Bug, format!("decided what cannot follow: {error}")));
+            }
             let _ = self.news.send(News::Committed(Box::new(committed)));
         }
         Ok(())
@@ -290,14 +299,13 @@ impl Dispatcher {
         }
     }
 
-    /// Tells reporters when the run should end, at most once a minute of its time for large plans.
-    fn expect(&mut self, told_at: &mut Option<Timestamp>) {
-        let now = self.clock.now();
-        let due = told_at.is_none_or(|at: Timestamp| now.duration_since(at) >= jiff::SignedDuration::from_secs(10));
-        if self.clock.is_jumping() || !due {
+    /// Tells reporters when the run should end, now and then: it is a simulation of all that is left.
+    fn expect(&mut self, told: &mut Option<Instant>) {
+        if self.clock.is_jumping() || told.is_some_and(|told| told.elapsed() < EXPECT_EVERY) {
             return;
         }
-        *told_at = Some(now);
+        *told = Some(Instant::now());
+        let now = self.clock.now();
         if let Some(outlook) = forecast::outlook(&self.plan, &self.state, now) {
             let _ = self.news.send(News::Expected { stage: outlook.stage_end, run: outlook.end });
         }

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::agent::protocol::Order;
+use crate::agent::{git, last_line};
 use crate::engine::draw;
-use crate::engine::hostlog::{HostLog, last_line};
+use crate::engine::hostlog::{self, HostLog};
 use crate::engine::news::News;
 use crate::engine::simulate::Due;
 use crate::journal::Run;
@@ -96,7 +97,7 @@ impl Executor {
                 if let Some(log) = log.lock().ok().as_deref_mut().and_then(Option::as_mut) {
                     let _ = log.write(output);
                 }
-                if let Some(line) = last_line(output) {
+                if let Some(line) = last_line(&hostlog::end(output)) {
                     let _ = news.send(News::Output { unit, line });
                 }
             };
@@ -111,8 +112,15 @@ impl Executor {
             (Slot::Always(_), Some(command)) => Action::Run { command: command.clone(), until: None },
             _ => planned.action.clone(),
         };
-        let since = match &action {
-            Action::Pull { repo, into, .. } => self.history.pulled.get(&(repo.clone(), into.clone())).cloned(),
+        let address = match &action {
+            Action::Pull { repo, .. } => Some(repo.reveal().to_owned()),
+            _ => None,
+        };
+        let since = match (&action, &address) {
+            (Action::Pull { into, .. }, Some(address)) => {
+                let recorded = git::recorded(address, &self.folder);
+                self.history.pulled.get(&(recorded, into.clone())).cloned()
+            }
             _ => None,
         };
         let is_step = matches!(unit.slot, Slot::Step(_));
@@ -120,6 +128,7 @@ impl Executor {
             format: crate::agent::protocol::FORMAT,
             id: self.id(unit, attempt),
             action,
+            address,
             unless: planned.unless.clone().filter(|_| is_step),
             env: planned.env.clone(),
             timeout: step.timeout,

@@ -1,15 +1,21 @@
 //! The output of a host's commands, unit after unit, in one file a person can read.
 //!
 //! Each unit starts with a heading. What stands after the last heading of a unit is how far its
-//! output was read, so a resumed run reads on where it stopped and repeats nothing.
+//! output was read, so a resumed run reads on where it stopped. Only of a unit that wrote more than is
+//! kept may a resumed run repeat some: the log has one line for what was left out.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use camino::Utf8Path;
 use fs_err::{File, OpenOptions};
 
+use crate::agent::last_line;
+
 /// How far back a heading is looked for: more than a bounded output can be long.
 const LOOK_BACK: u64 = 64 << 20;
+
+/// So much of the end of some output is looked at for its last line.
+const TAIL: usize = 4096;
 
 /// A host's log, open at the end.
 pub struct HostLog {
@@ -55,12 +61,21 @@ impl HostLog {
     }
 }
 
-/// The last line of some output that says anything, for one row of a screen.
+/// The end of some output, as text.
 #[must_use]
-pub fn last_line(output: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(&output[output.len().saturating_sub(4096)..]);
-    let plain = |line: &str| -> String { line.chars().filter(|c| !c.is_control()).take(200).collect() };
-    text.lines().rev().map(plain).find(|line| !line.trim().is_empty())
+pub fn end(output: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(&output[output.len().saturating_sub(TAIL)..])
+}
+
+/// The last line in a host's log that says anything, unless that is a heading.
+#[must_use]
+pub fn last_line_of(path: &Utf8Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL as u64))).ok()?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).ok()?;
+    last_line(&end(&tail)).filter(|line| !line.starts_with("── "))
 }
 
 #[cfg(test)]

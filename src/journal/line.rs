@@ -208,7 +208,7 @@ fn hash(bytes: &[u8]) -> Hash {
     })
 }
 
-/// What reading a line gives: the record, its hash, and the names when it was the first.
+/// What reading a line gives.
 pub(super) struct Parsed {
     pub(super) entry: Entry,
     pub(super) hash: Hash,

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Person;
 
+/// How often, and how far apart, a lock is tried before somebody is believed to hold it.
+const LOOKS: u32 = 10;
+const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// A held lock; letting go of it, by whatever end of the process, frees it.
 pub struct Lock {
     _file: File,
@@ -33,10 +37,14 @@ impl Lock {
     /// The lock file cannot be made or written.
     pub fn take(path: &Utf8Path, holder: &Holder) -> std::io::Result<Result<Self, Option<Holder>>> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        match file.file().try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Ok(Err(said(&mut file))),
-            Err(std::fs::TryLockError::Error(error)) => return Err(error),
+        for last in (0..LOOKS).rev() {
+            match file.file().try_lock() {
+                Ok(()) => break,
+                // Somebody who only looks holds it for a moment.
+                Err(std::fs::TryLockError::WouldBlock) if last > 0 => std::thread::sleep(LOOK),
+                Err(std::fs::TryLockError::WouldBlock) => return Ok(Err(said(&mut file))),
+                Err(std::fs::TryLockError::Error(error)) => return Err(error),
+            }
         }
         file.set_len(0)?;
         file.rewind()?;

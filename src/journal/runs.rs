@@ -56,6 +56,11 @@ impl Runs {
             match fs_err::create_dir(&folder) {
                 Ok(()) => {
                     fs_err::create_dir(folder.join("hosts"))?;
+                    // The names above the run are on disk before anything is done in its name.
+                    for above in folder.ancestors().skip(1).take(3) {
+                        let above = if above.as_str().is_empty() { Utf8Path::new(".") } else { above };
+                        fs_err::File::open(above)?.sync_all()?;
+                    }
                     return Ok(Run { id, folder });
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -80,7 +85,9 @@ impl Runs {
         for entry in entries {
             let path = entry?.path();
             let Ok(folder) = Utf8PathBuf::from_path_buf(path) else { continue };
-            if let (Some(id), true) = (folder.file_name(), folder.join("journal.jsonl").exists()) {
+            // A journal without a record is that of a run which never began.
+            let begun = fs_err::metadata(folder.join("journal.jsonl")).is_ok_and(|file| file.len() > 0);
+            if let (Some(id), true) = (folder.file_name(), begun) {
                 runs.push((modified(&folder), Run { id: id.to_owned(), folder }));
             }
         }
@@ -96,9 +103,13 @@ impl Runs {
     pub fn find(&self, id: Option<&str>) -> Result<Run> {
         let mut runs = self.list()?;
         let Some(id) = id else {
-            return runs
-                .pop()
-                .ok_or_else(|| Error::usage("there is no run here yet").hint("`upshift run PIPELINE` starts one"));
+            return runs.pop().ok_or_else(|| {
+                let error = Error::usage("there is no run in this folder yet");
+                match elsewhere() {
+                    Some(folder) => error.hint(format!("`cd {folder}`, where its runs are")),
+                    None => error.hint("`upshift run PIPELINE` starts one"),
+                }
+            });
         };
         if let Some(run) = runs.iter().find(|run| run.id == id) {
             return Ok(run.clone());
@@ -118,7 +129,13 @@ impl Runs {
     }
 }
 
-/// When the journal was made, for the order of runs within one minute.
+/// The nearest folder above this one that has runs.
+fn elsewhere() -> Option<Utf8PathBuf> {
+    let here = Utf8PathBuf::from_path_buf(std::env::current_dir().ok()?).ok()?;
+    here.ancestors().skip(1).find(|folder| folder.join(".upshift/runs").is_dir()).map(Utf8Path::to_owned)
+}
+
+/// When the plan was written: ids alone do not order the runs of one minute.
 fn modified(folder: &Utf8Path) -> Option<std::time::SystemTime> {
     fs_err::metadata(folder.join("plan.json")).and_then(|metadata| metadata.modified()).ok()
 }

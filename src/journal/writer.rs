@@ -69,6 +69,26 @@ impl Writer {
         })
     }
 
+    /// How long the journal is.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be looked at.
+    pub fn length(&mut self) -> Result<u64, Error> {
+        Ok(self.file.stream_position()?)
+    }
+
+    /// Cuts the journal back to a length it had; nothing can be appended afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be cut.
+    pub fn take_back(&mut self, length: u64) -> Result<(), Error> {
+        self.broken = true;
+        self.file.set_len(length)?;
+        Ok(self.file.sync_all()?)
+    }
+
     /// Puts records on disk, together or not at all as far as this run is concerned, and returns
     /// them as they stand there.
     ///
@@ -91,7 +111,7 @@ impl Writer {
             next += 1;
             committed.push(Committed { entry, line });
         }
-        let length = self.file.stream_position()?;
+        let length = self.length()?;
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             self.broken = true;

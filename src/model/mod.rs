@@ -3,6 +3,7 @@
 //! Everything here is a value. Raw TOML becomes one of these in [`config`](crate::config), a
 //! [`Plan`] in [`plan`](crate::plan), and a run is nothing but a list of [`Record`]s.
 
+pub mod address;
 pub mod amount;
 pub mod history;
 pub mod inventory;
@@ -17,6 +18,7 @@ pub mod selector;
 pub mod span;
 pub mod unit;
 
+pub use address::Address;
 pub use amount::{Amount, Budget, Pace, Takes};
 pub use history::History;
 pub use inventory::Inventory;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::inventory::Transport;
 use crate::model::outline::{self, Outline};
-use crate::model::{Budget, Pace, Slot, Takes, UnitKey};
+use crate::model::{Address, Budget, Pace, Slot, Takes, UnitKey};
 
 /// Everything a run will do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Plan {
     pub pipeline: String,
     /// One sentence on what it does.
     pub summary: Option<String>,
-    /// SHA-256, in hexadecimal, of all that follows except expected times.
+    /// SHA-256, in hexadecimal, of what a run of it would do; the window and expected times do not count.
     pub digest: String,
     /// The file the pipeline was read from.
     pub pipeline_file: String,
@@ -231,7 +231,7 @@ pub enum Action {
     /// Brings a git repository to a commit.
     Pull {
         /// The repository's address.
-        repo: String,
+        repo: Address,
         /// What the person asked for: a branch, tag or commit.
         rev: String,
         /// The commit that `rev` named when the plan was made.

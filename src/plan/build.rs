@@ -13,7 +13,7 @@ use crate::model::inventory::{Host, Inventory, Transport};
 use crate::model::outline::MAX_PLACES;
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
 use crate::model::plan::{self, Action, Expected, Plan, Unit};
-use crate::model::{History, Text, selector};
+use crate::model::{Address, History, Text, selector};
 
 /// Finds the commit that a revision of a repository names.
 pub type Resolve<'a> = dyn FnMut(&str, &str) -> Result<String> + 'a;
@@ -51,13 +51,14 @@ pub fn build(pipeline: &Pipeline, inventory: &Inventory, history: &History, reso
         digest: String::new(),
         pipeline_file: String::new(),
         inventory_file: String::new(),
-        window: window(&pipeline.window),
+        window: plan::Window::default(),
         reserve: pipeline.reserve,
         budget: pipeline.budget.of(u32::try_from(hosts.len()).unwrap_or(u32::MAX)),
         hosts,
         stages,
     };
     plan.digest = digest::digest(&plan);
+    plan.window = window(&pipeline.window);
     plan.pipeline_file.clone_from(&pipeline.file);
     plan.inventory_file.clone_from(&inventory.file);
     expect(&mut plan, history);
@@ -192,7 +193,7 @@ impl<'a> Builder<'a, '_> {
                 let commit = self
                     .commit(&repo, &rev)
                     .map_err(|error| Error { message: format!("{}: {}", rev_text.place, error.message), ..error })?;
-                Action::Pull { repo, rev, commit, into: fill.text(into)? }
+                Action::Pull { repo: Address::new(repo), rev, commit, into: fill.text(into)? }
             }
             StepKind::Gate { question } => Action::Gate { question: fill.text(question)? },
             StepKind::Reboot => Action::Reboot,

@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use crate::model::plan::{Expected, Plan};
+use crate::model::plan::{Expected, Plan, Window};
 
-/// The digest of a plan that has neither its digest, nor its files, nor expected times filled in:
-/// where a plan was read from, and what was learned since, change nothing that a run does.
+/// The digest of a plan that has neither its digest, nor its files, window or expected times filled in.
+///
+/// Where a plan was read from and what was learned since change nothing that a run does; the window
+/// says when, not what, so that a run can be resumed in the next one.
 pub(super) fn digest(plan: &Plan) -> String {
     let mut hash = Hash(Sha256::new());
     serde_json::to_writer(&mut hash, plan).unwrap_or_else(|error| unreachable!("a plan is plain data: {error}"));
@@ -22,6 +24,7 @@ pub fn is_whole(plan: &Plan) -> bool {
     bare.digest.clear();
     bare.pipeline_file.clear();
     bare.inventory_file.clear();
+    bare.window = Window::default();
     for step in bare.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
         step.expected = Expected::UNKNOWN;
         step.put_back = SignedDuration::ZERO;

@@ -225,3 +225,66 @@ fn a_changed_pipeline_does_not_resume_an_old_run() {
     assert_eq!(code, 2);
     insta::assert_snapshot!(error(&stderr));
 }
+
+#[test]
+fn a_window_that_was_moved_does_not_keep_a_run_from_being_resumed() {
+    let stage = "[[stage]]\nname = 's'\nhosts = 'web'\nstep = [{ run = 'echo x >> done', takes = '20m' }]\n";
+    let sandbox = project(&format!("[pipeline]\nname = 'p'\nwindow = '10m'\n{stage}"));
+    assert_eq!(run(&sandbox, &["run", "p.toml"]).0, 15);
+    sandbox.write("p.toml", &format!("[pipeline]\nname = 'p'\nwindow = '2h'\n{stage}"));
+    let (code, stderr) = run(&sandbox, &["resume"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(sandbox.read("done").lines().count(), 3);
+}
+
+#[test]
+fn a_crashed_run_that_is_resumed_after_its_window_still_puts_its_hosts_back() {
+    let pipeline = |closes: &str| {
+        format!(
+            "[pipeline]\nname = 'p'\nwindow = {{ closes = {closes} }}\n[[stage]]\nname = 's'\nhosts = 'web'\nfan-out = 1\n\
+             step = [{{ run = 'sleep 1', always = 'echo {{{{ host.name }}}} >> back', takes = '1s' }}]\n"
+        )
+    };
+    let sandbox = project(&pipeline("2099-01-01T00:00:00Z"));
+    let upshift = sandbox.start(["run", "p.toml"]);
+    sandbox.until("a unit is under way", |sandbox| sandbox.records("unit-started") == 1);
+    upshift.signal(Signal::KILL);
+    upshift.end();
+    sandbox.write("p.toml", &pipeline("2020-01-01T00:00:00Z"));
+    let (code, stderr) = run(&sandbox, &["resume"]);
+    assert_eq!(code, 11, "{stderr}");
+    assert!(stderr.contains("the window is shut") && stderr.contains("are put back"), "{stderr}");
+    assert_eq!(sandbox.read("back"), "web1\n");
+}
+
+#[test]
+fn a_password_in_a_pulls_address_is_in_no_plan_error_or_file() {
+    let sandbox = project(
+        "[pipeline]\nname = 'p'\n[[stage]]\nname = 's'\n\
+         step = [{ pull = { repo = 'https://bob:hunter2secret@127.0.0.1:1/a.git', rev = '0000000000000000000000000000000000000000', into = 'a' } }]\n",
+    );
+    let mut seen = String::new();
+    for arguments in [
+        &["plan", "p.toml"][..],
+        &["plan", "p.toml", "--json"],
+        &["run", "p.toml"],
+        &["report"],
+        &["report", "--format", "json"],
+    ] {
+        let output = sandbox.upshift(arguments.iter().copied()).output().unwrap();
+        seen += &String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    }
+    assert!(seen.contains("https://127.0.0.1:1/a.git"), "{seen}");
+    let mut folders = vec![sandbox.path(".upshift")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                seen += &String::from_utf8_lossy(&std::fs::read(path).unwrap());
+            }
+        }
+    }
+    assert!(!seen.contains("hunter2secret"), "{seen}");
+}

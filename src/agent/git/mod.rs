@@ -8,9 +8,11 @@ mod address;
 mod login;
 mod pull;
 
+use camino::Utf8Path;
 use git2::{Direction, Remote};
 
 use crate::error::Error;
+use crate::model::address::redact;
 pub use pull::pull;
 
 /// How many refs an error lists.
@@ -27,7 +29,7 @@ pub fn resolve(repo: &str, rev: &str) -> Result<String, Error> {
     if is_commit(rev) {
         return Ok(rev.to_ascii_lowercase());
     }
-    let shown = address::redact(repo);
+    let shown = redact(repo);
     let refs = list(repo).map_err(|error| {
         let reason = address::redact_in(error.message(), repo);
         with_hint(Error::usage(format!("cannot read the refs of `{shown}`: {reason}")), &error)
@@ -50,6 +52,12 @@ pub fn resolve(repo: &str, rev: &str) -> Result<String, Error> {
         (Some((_, commit)), _) => Ok(commit.clone()),
         (None, _) => Err(unknown(&shown, rev, &refs)),
     }
+}
+
+/// What a pull records of an address that a pipeline has, and what the next run looks it up by.
+#[must_use]
+pub fn recorded(repo: &str, folder: &Utf8Path) -> String {
+    redact(&address::absolute(repo, folder))
 }
 
 /// Names and commits of a repository's refs.

@@ -15,6 +15,7 @@ use crate::agent::git::{address, login};
 use crate::agent::output;
 use crate::agent::protocol::Order;
 use crate::model::Outcome;
+use crate::model::address::redact;
 use crate::model::plan::Action;
 use crate::model::record::{End, Pulled};
 
@@ -31,14 +32,14 @@ const UNDER_WAY: &str = "upshift-checkout";
 /// say. Without either, or when that commit is no longer part of the repository's history, `since` is
 /// `None`, no commits are counted, and all files are.
 ///
-/// Setting `cancel` ends a transfer; the repository is then as it was.
+/// Setting `abort` ends a transfer; the repository is then as it was.
 #[must_use]
-pub fn pull(order: &Order, cancel: &AtomicBool) -> End {
+pub fn pull(order: &Order, abort: &AtomicBool) -> End {
     let Action::Pull { repo, commit, into, rev } = &order.action else {
         return End::noted(Outcome::Failed, "this is no pull");
     };
-    let address = address::absolute(repo, &order.folder);
-    let pull = Pull { address: &address, rev, commit, into, folder: order.folder.join(into), cancel };
+    let address = address::absolute(order.address.as_deref().unwrap_or(repo.reveal()), &order.folder);
+    let pull = Pull { address: &address, rev, commit, into, folder: order.folder.join(into), abort };
     pull.carry_out(order.since.as_deref()).unwrap_or_else(|refusal| {
         let reason = match refusal {
             Refusal::Said(reason) => reason,
@@ -56,7 +57,7 @@ struct Pull<'a> {
     commit: &'a str,
     into: &'a str,
     folder: Utf8PathBuf,
-    cancel: &'a AtomicBool,
+    abort: &'a AtomicBool,
 }
 
 enum Refusal {
@@ -108,7 +109,7 @@ impl Pull<'_> {
         }
         fs::create_dir_all(parent)?;
         let made = Repository::init(&part).map_err(Refusal::from).and_then(|repository| {
-            repository.remote("origin", &address::redact(self.address))?;
+            repository.remote("origin", &redact(self.address))?;
             self.fetch(&repository, commit)?;
             check_out(&repository, commit, CheckoutBuilder::new().force())?;
             Ok(())
@@ -180,8 +181,8 @@ impl Pull<'_> {
             Some(origin) => said(format!(
                 "`{}` is a clone of `{}` and not of `{}`",
                 self.into,
-                address::redact(&origin),
-                address::redact(self.address)
+                redact(&origin),
+                redact(self.address)
             )),
             None => said(format!("`{}` is a git repository without an `origin`", self.into)),
         }
@@ -216,14 +217,14 @@ impl Pull<'_> {
         if by_name.is_ok() && repository.find_commit(commit).is_ok() {
             return Ok(());
         }
-        let (commit, shown) = (self.commit, address::redact(self.address));
+        let (commit, shown) = (self.commit, redact(self.address));
         said(format!("`{shown}` no longer has commit {commit}, which `{}` named when the plan was made", self.rev))
     }
 
     fn options(&self) -> FetchOptions<'_> {
         let mut callbacks = login::callbacks();
-        callbacks.transfer_progress(|_| !self.cancel.load(Ordering::Relaxed));
-        callbacks.sideband_progress(|_| !self.cancel.load(Ordering::Relaxed));
+        callbacks.transfer_progress(|_| !self.abort.load(Ordering::Relaxed));
+        callbacks.sideband_progress(|_| !self.abort.load(Ordering::Relaxed));
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(AutotagOption::None);
         options
@@ -242,7 +243,7 @@ impl Pull<'_> {
             None => 0,
         };
         Ok(Box::new(Pulled {
-            repo: address::redact(self.address),
+            repo: redact(self.address),
             into: self.into.to_owned(),
             commit: commit.to_string(),
             since: base.map(|base| base.to_string()),

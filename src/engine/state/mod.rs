@@ -175,12 +175,6 @@ impl RunState {
         })
     }
 
-    /// Hosts that came short and were not taken up again, over all stages.
-    #[must_use]
-    pub fn failures(&self, outcome: Outcome) -> u32 {
-        self.stages.iter().map(|stage| stage.failures[outcome as usize]).sum()
-    }
-
     /// By host id, what became of every planned host over all its stages.
     #[must_use]
     pub fn fates(&self) -> Vec<Fate> {

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use git2::{Repository, Signature};
 use upshift::agent::Order;
 use upshift::agent::git::{pull, resolve};
-use upshift::model::Outcome;
 use upshift::model::plan::Action;
 use upshift::model::record::End;
+use upshift::model::{Address, Outcome};
 
 use super::{Bench, note};
 
@@ -53,8 +53,12 @@ impl<'a> Origin<'a> {
     }
 
     fn order(&self, commit: &str) -> Order {
-        let action =
-            Action::Pull { repo: self.address(), rev: "main".into(), commit: commit.into(), into: "model".into() };
+        let action = Action::Pull {
+            repo: Address::new(self.address()),
+            rev: "main".into(),
+            commit: commit.into(),
+            into: "model".into(),
+        };
         self.bench.order(action)
     }
 
@@ -197,7 +201,7 @@ fn a_relative_path_is_taken_from_the_project_and_no_secret_gets_out() {
     let origin = Origin::new(&bench);
     let mut order = origin.order(&origin.head().id().to_string());
     let Action::Pull { repo, .. } = &mut order.action else { unreachable!() };
-    *repo = "./origin".into();
+    *repo = Address::new("./origin".into());
     assert_eq!(pull(&order, &AtomicBool::new(false)).outcome, Outcome::Changed);
     let error = resolve("https://ops:hunter22@127.0.0.1:1/a.git", "main").unwrap_err();
     assert!(error.message.contains("https://127.0.0.1:1/a.git"), "{error}");

@@ -51,6 +51,7 @@ impl Bench {
             unless: None,
             env: IndexMap::new(),
             timeout: SignedDuration::from_secs(20),
+            address: None,
             since: None,
             folder: self.path(""),
         }
