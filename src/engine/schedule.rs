@@ -311,8 +311,10 @@ struct Spread<'a> {
 impl<'a> Spread<'a> {
     fn new(stage: &'a Stage, progress: &StageState) -> Self {
         let count = stage.domains.count();
-        let free = if count == 0 { usize::MAX } else { count };
-        let mut spread = Self { domains: &stage.domains, busy: vec![false; count], free };
+        if count == 0 {
+            return Self { domains: &[], busy: Vec::new(), free: usize::MAX };
+        }
+        let mut spread = Self { domains: &stage.domains, busy: vec![false; count], free: count };
         for &host in &progress.under_way {
             spread.take(host);
         }
