@@ -142,7 +142,7 @@ impl Rolling<'_> {
             if idle {
                 return Decision::end(verdict);
             }
-        } else if self.state.held.is_none() && !self.progress.under_way.iter().any(|host| self.was_aborted(*host)) {
+        } else if self.state.held.is_none() && !self.has_aborted() {
             self.start(&mut decision);
         }
         decision
@@ -207,6 +207,11 @@ impl Rolling<'_> {
             }
         }
         decision.records.push(Record::HostEnded { stage: self.id(), host: place, state: end });
+    }
+
+    /// Whether a host that an abort cut short is under way; an abort that was not resumed starts nothing anyway.
+    fn has_aborted(&self) -> bool {
+        self.state.resumed && self.progress.under_way.iter().any(|&host| self.was_aborted(host))
     }
 
     /// Whether an abort began to put a host back that had steps left. It stays cut short after a crash
