@@ -143,7 +143,7 @@ impl Rolling<'_> {
             if idle {
                 return Decision::end(verdict);
             }
-        } else if self.state.held.is_none() && !self.progress.under_way.iter().any(|host| self.was_aborted(*host)) {
+        } else if self.state.held.is_none() && !self.has_aborted() {
             self.start(&mut decision);
         }
         decision
@@ -208,6 +208,11 @@ impl Rolling<'_> {
             }
         }
         decision.records.push(Record::HostEnded { stage: self.id(), host: place, state: end });
+    }
+
+    /// Whether a host that an abort cut short is under way; an abort that was not resumed starts nothing anyway.
+    fn has_aborted(&self) -> bool {
+        self.state.resumed && self.progress.under_way.iter().any(|&host| self.was_aborted(host))
     }
 
     /// Whether an abort began to put a host back that had steps left. It stays cut short after a crash
@@ -312,8 +317,10 @@ struct Spread<'a> {
 impl<'a> Spread<'a> {
     fn new(stage: &'a Stage, progress: &StageState) -> Self {
         let count = stage.domains.count();
-        let free = if count == 0 { usize::MAX } else { count };
-        let mut spread = Self { domains: &stage.domains, busy: vec![false; count], free };
+        if count == 0 {
+            return Self { domains: &[], busy: Vec::new(), free: usize::MAX };
+        }
+        let mut spread = Self { domains: &stage.domains, busy: vec![false; count], free: count };
         for &host in &progress.under_way {
             spread.take(host);
         }

@@ -24,6 +24,8 @@ pub struct RunState {
     pub opened_at: Option<Timestamp>,
     /// When its window closes.
     pub closes: Option<Timestamp>,
+    /// Whether the run was ever resumed.
+    pub resumed: bool,
     /// Whether every planned host was contacted since the run was opened or resumed.
     pub contacted: bool,
     /// Ids of the planned hosts that did not answer then.
@@ -115,6 +117,7 @@ impl RunState {
         Self {
             opened_at: None,
             closes: None,
+            resumed: false,
             contacted: false,
             unreachable: Vec::new(),
             stages: outline.stages.iter().map(stage).collect(),
@@ -325,6 +328,7 @@ impl RunState {
     /// Takes up again what failed, and what was left out because of it.
     fn resume(&mut self, closes: Option<Timestamp>) {
         self.closes = closes;
+        self.resumed = true;
         self.contacted = false;
         self.unreachable.clear();
         self.held = None;
