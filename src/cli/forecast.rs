@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use jiff::SignedDuration;
-
 use super::project::Files;
 use crate::engine::forecast::{self, Forecast, StageForecast};
 use crate::error::{Exit, Result};
+use crate::model::span::short;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ForecastCommand {
@@ -106,9 +105,4 @@ fn percent(share: f64) -> String {
         few if few < 1.0 => format!("{:.1}", (few * 10.0).ceil() / 10.0),
         some => format!("{some:.0}"),
     }
-}
-
-/// A duration to the second, and to the minute from an hour on.
-fn short(duration: SignedDuration) -> String {
-    crate::model::span::short(duration)
 }
