@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use upshift::engine::forecast::forecast;
 use upshift::model::History;
 
@@ -22,7 +23,8 @@ pub(super) fn measure(figures: &mut Figures) {
         ("spread over 40 racks", three(", spread = 'rack'").replace("6h", "14h")),
     ] {
         let plan = cloud::plan(&stages, &inventory);
-        let took = median(1, || forecast(&plan, &History::default(), 1000, 1).expect("times are declared"));
+        let window = Some(SignedDuration::from_hours(20));
+        let took = median(1, || forecast(&plan, window, &History::default(), 1000, 1).expect("times are declared"));
         figures.time_below(&format!("forecast, 2000 hosts, 1000 runs, {name}"), took, Duration::from_secs(5));
     }
 }

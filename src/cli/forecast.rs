@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use jiff::SignedDuration;
-
 use super::project::Files;
 use crate::engine::forecast::{self, Forecast, StageForecast};
+use crate::engine::{clock, window};
 use crate::error::{Exit, Result};
+use crate::model::span::short;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ForecastCommand {
@@ -25,8 +25,10 @@ pub(super) struct ForecastCommand {
 
 impl ForecastCommand {
     pub(super) fn main(self) -> Result<Exit> {
-        let (plan, history) = self.files.read()?.plan()?;
-        let forecast = forecast::forecast(&plan, &history, self.runs, self.seed)?;
+        let read = self.files.read()?;
+        let (plan, history) = read.plan()?;
+        let window = window::length(&read.pipeline.window, &clock::local_now());
+        let forecast = forecast::forecast(&plan, window, &history, self.runs, self.seed)?;
         if self.json {
             super::print(&format!("{}\n", serde_json::to_string_pretty(&forecast).map_err(std::io::Error::from)?))?;
         } else {
@@ -58,6 +60,13 @@ fn write(out: &mut String, pipeline: &str, forecast: &Forecast) -> std::fmt::Res
             writeln!(out, "fits its window of {} in {} of 100 runs", short(window), percent(fits))?;
         }
         _ => writeln!(out, "has no window to fit: give the pipeline or every stage a `window`")?,
+    }
+    if forecast.shut_out > 0.0 {
+        writeln!(
+            out,
+            "has no time left for another host in {} of 100 runs, undo and reserve counted",
+            percent(forecast.shut_out)
+        )?;
     }
     if forecast.comes_through < 1.0 {
         writeln!(
@@ -106,9 +115,4 @@ fn percent(share: f64) -> String {
         few if few < 1.0 => format!("{:.1}", (few * 10.0).ceil() / 10.0),
         some => format!("{some:.0}"),
     }
-}
-
-/// A duration to the second, and to the minute from an hour on.
-fn short(duration: SignedDuration) -> String {
-    crate::model::span::short(duration)
 }

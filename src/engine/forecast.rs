@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
 use crate::engine::draw;
+use crate::engine::schedule::in_time;
 use crate::engine::simulate::{Outlook, simulate};
 use crate::engine::state::RunState;
 use crate::error::{Error, Result};
@@ -25,14 +26,18 @@ const SEARCH_RUNS: u32 = 20;
 pub struct Forecast {
     /// Simulated runs.
     pub runs: u32,
-    /// The share of runs that came through, from 0 to 1; the others stopped at a failure budget.
+    /// The share of runs that came through, were there no window, from 0 to 1; the others stopped at a
+    /// failure budget.
     pub comes_through: f64,
     /// The planned time for the whole: the run's window, or else the sum of its stages' windows.
     #[serde(rename = "window_s", serialize_with = "seconds")]
     pub window: Option<SignedDuration>,
-    /// The share of runs that came through within the window, from 0 to 1.
+    /// The share of runs that came through within the window and were not shut out, from 0 to 1.
     pub fits: Option<f64>,
-    /// When the run ends, counted from its start.
+    /// The share of runs in which the run's window left no time for another host, its undoing and the
+    /// reserve, from 0 to 1. The windows of stages bar nothing.
+    pub shut_out: f64,
+    /// When the run ends, counted from its start, were there no window.
     pub end: Spread,
     /// The stages.
     pub stages: Vec<StageForecast>,
@@ -80,18 +85,24 @@ fn seconds<S: serde::Serializer>(duration: &Option<SignedDuration>, serializer: 
     duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
 }
 
-/// Simulates `runs` runs of a plan.
+/// Simulates `runs` runs of a plan, in a window of that length.
 ///
 /// # Errors
 ///
 /// A step has neither a measured nor a declared time.
-pub fn forecast(plan: &Plan, history: &History, runs: u32, seed: u64) -> Result<Forecast> {
+pub fn forecast(
+    plan: &Plan,
+    window: Option<SignedDuration>,
+    history: &History,
+    runs: u32,
+    seed: u64,
+) -> Result<Forecast> {
     check_times(plan)?;
     let runs = runs.max(1);
-    let all = simulate_many(plan, history, runs, seed);
+    let all = simulate_many(plan, window, history, runs, seed);
     let through: Vec<&Sample> = all.iter().filter(|sample| sample.done).collect();
     let counted: Vec<&Sample> = if through.is_empty() { all.iter().collect() } else { through.clone() };
-    let window = plan.window.length.or_else(|| {
+    let window = window.or_else(|| {
         let windows: Option<Vec<_>> = plan.stages.iter().map(|stage| stage.window).collect();
         windows.map(|windows| windows.into_iter().fold(SignedDuration::ZERO, SignedDuration::saturating_add))
     });
@@ -115,7 +126,9 @@ pub fn forecast(plan: &Plan, history: &History, runs: u32, seed: u64) -> Result<
         runs,
         comes_through: share(through.len()),
         window,
-        fits: window.map(|window| share(through.iter().filter(|sample| sample.end <= window).count())),
+        fits: window
+            .map(|window| share(through.iter().filter(|sample| !sample.shut_out && sample.end <= window).count())),
+        shut_out: share(all.iter().filter(|sample| sample.shut_out).count()),
         end: Spread::of(counted.iter().map(|sample| sample.end).collect()),
         stages: stages.collect(),
     })
@@ -148,15 +161,17 @@ fn check_times(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// One simulated run.
+/// One simulated run, as if there were no window.
 struct Sample {
     done: bool,
+    /// Whether it started a host that the window would have barred.
+    shut_out: bool,
     end: SignedDuration,
     stages: Vec<SignedDuration>,
 }
 
 /// Simulates on every core; the same seed gives the same samples.
-fn simulate_many(plan: &Plan, history: &History, runs: u32, seed: u64) -> Vec<Sample> {
+fn simulate_many(plan: &Plan, window: Option<SignedDuration>, history: &History, runs: u32, seed: u64) -> Vec<Sample> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let durations = Durations::new(plan, history);
     let fresh = fresh_state(plan);
@@ -165,7 +180,7 @@ fn simulate_many(plan: &Plan, history: &History, runs: u32, seed: u64) -> Vec<Sa
         let runs = (0..runs).skip(thread).step_by(threads);
         runs.map(|run| {
             state.clone_from(&fresh);
-            sample(plan, &durations, &mut state, seed.wrapping_add(u64::from(run)))
+            sample(plan, window, &durations, &mut state, seed.wrapping_add(u64::from(run)))
         })
         .collect::<Vec<_>>()
     };
@@ -186,16 +201,32 @@ fn fresh_state(plan: &Plan) -> RunState {
     state
 }
 
-fn sample(plan: &Plan, durations: &Durations, state: &mut RunState, seed: u64) -> Sample {
+fn sample(
+    plan: &Plan,
+    window: Option<SignedDuration>,
+    durations: &Durations,
+    state: &mut RunState,
+    seed: u64,
+) -> Sample {
     let mut rng = SmallRng::seed_from_u64(seed);
     let start = Timestamp::UNIX_EPOCH;
-    let outlook = simulate(plan, state, start, |unit, _| durations.draw(plan, unit, &mut rng), |_, _, _| {});
+    let closes = window.map(|window| start.saturating_add(window).unwrap_or(Timestamp::MAX));
+    let mut shut_out = false;
+    // The window bars nothing here, so that every run has an end to tell: the first start that it would
+    // have barred is where the real run stops.
+    let watch = |_: &RunState, now: Timestamp, record: &Record| {
+        if let (Some(closes), Record::HostStarted { stage, host }) = (closes, record) {
+            shut_out |= !in_time(plan, *stage, *host, now, closes);
+        }
+    };
+    let outlook = simulate(plan, state, start, |unit, _| durations.draw(plan, unit, &mut rng), watch);
     let took = |stage: &crate::engine::state::StageState| match (stage.started_at, stage.ended_at) {
         (Some(started), ended) => between(started, ended.unwrap_or(outlook.end)),
         _ => SignedDuration::ZERO,
     };
     Sample {
         done: outlook.verdict == Some(Verdict::Done),
+        shut_out,
         end: between(start, outlook.end),
         stages: state.stages.iter().map(took).collect(),
     }
@@ -245,7 +276,7 @@ fn smallest(plan: &Plan, stage: usize, history: &History, seed: u64) -> (Option<
     }
     let mut fits = |pace: Option<Pace>, fan_out: u32| {
         (alone.stages[0].pace, alone.stages[0].fan_out) = (pace, fan_out);
-        let samples = simulate_many(&alone, history, SEARCH_RUNS, seed);
+        let samples = simulate_many(&alone, None, history, SEARCH_RUNS, seed);
         Spread::of(samples.iter().map(|sample| sample.end).collect()).p95 <= window
     };
     let pace = planned.pace.and_then(|_| {
@@ -306,4 +337,132 @@ pub fn stage_times(plan: &Plan) -> Vec<Option<SignedDuration>> {
     let known = |stage: &Stage| stage.steps.iter().all(|step| step.expected.source != Source::Timeout);
     let times = ends.into_iter().zip(starts).zip(&plan.stages);
     times.map(|((end, start), stage)| end.filter(|_| known(stage)).map(|end: Timestamp| between(start, end))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::sample;
+    use crate::model::Takes;
+
+    const fn minutes(minutes: i64) -> SignedDuration {
+        SignedDuration::from_mins(minutes)
+    }
+
+    /// 80 hosts of 12 minutes, give or take three, each with an undo, 20 an hour and 6 at once.
+    fn eighty() -> Plan {
+        let takes = Takes { mean: minutes(12), deviation: minutes(3) };
+        let mut stage = sample::stage("computes", 80, vec![undoable(sample::step("upgrade", 80, minutes(12)))]);
+        stage.steps[0].takes = Some(takes);
+        stage.steps[0].expected.p95 = minutes(17);
+        stage.steps[0].timeout = minutes(60);
+        (stage.pace, stage.fan_out) = (Pace::per_hour(20), 6);
+        sample::plan(80, vec![stage])
+    }
+
+    fn undoable(mut step: crate::model::plan::Step) -> crate::model::plan::Step {
+        for unit in &mut step.units {
+            unit.undo = Some("true".into());
+        }
+        step
+    }
+
+    /// One host of 20 minutes, with nine minutes in reserve.
+    fn single(step: impl Fn(crate::model::plan::Step) -> crate::model::plan::Step) -> Plan {
+        let mut stage = sample::stage("s", 1, vec![step(sample::step("upgrade", 1, minutes(20)))]);
+        stage.window = Some(minutes(30));
+        Plan { reserve: minutes(9), ..sample::plan(1, vec![stage]) }
+    }
+
+    fn forecast_of(plan: &Plan, window: Option<SignedDuration>) -> Forecast {
+        forecast(plan, window, &History::default(), 100, 1).unwrap()
+    }
+
+    #[test]
+    fn a_run_that_has_no_time_to_undo_its_host_does_not_fit() {
+        let said = forecast_of(&single(undoable), Some(minutes(30)));
+        assert_eq!((said.fits, said.shut_out), (Some(0.0), 1.0));
+        assert_eq!((said.comes_through, said.end.p99), (1.0, minutes(20)), "its times are those without a window");
+        let said = forecast_of(&single(undoable), Some(minutes(49)));
+        assert_eq!((said.fits, said.shut_out), (Some(1.0), 0.0));
+    }
+
+    #[test]
+    fn the_reserve_counts_without_an_undo_too() {
+        let fits = |window| forecast_of(&single(|step| step), Some(minutes(window))).fits;
+        assert_eq!([fits(28), fits(29)], [Some(0.0), Some(1.0)]);
+    }
+
+    #[test]
+    fn a_window_of_two_times_of_day_is_one_to_fit() {
+        use crate::model::pipeline::{Edge, Window};
+        let daily = |time: &str| Some(Edge::Daily(time.parse().unwrap()));
+        let window = Window { opens: daily("00:00"), closes: daily("23:59"), length: None };
+        let window = crate::engine::window::length(&window, &"2026-11-22T12:00:00[UTC]".parse().unwrap());
+        let said = forecast_of(&single(undoable), window);
+        assert_eq!((said.window, said.fits), (Some(minutes(24 * 60 - 1)), Some(1.0)));
+    }
+
+    #[test]
+    fn the_windows_of_stages_bar_nothing() {
+        let said = forecast_of(&single(undoable), None);
+        assert_eq!((said.window, said.fits, said.shut_out), (Some(minutes(30)), Some(1.0), 0.0));
+    }
+
+    #[test]
+    fn a_run_is_shut_out_where_the_decision_of_the_real_run_ends_it() {
+        let plan = eighty();
+        let history = History::default();
+        let durations = Durations::new(&plan, &history);
+        let mut seen = [0, 0];
+        // The last host starts after about 4 hours, and it and its undo take 34 minutes.
+        for (seed, window) in (260..290).flat_map(|window| (0..5).map(move |seed| (seed, minutes(window)))) {
+            let shut_out = sample(&plan, Some(window), &durations, &mut fresh_state(&plan), seed).shut_out;
+            let mut barred = fresh_state(&plan);
+            barred.closes = Some(Timestamp::UNIX_EPOCH + window);
+            let mut rng = SmallRng::seed_from_u64(seed);
+            let draw = |unit, _| durations.draw(&plan, unit, &mut rng);
+            let outlook = simulate(&plan, &mut barred, Timestamp::UNIX_EPOCH, draw, |_, _, _| {});
+            let verdict = if shut_out { Verdict::Window } else { Verdict::Done };
+            assert_eq!(outlook.verdict, Some(verdict), "seed {seed}, window {window:#}");
+            seen[usize::from(shut_out)] += 1;
+        }
+        assert!(seen[0] > 20 && seen[1] > 20, "the windows are all of one kind: {seen:?}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_forecast_and_another_does_not() {
+        let of = |seed| forecast(&eighty(), Some(minutes(280)), &History::default(), 50, seed).unwrap();
+        assert_eq!(of(1), of(1));
+        // Run n of a seed is drawn from their sum, so that seeds side by side share most of their runs.
+        assert_ne!(of(1), of(51));
+    }
+
+    #[test]
+    fn fewer_runs_are_never_over_later_than_more() {
+        for seed in 0..20 {
+            let said = forecast(&eighty(), None, &History::default(), 40, 40 * seed).unwrap();
+            for Spread { p50, p95, p99 } in [said.end, said.stages[0].took] {
+                assert!(p50 < p99 && p50 <= p95 && p95 <= p99, "{p50:#}, {p95:#}, {p99:#}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_pace_fits_the_window_of_its_stage_and_one_less_does_not() {
+        let mut plan = eighty();
+        let window = minutes(260);
+        plan.stages[0].window = Some(window);
+        let said = |plan: &Plan| forecast(plan, None, &History::default(), SEARCH_RUNS, 1).unwrap().stages.remove(0);
+        let planned = said(&plan);
+        let (pace, fan_out) = (planned.smallest_pace.unwrap(), planned.smallest_fan_out.unwrap());
+        let mut fits = |pace, fan_out| {
+            (plan.stages[0].pace, plan.stages[0].fan_out) = (pace, fan_out);
+            said(&plan).took.p95 <= window
+        };
+        let per_hour = (1..=3600).find(|hosts| Pace::per_hour(*hosts) == Some(pace)).unwrap();
+        assert_eq!([fits(Some(pace), 6), fits(Pace::per_hour(per_hour - 1), 6)], [true, false], "pace {pace}");
+        let planned = Pace::per_hour(20);
+        assert_eq!([fits(planned, fan_out), fits(planned, fan_out - 1)], [true, false], "fan-out {fan_out}");
+    }
 }

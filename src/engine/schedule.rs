@@ -257,7 +257,7 @@ impl Rolling<'_> {
                 decision.wake(free_at);
                 break;
             }
-            if !self.fits_window(place) {
+            if self.state.closes.is_some_and(|closes| !in_time(self.plan, self.id(), place, self.now, closes)) {
                 shut = true;
                 break;
             }
@@ -295,14 +295,14 @@ impl Rolling<'_> {
         }
         u32::MAX
     }
+}
 
-    /// Whether a host that starts now can finish, and be undone, before the window closes.
-    fn fits_window(&self, host: u32) -> bool {
-        let Some(closes) = self.state.closes else { return true };
-        let (forward, undo) = self.stage.host_time(host);
-        let needed = forward.saturating_add(undo).saturating_add(self.plan.reserve);
-        self.now.saturating_add(needed).is_ok_and(|end| end <= closes)
-    }
+/// Whether a host that starts now can finish, and be undone, before the window closes.
+#[must_use]
+pub fn in_time(plan: &Plan, stage: u16, host: u32, now: Timestamp, closes: Timestamp) -> bool {
+    let (forward, undo) = plan.stages[usize::from(stage)].host_time(host);
+    let needed = forward.saturating_add(undo).saturating_add(plan.reserve);
+    now.saturating_add(needed).is_ok_and(|end| end <= closes)
 }
 
 /// Which spread domains have a host under way.

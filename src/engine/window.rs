@@ -1,10 +1,11 @@
 //! When a run may work on hosts, for a run that starts or resumes now.
 
 use jiff::civil::Time;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 use crate::error::{Error, Exit, Result};
 use crate::model::pipeline::{Edge, Window};
+use crate::model::record::between;
 
 /// When the window closes for a run that starts at `now`; `None` is never.
 ///
@@ -31,6 +32,17 @@ pub fn closes(window: &Window, now: &Zoned) -> Result<Option<Timestamp>> {
     }
     let length = window.length.map(|length| now.timestamp().saturating_add(length).unwrap_or(Timestamp::MAX));
     Ok([closes, length].into_iter().flatten().min())
+}
+
+/// How long the window is for a run that starts when it opens, or at `now` when it has no beginning;
+/// `None` when nothing closes it, zero when it closed before.
+#[must_use]
+pub fn length(window: &Window, now: &Zoned) -> Option<SignedDuration> {
+    let start = window.opens.map_or(now.timestamp(), |opens| latest(opens, window.closes, now));
+    match closes(window, &start.to_zoned(now.time_zone().clone())) {
+        Ok(closes) => closes.map(|closes| between(start, closes)),
+        Err(_) => Some(SignedDuration::ZERO),
+    }
 }
 
 /// When the window that concerns a run at `now` opens.
@@ -100,8 +112,49 @@ mod tests {
 
     #[test]
     fn a_length_counts_from_now() {
-        let window = Window { length: Some(jiff::SignedDuration::from_hours(5)), ..Window::default() };
+        let window = Window { length: Some(SignedDuration::from_hours(5)), ..Window::default() };
         let closes = closes(&window, &"2026-11-22T22:00:00[UTC]".parse().unwrap()).unwrap().unwrap();
         assert_eq!(closes.to_string(), "2026-11-23T03:00:00Z");
+    }
+
+    /// How long a window is at noon, in a few characters.
+    fn long(window: Window) -> Option<String> {
+        length(&window, &"2026-11-22T12:00:00[UTC]".parse().unwrap()).map(crate::model::span::short)
+    }
+
+    #[test]
+    fn a_window_between_two_times_of_day_is_as_long_at_any_time() {
+        for hour in 0..24 {
+            let now = format!("2026-11-22T{hour:02}:30:00[UTC]").parse().unwrap();
+            assert_eq!(length(&night(), &now), Some(SignedDuration::from_hours(6)), "at {now}");
+        }
+        let daily = |time: &str| Some(Edge::Daily(time.parse().unwrap()));
+        let day = Window { opens: daily("00:00"), closes: daily("23:59"), length: None };
+        assert_eq!(long(day).unwrap(), "23h 59m");
+    }
+
+    #[test]
+    fn a_window_between_two_moments_is_as_long_before_and_after() {
+        let moment = |time: &str| Some(Edge::At(time.parse().unwrap()));
+        let before =
+            Window { opens: moment("2020-01-01T22:00:00Z"), closes: moment("2020-01-02T03:00:00Z"), length: None };
+        let after =
+            Window { opens: moment("2030-01-01T22:00:00Z"), closes: moment("2030-01-02T03:00:00Z"), length: None };
+        assert_eq!([long(before).unwrap(), long(after).unwrap()], ["5h", "5h"]);
+    }
+
+    #[test]
+    fn a_window_without_a_beginning_counts_from_now_and_one_without_an_end_never_ends() {
+        let ends = |closes| long(Window { closes: Some(closes), ..Window::default() });
+        assert_eq!(ends(Edge::Daily("04:00".parse().unwrap())).unwrap(), "16h");
+        assert_eq!(ends(Edge::At("2026-11-22T12:20:00Z".parse().unwrap())).unwrap(), "20m");
+        assert_eq!(ends(Edge::At("2026-11-22T11:59:00Z".parse().unwrap())).unwrap(), "0s", "it closed before");
+        assert_eq!(long(Window { opens: night().opens, ..Window::default() }), None);
+    }
+
+    #[test]
+    fn of_a_length_and_an_end_the_shorter_counts() {
+        let hours = |hours| long(Window { length: Some(SignedDuration::from_hours(hours)), ..night() }).unwrap();
+        assert_eq!([hours(5), hours(8)], ["5h", "6h"]);
     }
 }

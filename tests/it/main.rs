@@ -7,6 +7,7 @@ mod architecture;
 mod config;
 mod control;
 mod exits;
+mod forecast;
 mod journal;
 mod kill;
 mod report;
