@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 use jiff::Timestamp;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -280,6 +281,7 @@ impl Start {
         if !skipped.is_empty() {
             self.first.push(Record::Ordered { command: Command::Skip { hosts: skipped }, by: self.by.clone() });
         }
+        raise_open_files();
         let progress = manner.progress();
         let interactive =
             progress != screen::Progress::Json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -331,6 +333,14 @@ impl Start {
         }
         verdict
     }
+}
+
+/// Allows as many open files as the system lets this user have: every host under way takes four, and
+/// the usual limit of 1024 is no more than what is allowed unasked.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Steps wait for each other where it stays low.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Turns signals into what a person would say: the first Ctrl-C is `stop`, the second is `abort`.

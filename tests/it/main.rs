@@ -9,6 +9,7 @@ mod control;
 mod exits;
 mod journal;
 mod kill;
+mod limits;
 mod report;
 mod sandbox;
 mod steps;

@@ -77,7 +77,20 @@ impl Sandbox {
 
     /// The binary with these arguments, not yet run.
     pub(crate) fn upshift<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_upshift"));
+        let mut command = self.command(env!("CARGO_BIN_EXE_upshift"));
+        command.args(arguments);
+        command
+    }
+
+    /// The same, started by a shell that does something before.
+    pub(crate) fn upshift_after<'a>(&self, before: &str, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = self.command("sh");
+        command.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_upshift")]).args(arguments);
+        command
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
             .env_clear()
@@ -86,8 +99,7 @@ impl Sandbox {
             .env("USER", "ops")
             .env("COLUMNS", "80")
             .env("TZ", "UTC")
-            .timeout(std::time::Duration::from_mins(1))
-            .args(arguments);
+            .timeout(std::time::Duration::from_mins(1));
         command
     }
 }
