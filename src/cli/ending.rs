@@ -12,22 +12,40 @@ use crate::report::{html, screen, text};
 /// The most lines that say what went wrong; the report has the rest.
 const LINES: usize = 10;
 
-/// Writes the report of a run that ended, and says how it ended.
-pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Result<Exit> {
-    let journal = run.read()?;
-    let timing = super::report::timing(run, &journal, clock::real_now())?;
-    if let Err(error) = fs_err::write(run.folder.join("report.html"), html::render(&timing)) {
+/// How a run ended, as it is said once everything before has been shown.
+pub(super) struct Ending {
+    /// Why there is no report.
+    unkept: String,
+    summary: String,
+    /// `None` when all is done.
+    error: Option<Error>,
+}
+
+impl Ending {
+    /// Writes the report of a run that ended. The run's lock is still held: the journal is as this
+    /// upshift left it.
+    pub(super) fn of(run: &Run, verdict: Verdict) -> Result<Self> {
+        let journal = run.read()?;
+        let timing = super::report::timing(run, &journal, clock::real_now())?;
         // The journal has it all: a report that cannot be kept changes nothing about the run.
-        let _ = writeln!(anstream::stderr(), "{error}");
+        let kept = fs_err::write(run.folder.join("report.html"), html::render(&timing));
+        let unkept = kept.err().map_or_else(String::new, |error| format!("{error}\n"));
+        let ended = Ended { run, state: super::run::fold(run, &journal)? };
+        let error = ended.error(verdict)?;
+        Ok(Self { unkept, summary: format!("\n{}", text::summary(&timing)), error })
     }
-    if progress != screen::Progress::Json {
+
+    /// The exit code.
+    pub(super) fn exit(&self) -> Exit {
+        self.error.as_ref().map_or(Exit::Done, |error| error.exit)
+    }
+
+    /// Says how the run ended.
+    pub(super) fn say(self, progress: screen::Progress) -> Result<Exit> {
+        let summary = if progress == screen::Progress::Json { "" } else { &self.summary };
         // Nobody may be left to read it.
-        let _ = write!(anstream::stderr(), "\n{}", text::summary(&timing));
-    }
-    let ended = Ended { run, state: super::run::fold(run, &journal)? };
-    match ended.error(verdict)? {
-        None => Ok(Exit::Done),
-        Some(error) => Err(error),
+        let _ = write!(anstream::stderr(), "{}{summary}", self.unkept);
+        self.error.map_or(Ok(Exit::Done), Err)
     }
 }
 

@@ -10,6 +10,7 @@ mod exits;
 mod journal;
 mod kill;
 mod limits;
+mod reader;
 mod report;
 mod sandbox;
 mod steps;

@@ -116,6 +116,11 @@ impl Background {
         rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
     }
 
+    /// The exit code, once it has ended. Nothing that it wrote is read.
+    pub(crate) fn exited(&mut self) -> Option<i32> {
+        self.child.as_mut().unwrap().try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
+    }
+
     /// Waits for the end: exit code, stdout, stderr.
     pub(crate) fn end(mut self) -> (i32, String, String) {
         let output = self.child.take().unwrap().wait_with_output().unwrap();
