@@ -1,18 +1,18 @@
 //! `upshift run` and `upshift resume`: one way into the engine, and one way out.
 
 use std::collections::HashSet;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use camino::Utf8Path;
 use jiff::Timestamp;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::ending::Ending;
-use super::person;
 use super::project::{self, Files, Read};
+use super::{answer, person};
 use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
 use crate::engine::dispatcher::{Dispatcher, Gates};
@@ -286,8 +286,11 @@ impl Start {
         let progress = manner.progress();
         let interactive =
             progress != screen::Progress::Json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        let gates =
-            Gates { passed: manner.pass.iter().cloned().collect::<HashSet<_>>(), interactive, by: self.by.clone() };
+        let gates = Gates {
+            passed: manner.pass.iter().cloned().collect::<HashSet<_>>(),
+            person: interactive.then(|| watch::Sender::new(None)),
+            by: self.by.clone(),
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let exit = runtime.block_on(self.carry_out(gates, progress));
         // What steps still do, they do by themselves.
@@ -310,8 +313,8 @@ impl Start {
         let listener = Listener::open(self.run.control_socket(), tell.clone())?;
         let enough = Arc::new(Notify::new());
         listen_to_signals(&tell, &self.by, enough.clone())?;
-        if gates.interactive {
-            listen_to_person(tell, self.by.clone());
+        if let Some(person) = &gates.person {
+            answer::listen(person.subscribe(), tell, self.by.clone());
         }
         let plan = Arc::new(self.plan);
         let (executor, finished) =
@@ -381,20 +384,4 @@ fn listen_to_signals(tell: &mpsc::UnboundedSender<Told>, by: &Person, enough: Ar
         }
     });
     Ok(())
-}
-
-/// Lets the person at the terminal answer a gate with `y` or `n`.
-fn listen_to_person(tell: mpsc::UnboundedSender<Told>, by: Person) {
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(std::io::Result::ok) {
-            let command = match line.trim().to_lowercase().as_str() {
-                "y" | "yes" => Command::Pass,
-                "n" | "no" => Command::Refuse,
-                _ => continue,
-            };
-            if tell.send(Told { command, by: by.clone(), reply: None }).is_err() {
-                return;
-            }
-        }
-    });
 }

@@ -14,3 +14,4 @@ mod reader;
 mod report;
 mod sandbox;
 mod steps;
+mod terminal;

@@ -33,6 +33,16 @@ impl Sandbox {
     /// Starts the binary in the background; it is killed when the test lets go of it.
     pub(crate) fn start<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Background {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_upshift"));
+        self.settle(&mut command)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .args(arguments);
+        Background { child: Some(command.spawn().unwrap()) }
+    }
+
+    /// The folder and environment of every command here.
+    pub(crate) fn settle<'c>(&self, command: &'c mut std::process::Command) -> &'c mut std::process::Command {
         command
             .current_dir(self.folder.path())
             .env_clear()
@@ -40,11 +50,6 @@ impl Sandbox {
             .env("HOME", self.folder.path())
             .env("USER", "ops")
             .env("TZ", "UTC")
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .args(arguments);
-        Background { child: Some(command.spawn().unwrap()) }
     }
 
     /// Waits, for a while, until something is true.
