@@ -79,7 +79,7 @@ fn carry_out(plan: Arc<Plan>, run: &Run) -> u32 {
         finished,
         told,
         news,
-        gates: Gates { passed: HashSet::new(), interactive: false, by: person() },
+        gates: Gates { passed: HashSet::new(), person: None, by: person() },
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
     let verdict = runtime.block_on(dispatcher.run(vec![opened])).expect("the run ends");

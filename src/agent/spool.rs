@@ -38,6 +38,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -217,7 +218,7 @@ impl Folder {
         let path = self.path.join("result.part");
         let mut file = open(&path)?;
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESULT_ROOM) {
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 file.rewind()?;
                 io::copy(&mut io::repeat(b' ').take(RESULT_ROOM), &mut file)?;
             }
@@ -243,7 +244,7 @@ impl Folder {
             .recursive(true)
             .mode(0o700)
             .create(&self.path)
-            .map_err(|error| named(&self.path, &error))
+            .map_err(|error| cannot_write(&self.path, error))
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
@@ -260,7 +261,7 @@ impl Folder {
         let part = self.path.join(format!("{name}.part"));
         let written = open(&part).and_then(|mut file| {
             file.set_len(0)?;
-            file.write_all(bytes).map_err(|error| named(&part, &error))?;
+            file.write_all(bytes).map_err(|error| cannot_write(&part, error))?;
             fs::rename(&part, self.path.join(name))?;
             if sync { sync_file(&file, &self.path) } else { Ok(()) }
         });
@@ -315,13 +316,13 @@ fn folder_name(id: &str) -> String {
 fn open(path: &Utf8Path) -> io::Result<File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.open(path).map_err(|error| named(path, &error))
+    options.open(path).map_err(|error| cannot_write(path, error))
 }
 
 fn append(path: &Utf8Path) -> io::Result<File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
-    options.open(path).map_err(|error| named(path, &error))
+    options.open(path).map_err(|error| cannot_write(path, error))
 }
 
 /// Puts a file and its name on disk.
@@ -333,11 +334,30 @@ fn sync_file(file: &File, folder: &Utf8Path) -> io::Result<()> {
 }
 
 fn sync_folder(path: &Utf8Path) -> io::Result<()> {
-    File::open(path)?.sync_all().map_err(|error| named(path, &error))
+    File::open(path)?.sync_all().map_err(|error| cannot_write(path, error))
 }
 
-fn named(path: &Utf8Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot write `{path}`: {error}"))
+/// Words around what the system said.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {cause}")]
+struct Named {
+    what: String,
+    cause: io::Error,
+}
+
+/// Says what could not be done, and keeps what the system said for [`errno`].
+pub(crate) fn named(what: String, cause: io::Error) -> io::Error {
+    io::Error::new(cause.kind(), Named { what, cause })
+}
+
+/// What the system said, also where [`named`] put words around it.
+pub(crate) fn errno(error: &io::Error) -> Option<Errno> {
+    let named = error.get_ref().and_then(|inner| inner.downcast_ref::<Named>());
+    Errno::from_io_error(named.map_or(error, |named| &named.cause))
+}
+
+fn cannot_write(path: &Utf8Path, error: io::Error) -> io::Error {
+    named(format!("cannot write `{path}`"), error)
 }
 
 /// A file that is there and is not what it should be; asking again does not help.

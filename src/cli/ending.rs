@@ -12,21 +12,46 @@ use crate::report::{html, screen, text};
 /// The most lines that say what went wrong; the report has the rest.
 const LINES: usize = 10;
 
-/// Writes the report of a run that ended, and says how it ended.
+/// How a run ended, as it is said once everything before has been shown.
 ///
 /// The exit code follows from the verdict alone: that there is no report changes nothing about the run.
-pub(super) fn end(run: &Run, verdict: Verdict, progress: screen::Progress) -> Result<Exit> {
-    let told = tell(run, verdict, progress).unwrap_or_else(|mut error| {
-        error.exit = exit(verdict);
-        Some(error)
-    });
-    match told {
-        Some(error) if error.exit != Exit::Done => Err(error),
-        Some(error) => {
-            let _ = writeln!(anstream::stderr(), "{error}");
-            Ok(Exit::Done)
-        }
-        None => Ok(Exit::Done),
+pub(super) struct Ending {
+    /// The exit code.
+    pub(super) exit: Exit,
+    /// Why there is no report.
+    unkept: String,
+    summary: String,
+    /// What there is to say beyond the report.
+    error: Option<Error>,
+}
+
+impl Ending {
+    /// Writes the report of a run that ended. The run's lock is still held: the journal is as this
+    /// upshift left it.
+    pub(super) fn of(run: &Run, verdict: Verdict) -> Self {
+        let exit = exit(verdict);
+        Self::told(run, verdict, exit).unwrap_or_else(|error| {
+            let unkept = format!("{error}\n");
+            let error = (exit != Exit::Done).then(|| Error::new(exit, format!("the run ended: {verdict}")));
+            Self { exit, unkept, summary: String::new(), error }
+        })
+    }
+
+    fn told(run: &Run, verdict: Verdict, exit: Exit) -> Result<Self> {
+        let journal = run.read()?;
+        let timing = super::report::timing(run, &journal, clock::real_now())?;
+        let kept = fs_err::write(run.folder.join("report.html"), html::render(&timing));
+        let unkept = kept.err().map_or_else(String::new, |error| format!("{error}\n"));
+        let error = Ended { run, state: super::run::fold(run, &journal)? }.error(verdict)?;
+        Ok(Self { exit, unkept, summary: format!("\n{}", text::summary(&timing)), error })
+    }
+
+    /// Says how the run ended.
+    pub(super) fn say(self, progress: screen::Progress) -> Result<Exit> {
+        let summary = if progress == screen::Progress::Json { "" } else { &self.summary };
+        // Nobody may be left to read it.
+        let _ = write!(anstream::stderr(), "{}{summary}", self.unkept);
+        self.error.map_or(Ok(self.exit), Err)
     }
 }
 
@@ -41,21 +66,6 @@ fn exit(verdict: Verdict) -> Exit {
         Verdict::Unreachable => Exit::Unreachable,
         Verdict::Window => Exit::Window,
     }
-}
-
-/// Writes the report; what there is to say beyond it comes back.
-fn tell(run: &Run, verdict: Verdict, progress: screen::Progress) -> Result<Option<Error>> {
-    let journal = run.read()?;
-    let timing = super::report::timing(run, &journal, clock::real_now())?;
-    let written = fs_err::write(run.folder.join("report.html"), html::render(&timing));
-    if progress != screen::Progress::Json {
-        // Nobody may be left to read it.
-        let _ = write!(anstream::stderr(), "\n{}", text::summary(&timing));
-    }
-    if let Err(error) = written {
-        let _ = writeln!(anstream::stderr(), "{error}");
-    }
-    Ended { run, state: super::run::fold(run, &journal)? }.error(verdict)
 }
 
 struct Ended<'a> {

@@ -1,6 +1,7 @@
 //! What a person types. One file a command; everything they share is in `project`.
 
 mod agent;
+mod answer;
 mod check;
 mod control;
 mod ending;

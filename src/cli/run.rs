@@ -1,17 +1,19 @@
 //! `upshift run` and `upshift resume`: one way into the engine, and one way out.
 
 use std::collections::HashSet;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use camino::Utf8Path;
 use fs_err::os::unix::fs::OpenOptionsExt;
 use jiff::Timestamp;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 
+use super::ending::Ending;
 use super::project::{self, Files, Read};
-use super::{ending, person};
+use super::{answer, person};
 use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
 use crate::engine::dispatcher::{Dispatcher, Gates};
@@ -111,7 +113,7 @@ impl RunCommand {
             clock: Clock::new(now, now, time_scale),
             first: vec![Record::Opened(Box::new(opened))],
             by,
-            _lock: lock,
+            lock,
         };
         start.go(&self.manner)
     }
@@ -162,7 +164,7 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
     first.extend(order.map(|command| Record::Ordered { command, by: by.clone() }));
     let writer = Writer::open(&run.journal_file(), &journal)?;
     let entries = journal.entries;
-    Start { run, plan, history, journal: writer, entries, state, clock, first, by, _lock: lock }.go(manner)
+    Start { run, plan, history, journal: writer, entries, state, clock, first, by, lock }.go(manner)
 }
 
 /// Reads the files that a plan was made from.
@@ -279,7 +281,7 @@ struct Start {
     /// What is recorded first.
     first: Vec<Record>,
     by: Person,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Start {
@@ -288,20 +290,23 @@ impl Start {
         if !skipped.is_empty() {
             self.first.push(Record::Ordered { command: Command::Skip { hosts: skipped }, by: self.by.clone() });
         }
+        raise_open_files();
         let progress = manner.progress();
         let interactive =
             progress != screen::Progress::Json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        let gates =
-            Gates { passed: manner.pass.iter().cloned().collect::<HashSet<_>>(), interactive, by: self.by.clone() };
+        let gates = Gates {
+            passed: manner.pass.iter().cloned().collect::<HashSet<_>>(),
+            person: interactive.then(|| watch::Sender::new(None)),
+            by: self.by.clone(),
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let run = self.run.clone();
-        let verdict = runtime.block_on(self.carry_out(gates, progress));
+        let exit = runtime.block_on(self.carry_out(gates, progress));
         // What steps still do, they do by themselves.
         runtime.shutdown_background();
-        ending::end(&run, verdict?, progress)
+        exit
     }
 
-    async fn carry_out(mut self, gates: Gates, progress: screen::Progress) -> Result<Verdict> {
+    async fn carry_out(mut self, gates: Gates, progress: screen::Progress) -> Result<Exit> {
         let outline = self.state.outline.clone();
         let mut reporter_clock = self.clock.clone();
         let setup = screen::Setup {
@@ -313,14 +318,15 @@ impl Start {
         };
         let (news, reporter) = screen::start(progress, setup, move || reporter_clock.now());
         let (tell, told) = mpsc::unbounded_channel();
-        let _listener = Listener::open(self.run.control_socket(), tell.clone())?;
-        listen_to_signals(&tell, &self.by)?;
-        if gates.interactive {
-            listen_to_person(tell, self.by.clone());
+        let listener = Listener::open(self.run.control_socket(), tell.clone())?;
+        let enough = Arc::new(Notify::new());
+        listen_to_signals(&tell, &self.by, enough.clone())?;
+        if let Some(person) = &gates.person {
+            answer::listen(person.subscribe(), tell, self.by.clone());
         }
         let plan = Arc::new(self.plan);
         let (executor, finished) =
-            Executor::new(plan.clone(), self.run, self.history, project::folder()?, news.clone());
+            Executor::new(plan.clone(), self.run.clone(), self.history, project::folder()?, news.clone());
         let dispatcher = Dispatcher {
             plan,
             state: self.state,
@@ -332,19 +338,37 @@ impl Start {
             news,
             gates,
         };
-        let verdict = dispatcher.run(self.first).await;
-        if verdict.is_ok() {
-            // What was committed is shown to its end, however slowly somebody reads it.
+        let verdict = dispatcher.run(self.first).await?;
+        // Whoever takes the lock next appends to the journal and listens at the same path.
+        drop(listener);
+        let ending = Ending::of(&self.run, verdict);
+        drop(self.lock);
+        let exit = ending.exit;
+        // What was committed is shown to its end, however slowly somebody reads it.
+        let said = tokio::task::spawn_blocking(move || {
             let _ = reporter.join();
+            ending.say(progress)
+        });
+        tokio::select! {
+            said = said => said.map_err(|error| Error::new(Exit::Bug, error.to_string()))?,
+            () = enough.notified() => Ok(exit),
         }
-        verdict
     }
+}
+
+/// Allows as many open files as the system lets this user have: every host under way takes four, and
+/// the usual limit of 1024 is no more than what is allowed unasked.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Steps wait for each other where it stays low.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Turns signals into what a person would say: the first Ctrl-C is `stop`, the second is `abort`.
 ///
 /// A terminal that goes away is nothing to the run: it goes on, and any other terminal can tell it.
-fn listen_to_signals(tell: &mpsc::UnboundedSender<Told>, by: &Person) -> Result<()> {
+/// A run that has ended cannot be told anything: then a signal says that it was `enough`.
+fn listen_to_signals(tell: &mpsc::UnboundedSender<Told>, by: &Person, enough: Arc<Notify>) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -362,24 +386,10 @@ fn listen_to_signals(tell: &mpsc::UnboundedSender<Told>, by: &Person) -> Result<
                 else => return,
             };
             let by = Person { from: format!("{name}, {}", by.from), ..by.clone() };
-            let _ = tell.send(Told { command, by, reply: None });
-        }
-    });
-    Ok(())
-}
-
-/// Lets the person at the terminal answer a gate with `y` or `n`.
-fn listen_to_person(tell: mpsc::UnboundedSender<Told>, by: Person) {
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(std::io::Result::ok) {
-            let command = match line.trim().to_lowercase().as_str() {
-                "y" | "yes" => Command::Pass,
-                "n" | "no" => Command::Refuse,
-                _ => continue,
-            };
-            if tell.send(Told { command, by: by.clone(), reply: None }).is_err() {
-                return;
+            if tell.send(Told { command, by, reply: None }).is_err() {
+                enough.notify_one();
             }
         }
     });
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::engine::clock::Clock;
 use crate::engine::control::{Reply, Told};
@@ -52,13 +52,16 @@ pub struct Dispatcher {
     pub gates: Gates,
 }
 
+/// The try of a gate that waits for a person; `None` while none does.
+pub type WaitingGate = Option<(UnitKey, u16)>;
+
 /// How gates are passed.
 #[derive(Debug, Clone)]
 pub struct Gates {
     /// Names of steps and stages whose gates are passed without asking.
     pub passed: HashSet<String>,
-    /// Whether a person is at the terminal.
-    pub interactive: bool,
+    /// Where a person at the terminal sees which gate waits; `None` when nobody is there.
+    pub person: Option<watch::Sender<WaitingGate>>,
     /// Who started this upshift.
     pub by: Person,
 }
@@ -232,8 +235,9 @@ impl Dispatcher {
             let end = End::noted(Outcome::Unchanged, format!("passed beforehand by {}", self.gates.by));
             return self.finish(Finished { unit, attempt, end });
         }
-        if self.gates.interactive {
+        if let Some(person) = &self.gates.person {
             let _ = self.news.send(News::Gate { question });
+            person.send_replace(Some((unit, attempt)));
             return Ok(());
         }
         let notice = format!("gate `{title}` needs a person, and there is no terminal: {question}");
@@ -283,6 +287,7 @@ impl Dispatcher {
             };
             if let Some(end) = end {
                 self.finish(Finished { unit, attempt, end })?;
+                self.gates.person.as_ref().inspect(|person| _ = person.send_replace(None));
             }
         }
         if *command == Command::Abort {

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use rustix::io::Errno;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
+use tokio::time::Instant;
 
 use crate::agent::process::{Left, end_left};
 use crate::agent::protocol::Order;
-use crate::agent::spool::{Folder, Started, State};
+use crate::agent::spool::{Folder, Started, State, errno, named};
 use crate::model::Outcome;
 use crate::model::record::End;
 use crate::transport::tail::Tail;
@@ -25,8 +27,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// How often an agent is started that ends before it did anything.
 const TRIES: u32 = 5;
 
-/// How often a folder is looked at that cannot be read.
-const TROUBLES: u32 = 20;
+/// How much longer than its timeout a step could take: its command is ended first.
+const MARGIN: Duration = Duration::from_secs(30);
 
 /// So much of an agent's error is read.
 const COMPLAINT: u64 = 4096;
@@ -60,8 +62,8 @@ impl Local {
         let mut tail = Tail::new(folder.output(), from);
         let end = match self.carry_out(order, &folder, &mut tail, sink).await {
             Ok(end) => end,
-            // The folder is there but cannot be read: whatever is going on in it, nobody knows.
-            Err(error) => End::noted(Outcome::Interrupted, format!("cannot read what became of the step: {error}")),
+            // Whatever is going on in the folder, nobody knows.
+            Err(error) => End::noted(Outcome::Interrupted, format!("cannot tell what became of the step: {error}")),
         };
         // Missing output does not change how the step ended.
         let _ = tail.read(sink).await;
@@ -69,37 +71,56 @@ impl Local {
     }
 
     async fn carry_out(&self, order: &Order, folder: &Folder, tail: &mut Tail, sink: Sink<'_>) -> io::Result<End> {
-        let (mut tries, mut troubles) = (0, 0);
+        // Trouble here, too many open files say, is no end there: it may only outlast the step.
+        let patience = Duration::try_from(order.timeout).unwrap_or_default().saturating_add(MARGIN);
+        let (mut tries, mut trouble) = (0, None);
         loop {
-            let state = match folder.state() {
-                // Too many open files, say: the step goes on meanwhile.
-                Err(error) if error.kind() != io::ErrorKind::InvalidData && troubles < TROUBLES => {
-                    troubles += 1;
-                    tokio::time::sleep(POLL).await;
-                    continue;
-                }
-                state => state?,
-            };
-            match state {
-                State::Ended(end) => return Ok(end),
-                State::Lost(started) => return Ok(lost(&started).await),
-                State::Preparing | State::Running => {
-                    // Output that cannot be read now is read later, and changes nothing about the step.
-                    let _ = tail.read(sink).await;
-                    tokio::time::sleep(POLL).await;
-                }
-                State::Absent | State::Ordered => {
-                    tries += 1;
-                    let outcome = match folder.order(order).and_then(|()| self.start(folder)) {
-                        Ok(agent) => follow(agent, tail, sink).await?,
-                        Err(error) => return Ok(not_started(&error.to_string())),
-                    };
-                    if matches!(folder.state(), Ok(State::Absent | State::Ordered))
-                        && let Some(end) = judge(&outcome, tries)
-                    {
-                        return Ok(end);
+            match self.look(order, folder, tail, sink, &mut tries).await {
+                Ok(Some(end)) => return Ok(end),
+                Ok(None) => trouble = None,
+                Err(error) => {
+                    let since = *trouble.get_or_insert_with(Instant::now);
+                    if error.kind() == io::ErrorKind::InvalidData || since.elapsed() >= patience {
+                        return Err(error);
                     }
+                    tokio::time::sleep(POLL).await;
                 }
+            }
+        }
+    }
+
+    /// Looks once and does what the step's folder asks for; the end, when it has come to one.
+    ///
+    /// An error says nothing about the step, and the next look may do better.
+    async fn look(
+        &self,
+        order: &Order,
+        folder: &Folder,
+        tail: &mut Tail,
+        sink: Sink<'_>,
+        tries: &mut u32,
+    ) -> io::Result<Option<End>> {
+        match folder.state()? {
+            State::Ended(end) => Ok(Some(end)),
+            State::Lost(started) => Ok(Some(lost(&started).await)),
+            State::Preparing | State::Running => {
+                // Output that cannot be read now is read later, and changes nothing about the step.
+                let _ = tail.read(sink).await;
+                tokio::time::sleep(POLL).await;
+                Ok(None)
+            }
+            State::Absent | State::Ordered => {
+                let agent = match folder.order(order).and_then(|()| self.start(folder)) {
+                    Ok(agent) => agent,
+                    Err(error) if is_passing(&error) => return Err(error),
+                    Err(error) => return Ok(Some(not_started(&error.to_string()))),
+                };
+                *tries += 1;
+                let ended = follow(agent, tail, sink).await?;
+                Ok(match folder.state()? {
+                    State::Absent | State::Ordered => judge(&ended, *tries),
+                    _ => None,
+                })
             }
         }
     }
@@ -110,9 +131,7 @@ impl Local {
         // Only the agent itself writes to stderr, only before it starts anything: its command has the
         // output file.
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command
-            .spawn()
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot start `{}`: {error}", self.program)))
+        command.spawn().map_err(|error| named(format!("cannot start `{}`", self.program), error))
     }
 
     /// Tells a step to end; [`execute`](Self::execute) says when it has. One that did not start yet
@@ -150,6 +169,11 @@ impl Local {
 
 fn is_over(path: &Utf8Path) -> bool {
     matches!(Folder::at(path.to_owned()).state(), Ok(State::Ended(_)))
+}
+
+/// Whether this machine is short of something that it may have again in a moment.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(errno(error), Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
 }
 
 /// How an agent ended that was started here.

@@ -33,6 +33,16 @@ impl Sandbox {
     /// Starts the binary in the background; it is killed when the test lets go of it.
     pub(crate) fn start<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Background {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_upshift"));
+        self.settle(&mut command)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .args(arguments);
+        Background { child: Some(command.spawn().unwrap()) }
+    }
+
+    /// The folder and environment of every command here.
+    pub(crate) fn settle<'c>(&self, command: &'c mut std::process::Command) -> &'c mut std::process::Command {
         command
             .current_dir(self.folder.path())
             .env_clear()
@@ -40,11 +50,6 @@ impl Sandbox {
             .env("HOME", self.folder.path())
             .env("USER", "ops")
             .env("TZ", "UTC")
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .args(arguments);
-        Background { child: Some(command.spawn().unwrap()) }
     }
 
     /// Waits, for a while, until something is true.
@@ -77,7 +82,20 @@ impl Sandbox {
 
     /// The binary with these arguments, not yet run.
     pub(crate) fn upshift<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_upshift"));
+        let mut command = self.command(env!("CARGO_BIN_EXE_upshift"));
+        command.args(arguments);
+        command
+    }
+
+    /// The same, started by a shell that does something before.
+    pub(crate) fn upshift_after<'a>(&self, before: &str, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = self.command("sh");
+        command.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_upshift")]).args(arguments);
+        command
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
             .env_clear()
@@ -86,8 +104,7 @@ impl Sandbox {
             .env("USER", "ops")
             .env("COLUMNS", "80")
             .env("TZ", "UTC")
-            .timeout(std::time::Duration::from_mins(1))
-            .args(arguments);
+            .timeout(std::time::Duration::from_mins(1));
         command
     }
 }
@@ -102,6 +119,11 @@ impl Background {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let child = self.child.as_ref().unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+    }
+
+    /// The exit code, once it has ended. Nothing that it wrote is read.
+    pub(crate) fn exited(&mut self) -> Option<i32> {
+        self.child.as_mut().unwrap().try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
     }
 
     /// Waits for the end: exit code, stdout, stderr.

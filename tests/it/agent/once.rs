@@ -223,6 +223,23 @@ async fn what_cannot_be_started_fails_and_says_that_nothing_was_run() {
 }
 
 #[tokio::test]
+async fn a_folder_that_cannot_be_read_for_a_while_is_no_end() {
+    let bench = Bench::new();
+    let order = bench.command(COUNT);
+    let folder = bench.step(&order.id);
+    folder.order(&order).unwrap();
+    let result = folder.path().join("result.json");
+    std::fs::create_dir(&result).unwrap();
+    let readable = async {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        std::fs::remove_dir(&result).unwrap();
+    };
+    let ((end, _), ()) = tokio::join!(bench.execute(&order), readable);
+    assert_eq!(end.outcome, Outcome::Changed, "{end:?}");
+    assert_eq!(bench.read("count"), "ran\n");
+}
+
+#[tokio::test]
 async fn clean_removes_what_is_over_and_nothing_else() {
     let bench = Bench::new();
     assert_eq!(bench.local.clean().unwrap(), 0);
