@@ -356,12 +356,19 @@ impl Start {
     }
 }
 
+/// Enough open files for any fan-out.
+const OPEN_FILES: u64 = 65_536;
+
 /// Allows as many open files as the system lets this user have: every host under way takes four, and
 /// the usual limit of 1024 is no more than what is allowed unasked.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    // Steps wait for each other where it stays low.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    // Programs that close every file they could have open take long where millions are allowed.
+    let most = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < most) {
+        // Steps wait for each other where it stays low.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit });
+    }
 }
 
 /// Turns signals into what a person would say: the first Ctrl-C is `stop`, the second is `abort`.

@@ -20,6 +20,9 @@ const LONGEST: u64 = 1 << 20;
 /// How long a live run may take to answer; it commits to disk first.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a run that cannot take a connection waits before it listens again.
+const DEAF: Duration = Duration::from_millis(200);
+
 /// Something that a person, or a signal, tells the run.
 #[derive(Debug)]
 pub struct Told {
@@ -64,8 +67,12 @@ impl Listener {
         let socket = through_folder(&path, |path| UnixListener::bind(path))?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = socket.accept().await {
-                tokio::spawn(serve(stream, told.clone()));
+            loop {
+                match socket.accept().await {
+                    Ok((stream, _)) => drop(tokio::spawn(serve(stream, told.clone()))),
+                    // Too many open files, say: that passes, and a run that is deaf could not be stopped.
+                    Err(_) => tokio::time::sleep(DEAF).await,
+                }
             }
         });
         Ok(Self { path, task })
