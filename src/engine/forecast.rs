@@ -180,7 +180,7 @@ fn simulate_many(plan: &Plan, window: Option<SignedDuration>, history: &History,
         let runs = (0..runs).skip(thread).step_by(threads);
         runs.map(|run| {
             state.clone_from(&fresh);
-            sample(plan, window, &durations, &mut state, seed.wrapping_add(u64::from(run)))
+            sample(plan, window, &durations, &mut state, (seed << 32) ^ u64::from(run))
         })
         .collect::<Vec<_>>()
     };
