@@ -163,10 +163,13 @@ struct Folder<'a> {
 impl<'a> Folder<'a> {
     fn add(&mut self, prefix: &'a str, number: &'a str, suffix: &'a str) {
         match &mut self.series {
-            Some((p, s, ranges)) if *p == prefix && *s == suffix && !number.is_empty() => match ranges.last_mut() {
-                Some((first, last)) if follows(first, last, number) => *last = number,
-                _ => ranges.push((number, number)),
-            },
+            // A name without a number, `ctl`, begins like `ctl01` and is no part of its series.
+            Some((p, s, ranges)) if *p == prefix && *s == suffix && !number.is_empty() && !ranges[0].0.is_empty() => {
+                match ranges.last_mut() {
+                    Some((first, last)) if follows(first, last, number) => *last = number,
+                    _ => ranges.push((number, number)),
+                }
+            }
             _ => {
                 self.close();
                 self.series = Some((prefix, suffix, vec![(number, number)]));
@@ -253,12 +256,14 @@ mod tests {
         assert_eq!(fold(&["a9", "a10", "a11"]), "a[9-11]");
         assert_eq!(fold(&["a099", "a100"]), "a[099-100]");
         assert_eq!(fold(&["a7"]), "a7");
+        assert_eq!(fold(&["ctl", "ctl01", "ctl02"]), "ctl,ctl[01-02]");
+        assert_eq!(fold_in_order(["ctl", "ctl01"]), "ctl,ctl01");
         assert_eq!(fold_in_order(["a3", "a1", "a2"]), "a[3,1-2]");
     }
 
     proptest::proptest! {
         #[test]
-        fn folding_never_loses_or_invents_a_host(names in proptest::collection::vec("[a-c]{0,1}[0-9]{1,3}(\\.[a-b][0-2]?)?", 0..30)) {
+        fn folding_never_loses_or_invents_a_host(names in proptest::collection::vec("[a-c]{0,1}[0-9]{1,3}(\\.[a-b][0-2]?)?|[a-c]", 0..30)) {
             let in_order = fold_in_order(names.iter().map(String::as_str));
             proptest::prop_assert_eq!(&unfold(&in_order).unwrap(), &names);
             let mut sorted = unfold(&fold(names.iter().map(String::as_str))).unwrap();
