@@ -4,7 +4,7 @@ use super::{person, project, run};
 use crate::engine::control;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Lock, Run};
-use crate::model::{Command, Pace, pattern};
+use crate::model::{Command, Pace, Verdict, pattern};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Simple {
@@ -114,6 +114,11 @@ fn told(run: &Run, command: &Command) -> Result<bool> {
         control::tell(&run.control_socket(), command.clone(), person::me()).map_err(|error| match error.kind() {
             std::io::ErrorKind::PermissionDenied => Error::usage(format!("run {} belongs to another user", run.id))
                 .hint("tell it as that user, or with `sudo`"),
+            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => Error::usage(format!(
+                "run {} does not answer in time: its upshift is stopped or overloaded, and may still do it later",
+                run.id
+            ))
+            .hint(format!("`upshift status {}` shows what it was told", run.id)),
             _ => Error::usage(format!("run {} does not answer: {error}", run.id)),
         })?;
     match answer {
@@ -127,6 +132,12 @@ fn told(run: &Run, command: &Command) -> Result<bool> {
 }
 
 fn not_live(run: &Run) -> Error {
+    let done =
+        run.read().and_then(|journal| run::fold(run, &journal)).is_ok_and(|state| state.verdict == Some(Verdict::Done));
+    if done {
+        return Error::usage(format!("run {} is done", run.id))
+            .hint(format!("`upshift report {}` says how it went", run.id));
+    }
     Error::usage(format!("run {} is not going on", run.id))
         .hint(format!("`upshift status {}` shows where it stands; `upshift resume {}` goes on", run.id, run.id))
 }

@@ -91,7 +91,7 @@ fn write(out: &mut String, pipeline: &str, forecast: &Forecast) -> std::fmt::Res
     }
     let chosen: Vec<_> = forecast.stages.iter().filter_map(|stage| Some((stage, smallest(stage)?))).collect();
     if !chosen.is_empty() {
-        writeln!(out, "\nthe smallest that fits its window, all else as planned")?;
+        writeln!(out, "\nthe smallest with which a stage keeps its own planned window, all else as planned")?;
     }
     for (stage, what) in chosen {
         writeln!(out, "{:<name_width$}  {what}", stage.name)?;

@@ -43,7 +43,18 @@ impl Files {
 /// Reads a pipeline, and an inventory if there is one.
 pub(super) fn read(pipeline: &Utf8Path, inventory: Option<&Utf8Path>) -> Result<Read> {
     let pipeline = config::read_pipeline(pipeline)?;
-    let inventory = inventory.map(config::read_inventory).transpose()?.unwrap_or_default();
+    let Some(inventory) = inventory else {
+        // Stages that name hosts need somebody who knows them; stages without hosts do not.
+        return match pipeline.stages.iter().find_map(|stage| stage.hosts.as_ref()) {
+            None => Ok(Read { pipeline, inventory: Inventory::default() }),
+            Some(hosts) => Err(Error::usage(format!(
+                "{}: a stage names hosts, and there is no inventory: neither `{INVENTORY}` here nor beside the pipeline",
+                hosts.place
+            ))
+            .hint("`--inventory FILE` names one")),
+        };
+    };
+    let inventory = config::read_inventory(inventory)?;
     Ok(Read { pipeline, inventory })
 }
 

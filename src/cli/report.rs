@@ -40,7 +40,8 @@ impl ReportCommand {
         let mut timing = timing(&run, &run.read()?, clock::real_now())?;
         if let Some(hosts) = &self.hosts {
             let hosts = pattern::unfold(hosts).map_err(|error| Error::usage(format!("--hosts: {error}")))?;
-            timing = timing.only(&hosts).map_err(|error| Error::usage(format!("--hosts: {error}")))?;
+            timing =
+                timing.only(&hosts).map_err(|host| Error::usage(format!("--hosts: the run has no host `{host}`")))?;
         }
         let text = match self.format {
             Format::Text => text::render(&timing),

@@ -14,6 +14,7 @@ use crate::engine::hostlog::last_line_of;
 use crate::engine::state::{Fate, RunState, Stopping};
 use crate::error::{Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run};
+use crate::model::plan::Action;
 use crate::model::record::Entry;
 use crate::model::{Plan, Record};
 use crate::report::screen::watch::Expected;
@@ -99,6 +100,7 @@ impl<'a> Look<'a> {
         let journal = self.run.read()?;
         let mut watch = Watch::new(journal.outline.clone(), &journal.entries);
         let now = now(&journal, holder.as_ref());
+        watch.gate = self.plan.as_ref().and_then(|plan| waiting_gate(plan, &watch.state));
         self.hear(&mut watch, &journal, now);
         if let (true, Some(plan)) = (live, &self.plan) {
             let outlook = forecast::outlook(plan, &watch.state, now);
@@ -133,6 +135,14 @@ impl<'a> Look<'a> {
             watch.heard(unit, at, line);
         }
     }
+}
+
+/// What the gate asks that waits for a person.
+fn waiting_gate(plan: &Plan, state: &RunState) -> Option<String> {
+    state.running().find_map(|(unit, ..)| match &plan.unit(unit).action {
+        Action::Gate { question } => Some(question.clone()),
+        _ => None,
+    })
 }
 
 /// Who carries a run on now.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::state::{Phase, RunState, Stopping};
+use crate::engine::state::{Fate, Phase, RunState, Stopping};
 use crate::model::plan::Plan;
 use crate::model::{Command, Slot, pattern};
 
@@ -54,6 +54,13 @@ pub fn check(plan: &Plan, state: &RunState, command: &Command, gate: bool) -> Re
 
 fn check_skip(state: &RunState, hosts: &[String]) -> Result<String, String> {
     let known = &state.outline.hosts;
+    let fates = state.fates();
+    let over = |host: &&String| {
+        known.iter().position(|name| name == *host).is_some_and(|id| matches!(fates[id], Fate::Ended(_)))
+    };
+    if let Some(over) = hosts.iter().find(over) {
+        return Err(format!("every stage is done with `{over}`: there is nothing to leave out"));
+    }
     if let Some(unknown) = hosts.iter().find(|host| !known.contains(host)) {
         return Err(format!("the plan has no host `{unknown}`"));
     }
