@@ -74,7 +74,7 @@ fn nothing_to_tell_when_no_run_is_live() {
     assert_eq!(tell(&sandbox, &["run", "p.toml"]).0, 0);
     let (code, answer) = tell(&sandbox, &["hold"]);
     assert_eq!(code, 2);
-    assert!(answer.contains("run RUN-p is not going on"), "{answer}");
+    assert_eq!(answer, "error: run RUN-p is done\n\nhint: `upshift report RUN-p` says how it went\n");
 }
 
 #[test]
