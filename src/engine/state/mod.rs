@@ -296,6 +296,7 @@ impl RunState {
                 Some(stage) => stage.pace = Some(*pace),
                 None => return illegal("no stage is left to pace"),
             },
+            Command::FanOut { hosts: 0 } => return illegal("a fan-out of 0 would never end"),
             Command::FanOut { hosts } => match self.stages.get_mut(self.current) {
                 Some(stage) => stage.fan_out = Some(*hosts),
                 None => return illegal("no stage is left"),
