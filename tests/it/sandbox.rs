@@ -95,16 +95,10 @@ impl Sandbox {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", self.folder.path())
-            .env("USER", "ops")
-            .env("COLUMNS", "80")
-            .env("TZ", "UTC")
-            .timeout(std::time::Duration::from_mins(1));
+        let mut command = std::process::Command::new(program);
+        self.settle(&mut command).env("COLUMNS", "80");
+        let mut command = Command::from_std(command);
+        command.timeout(std::time::Duration::from_mins(1));
         command
     }
 }
