@@ -75,7 +75,7 @@ impl Executor {
                 let (took, end) = draw::unit(&self.plan, unit, attempt);
                 self.due.add(since.saturating_add(took).unwrap_or(Timestamp::MAX), unit, attempt, end);
             }
-            Transport::Local => self.start_local(unit, attempt, again),
+            Transport::Local | Transport::Ssh => self.start_local(unit, attempt, again),
         }
     }
 
@@ -151,7 +151,7 @@ impl Executor {
     pub fn abort(&mut self, unit: UnitKey, attempt: u16) {
         let planned = self.plan.unit(unit);
         match self.plan.hosts[planned.on as usize].transport {
-            Transport::Local => {
+            Transport::Local | Transport::Ssh => {
                 // A step whose abort cannot be asked for still has its timeout.
                 let _ = self.local.abort(&self.id(unit, attempt));
             }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::inventory::Transport;
+use crate::model::inventory::{Login, Ssh, Transport};
 use crate::model::plan::{Action, Domains, Expected, Host, Plan, Source, Stage, Step, Unit, Window};
 use crate::model::record::{Opened, Person};
 use crate::model::{Budget, Record, Takes};
@@ -14,6 +14,7 @@ pub(crate) fn plan(hosts: u32, stages: Vec<Stage>) -> Plan {
         name: format!("cmp{:03}", n + 1),
         address: format!("198.18.1.{n}"),
         transport: Transport::Simulated,
+        login: Login::default(),
         answers: true,
     };
     Plan {
@@ -25,6 +26,7 @@ pub(crate) fn plan(hosts: u32, stages: Vec<Stage>) -> Plan {
         window: Window::default(),
         reserve: SignedDuration::ZERO,
         budget: Budget::default(),
+        ssh: Ssh::default(),
         hosts: (0..hosts).map(host).collect(),
         stages,
     }

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::model::inventory::Transport;
+use crate::model::inventory::{Login, Ssh, Transport};
 use crate::model::outline::{self, Outline};
 use crate::model::{Address, Budget, Pace, Slot, Takes, UnitKey};
 
@@ -29,6 +29,8 @@ pub struct Plan {
     pub reserve: SignedDuration,
     /// Failures that the run stops at.
     pub budget: Budget<u32>,
+    /// How connections are opened.
+    pub ssh: Ssh,
     /// Every host that any stage or step names, in inventory order; a host's id is its place here.
     pub hosts: Vec<Host>,
     /// The stages, in order.
@@ -55,6 +57,8 @@ pub struct Host {
     pub address: String,
     /// How it is reached.
     pub transport: Transport,
+    /// How upshift logs in to it, when it is reached over SSH.
+    pub login: Login,
     /// Whether a simulated host answers.
     pub answers: bool,
 }

@@ -9,7 +9,7 @@ use minijinja::Value;
 use super::template::Templates;
 use super::{digest, expected, hosts};
 use crate::error::{Error, Result};
-use crate::model::inventory::{Host, Inventory, Transport};
+use crate::model::inventory::{Host, Inventory, Ssh, Transport};
 use crate::model::outline::MAX_PLACES;
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
 use crate::model::plan::{self, Action, Expected, Plan, Unit};
@@ -54,10 +54,12 @@ pub fn build(pipeline: &Pipeline, inventory: &Inventory, history: &History, reso
         window: plan::Window::default(),
         reserve: pipeline.reserve,
         budget: pipeline.budget.of(u32::try_from(hosts.len()).unwrap_or(u32::MAX)),
+        ssh: Ssh::default(),
         hosts,
         stages,
     };
     plan.digest = digest::digest(&plan);
+    plan.ssh.clone_from(&inventory.ssh);
     plan.window = window(&pipeline.window);
     plan.pipeline_file.clone_from(&pipeline.file);
     plan.inventory_file.clone_from(&inventory.file);
@@ -230,6 +232,7 @@ impl<'a> Builder<'a, '_> {
             name: host.name.clone(),
             address: host.address.clone(),
             transport: host.transport,
+            login: host.login.clone(),
             answers: host.answers,
         };
         used.iter().map(planned).collect()

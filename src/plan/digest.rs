@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
+use crate::model::inventory::Ssh;
 use crate::model::plan::{Expected, Plan, Window};
 
-/// The digest of a plan that has neither its digest, nor its files, window or expected times filled in.
+/// The digest of a plan that has neither its digest, nor its files, window, way of connecting
+/// or expected times filled in.
 ///
 /// Where a plan was read from and what was learned since change nothing that a run does; the window
 /// says when, not what, so that a run can be resumed in the next one.
@@ -25,6 +27,7 @@ pub fn is_whole(plan: &Plan) -> bool {
     bare.pipeline_file.clear();
     bare.inventory_file.clear();
     bare.window = Window::default();
+    bare.ssh = Ssh::default();
     for step in bare.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
         step.expected = Expected::UNKNOWN;
         step.put_back = SignedDuration::ZERO;

@@ -33,18 +33,11 @@ impl<'s> Parts<'s> {
         // Thousands of hosts are in the same few groups, and get the same from them.
         let mut layers: HashMap<_, Layer<'_, 's>> = HashMap::new();
         let mut hosts = IndexMap::with_capacity(self.hosts.len());
-        let mut unreached = Vec::new();
-        for (id, (name, start)) in self.hosts.iter().enumerate() {
+        for (id, name) in self.hosts.keys().enumerate() {
             let groups = (memberships[id].as_slice(), pattern_entries[id].as_slice());
             let layer = layers.entry(groups).or_insert_with(|| self.layer(&containment, groups.0, groups.1));
             let exact = self.exact.get(&id);
-            match self.fold_host(name, layer, exact)? {
-                Some(host) => drop(hosts.insert(name.clone(), host)),
-                None => unreached.push((name, *start)),
-            }
-        }
-        if let Some((name, start)) = unreached.first() {
-            return Err(self.unreached(name, *start, unreached.len() - 1));
+            hosts.insert(name.clone(), self.fold_host(name, layer, exact)?);
         }
         let names = |members: &[usize]| -> Vec<String> {
             members.iter().filter_map(|id| self.hosts.get_index(*id)).map(|(name, _)| name.clone()).collect()
@@ -52,6 +45,7 @@ impl<'s> Parts<'s> {
         let groups = self.groups.keys().zip(&containment.members);
         Ok(Inventory {
             file: self.source.file().to_owned(),
+            ssh: self.ssh.clone(),
             controller: self.controller(),
             hosts,
             groups: groups.map(|(group, members)| ((*group).to_owned(), names(members))).collect(),
@@ -62,7 +56,9 @@ impl<'s> Parts<'s> {
     fn controller(&self) -> Host {
         let default = self.defaults.get(&Key::Transport).map(|given| &given.setting);
         match default {
-            Some(Setting::Transport(transport)) => Host { transport: *transport, ..Host::controller() },
+            Some(Setting::Transport(Transport::Simulated)) => {
+                Host { transport: Transport::Simulated, ..Host::controller() }
+            }
             _ => Host::controller(),
         }
     }
@@ -114,18 +110,26 @@ impl<'s> Parts<'s> {
         layer
     }
 
-    /// A host with all it is given; nothing when nothing says how it is reached.
-    fn fold_host(&self, name: &str, layer: &Layer<'_, 's>, exact: Option<&HostEntry<'s>>) -> Result<Option<Host>> {
+    /// A host with all it is given; one of which nothing says how it is reached is reached over SSH.
+    fn fold_host(&self, name: &str, layer: &Layer<'_, 's>, exact: Option<&HostEntry<'s>>) -> Result<Host> {
         let mut host = Host {
             name: name.to_owned(),
             address: exact.and_then(|entry| entry.address.clone()).unwrap_or_else(|| name.to_owned()),
+            transport: Transport::Ssh,
             ..Host::controller()
         };
-        let (mut transport, mut silent) = (None, None);
+        let mut silent = None;
         let mut take = |key: &Key<'s>, given: &Given| match (&given.setting, key) {
-            (Setting::Transport(value), _) => transport = Some(*value),
-            (Setting::Rack(value), _) => host.rack = Some(value.clone()),
-            (Setting::Answers(value), _) => {
+            (Setting::Transport(value), _) => host.transport = *value,
+            (Setting::Text(value), Key::User) => host.login.user = Some(value.clone()),
+            (Setting::Text(value), Key::Key) => host.login.key = Some(value.into()),
+            (Setting::Text(value), Key::Folder) => host.login.folder = value.into(),
+            (Setting::Text(value), Key::Agent) => host.login.agent = Some(value.into()),
+            (Setting::Text(value), _) => host.rack = Some(value.clone()),
+            (Setting::Port(value), _) => host.login.port = Some(*value),
+            (Setting::Options(value), _) => host.login.options.clone_from(value),
+            (Setting::Flag(value), Key::Become) => host.login.r#become = *value,
+            (Setting::Flag(value), _) => {
                 host.answers = *value;
                 silent = (!*value).then_some(given.start);
             }
@@ -143,25 +147,13 @@ impl<'s> Parts<'s> {
         for (key, given) in exact.iter().flat_map(|entry| &entry.settings) {
             take(key, given);
         }
-        let Some(transport) = transport else { return Ok(None) };
-        host.transport = transport;
-        if let (Some(start), Transport::Local) = (silent, transport) {
+        if let (Some(start), Transport::Local | Transport::Ssh) = (silent, host.transport) {
+            let message = format!("host `{name}` is no simulated one: `answers` is for simulated hosts");
             return Err(self
                 .source
-                .error(start, format!("host `{name}` is local and always answers: `answers` is for simulated hosts"))
+                .error(start, message)
                 .hint("give it `transport = \"simulated\"`, or leave `answers` out"));
         }
-        Ok(Some(host))
-    }
-
-    fn unreached(&self, name: &str, start: usize, more: usize) -> Error {
-        let message = match more {
-            0 => format!("host `{name}` has no `transport`"),
-            1 => format!("host `{name}` and another one have no `transport`"),
-            _ => format!("host `{name}` and {more} others have no `transport`"),
-        };
-        self.source.error(start, message).hint(
-            "give it to the host, to a group, or to all below `[defaults]`: `transport = \"simulated\"` or `\"local\"`",
-        )
+        Ok(host)
     }
 }

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use crate::config::source::Source;
 use crate::config::table::{Entry, Keys, Table, Value};
 use crate::error::Result;
-use crate::model::inventory::{CONTROLLER, Inventory};
+use crate::model::inventory::{CONTROLLER, Inventory, Ssh};
 use crate::model::pattern;
 
 mod containment;
@@ -19,20 +19,49 @@ use settings::Settings;
 
 static FILE: Keys = Keys {
     owner: "An inventory",
-    names: &["defaults", "groups", "hosts"],
+    names: &["ssh", "defaults", "groups", "hosts"],
     elsewhere: &[
         (&["pipeline", "stage"], "this looks like a pipeline: give the pipeline and the inventory as two files"),
-        (&["transport", "rack", "answers", "vars"], "`{}` belongs to `[defaults]`, a group or a host"),
-        (&["group", "host", "default"], "did you mean `{}s`? An inventory has: defaults, groups, hosts"),
+        (
+            &["transport", "rack", "answers", "vars", "user", "port", "key", "options", "become", "folder", "agent"],
+            "`{}` belongs to `[defaults]`, a group or a host",
+        ),
+        (&["group", "host", "default"], "did you mean `{}s`? An inventory has: ssh, defaults, groups, hosts"),
     ],
 };
 
-static DEFAULTS: Keys =
-    Keys { owner: "The table of defaults", names: &["transport", "vars", "rack", "answers"], elsewhere: &[] };
+static SSH: Keys = Keys {
+    owner: "The table of connections",
+    names: &["config", "at-once", "timeout", "silence"],
+    elsewhere: &[(
+        &["user", "port", "key", "options", "become", "folder", "agent"],
+        "`{}` belongs to `[defaults]`, a group or a host",
+    )],
+};
+
+static DEFAULTS: Keys = Keys {
+    owner: "The table of defaults",
+    names: &["transport", "user", "port", "key", "options", "become", "folder", "agent", "vars", "rack", "answers"],
+    elsewhere: &[],
+};
 
 static GROUP: Keys = Keys {
     owner: "A group",
-    names: &["hosts", "groups", "transport", "vars", "rack", "answers"],
+    names: &[
+        "hosts",
+        "groups",
+        "transport",
+        "user",
+        "port",
+        "key",
+        "options",
+        "become",
+        "folder",
+        "agent",
+        "vars",
+        "rack",
+        "answers",
+    ],
     elsewhere: &[
         (&["address"], "`address` belongs to one host: write it below `[hosts.NAME]`"),
         (&["children"], "did you mean `groups`? It lists the groups whose hosts belong to this one too"),
@@ -41,7 +70,20 @@ static GROUP: Keys = Keys {
 
 static HOST: Keys = Keys {
     owner: "A host",
-    names: &["address", "transport", "vars", "rack", "answers"],
+    names: &[
+        "address",
+        "transport",
+        "user",
+        "port",
+        "key",
+        "options",
+        "become",
+        "folder",
+        "agent",
+        "vars",
+        "rack",
+        "answers",
+    ],
     elsewhere: &[(&["groups", "group"], "a group lists its hosts: `[groups.NAME]` with `hosts = [\"…\"]`")],
 };
 
@@ -58,6 +100,7 @@ const MAX_GROUPS: usize = 10_000;
 /// Everything the file says, before hosts get anything from groups.
 struct Parts<'s> {
     source: &'s Source,
+    ssh: Ssh,
     defaults: Settings<'s>,
     groups: IndexMap<&'s str, Group<'s>>,
     /// Entries below `[hosts]`: patterns, then single hosts in `exact`.
@@ -87,12 +130,16 @@ pub(super) fn parse(source: &Source) -> Result<Inventory> {
     let file = Table::of_file(source, &file, &FILE)?;
     let mut parts = Parts {
         source,
+        ssh: Ssh::default(),
         defaults: Settings::default(),
         groups: IndexMap::new(),
         patterns: Vec::new(),
         exact: HashMap::new(),
         hosts: IndexMap::new(),
     };
+    if let Some(table) = file.get("ssh") {
+        parts.ssh = ssh(&table.table(&SSH)?)?;
+    }
     if let Some(defaults) = file.get("defaults") {
         parts.defaults = settings::read(&defaults.table(&DEFAULTS)?)?;
     }
@@ -112,6 +159,17 @@ pub(super) fn parse(source: &Source) -> Result<Inventory> {
         }
     }
     parts.fold()
+}
+
+/// Reads how connections are opened.
+fn ssh(table: &Table<'_>) -> Result<Ssh> {
+    let given = Ssh::default();
+    Ok(Ssh {
+        config: table.read("config", |value| Ok(settings::beside(table.source, &value.line()?)))?,
+        at_once: table.read("at-once", |value| value.number(1, 1000))?.unwrap_or(given.at_once),
+        timeout: table.read("timeout", Value::duration)?.unwrap_or(given.timeout),
+        silence: table.read("silence", Value::duration)?.unwrap_or(given.silence),
+    })
 }
 
 impl<'s> Parts<'s> {

@@ -1,5 +1,6 @@
 //! What a host can be given, and which of several givers wins.
 
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
 use crate::config::source::Source;
@@ -11,6 +12,13 @@ use crate::model::inventory::Transport;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Key<'s> {
     Transport,
+    User,
+    Port,
+    Key,
+    Options,
+    Become,
+    Folder,
+    Agent,
     Rack,
     Answers,
     /// A variable; each one counts for itself.
@@ -21,6 +29,13 @@ impl std::fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Transport => f.write_str("transport"),
+            Self::User => f.write_str("user"),
+            Self::Port => f.write_str("port"),
+            Self::Key => f.write_str("key"),
+            Self::Options => f.write_str("options"),
+            Self::Become => f.write_str("become"),
+            Self::Folder => f.write_str("folder"),
+            Self::Agent => f.write_str("agent"),
             Self::Rack => f.write_str("rack"),
             Self::Answers => f.write_str("answers"),
             Self::Var(name) => write!(f, "vars.{name}"),
@@ -32,8 +47,11 @@ impl std::fmt::Display for Key<'_> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Setting {
     Transport(Transport),
-    Rack(String),
-    Answers(bool),
+    /// A user, a path or a rack.
+    Text(String),
+    Port(u16),
+    Options(Vec<String>),
+    Flag(bool),
     Var(serde_json::Value),
 }
 
@@ -41,8 +59,10 @@ impl std::fmt::Display for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Transport(transport) => write!(f, "\"{transport}\""),
-            Self::Rack(rack) => write!(f, "\"{rack}\""),
-            Self::Answers(answers) => write!(f, "{answers}"),
+            Self::Text(text) => write!(f, "\"{text}\""),
+            Self::Port(port) => write!(f, "{port}"),
+            Self::Options(options) => write!(f, "{options:?}"),
+            Self::Flag(flag) => write!(f, "{flag}"),
             Self::Var(value) => write!(f, "{value}"),
         }
     }
@@ -65,11 +85,35 @@ pub(super) fn read<'s>(table: &Table<'s>) -> Result<Settings<'s>> {
     if let Some(value) = table.get("transport") {
         put(Key::Transport, Setting::Transport(transport(value)?), value);
     }
-    if let Some(value) = table.get("rack") {
-        put(Key::Rack, Setting::Rack(value.line()?), value);
+    for (name, key) in [("user", Key::User), ("rack", Key::Rack)] {
+        if let Some(value) = table.get(name) {
+            put(key, Setting::Text(value.line()?), value);
+        }
     }
-    if let Some(value) = table.get("answers") {
-        put(Key::Answers, Setting::Answers(value.flag()?), value);
+    for (name, key) in [("key", Key::Key), ("agent", Key::Agent)] {
+        if let Some(value) = table.get(name) {
+            put(key, Setting::Text(beside(table.source, &value.line()?).into()), value);
+        }
+    }
+    if let Some(value) = table.get("folder") {
+        let folder = value.line()?;
+        if !folder.starts_with('/') {
+            return Err(value.wanted("a path on the host that starts with `/`"));
+        }
+        put(Key::Folder, Setting::Text(folder), value);
+    }
+    if let Some(value) = table.get("port") {
+        let port = value.number(1, u32::from(u16::MAX))?;
+        put(Key::Port, Setting::Port(u16::try_from(port).unwrap_or(u16::MAX)), value);
+    }
+    if let Some(value) = table.get("options") {
+        let options = value.list("[\"ProxyJump=bastion\"]")?;
+        put(Key::Options, Setting::Options(options.into_iter().map(option).collect::<Result<_>>()?), value);
+    }
+    for (name, key) in [("become", Key::Become), ("answers", Key::Answers)] {
+        if let Some(value) = table.get(name) {
+            put(key, Setting::Flag(value.flag()?), value);
+        }
     }
     for entry in table.read("vars", Value::entries)?.unwrap_or_default() {
         put(Key::Var(entry.value.key), Setting::Var(entry.value.json()?), entry.value);
@@ -78,7 +122,24 @@ pub(super) fn read<'s>(table: &Table<'s>) -> Result<Settings<'s>> {
 }
 
 fn transport(value: Value<'_>) -> Result<Transport> {
-    value.choice(&[("local", Transport::Local), ("simulated", Transport::Simulated)])
+    value.choice(&[("ssh", Transport::Ssh), ("local", Transport::Local), ("simulated", Transport::Simulated)])
+}
+
+/// An option as `ssh -o` takes it.
+fn option(value: Value<'_>) -> Result<String> {
+    let option = value.line()?;
+    if option.starts_with('-') || !option.contains(['=', ' ']) {
+        return Err(value.wanted("an option as `ssh -o` takes it, such as `ProxyJump=bastion`"));
+    }
+    Ok(option)
+}
+
+/// A path in an inventory: one that starts with neither `/` nor `~` is taken from the inventory's folder.
+pub(super) fn beside(source: &Source, path: &str) -> Utf8PathBuf {
+    match Utf8Path::new(source.file()).parent() {
+        Some(folder) if !path.starts_with('~') => folder.join(path),
+        _ => path.into(),
+    }
 }
 
 /// Settings from several givers: for each key the one that wins, or two that nobody ranks.
