@@ -122,7 +122,7 @@ impl<'s> Parts<'s> {
         let mut take = |key: &Key<'s>, given: &Given| match (&given.setting, key) {
             (Setting::Transport(value), _) => host.transport = *value,
             (Setting::Text(value), Key::User) => host.login.user = Some(value.clone()),
-            (Setting::Text(value), Key::Key) => host.login.key = Some(value.into()),
+            (Setting::Text(value), Key::Identity) => host.login.key = Some(value.into()),
             (Setting::Text(value), Key::Folder) => host.login.folder = value.into(),
             (Setting::Text(value), Key::Agent) => host.login.agent = Some(value.into()),
             (Setting::Text(value), _) => host.rack = Some(value.clone()),

@@ -14,7 +14,7 @@ pub(super) enum Key<'s> {
     Transport,
     User,
     Port,
-    Key,
+    Identity,
     Options,
     Become,
     Folder,
@@ -31,7 +31,7 @@ impl std::fmt::Display for Key<'_> {
             Self::Transport => f.write_str("transport"),
             Self::User => f.write_str("user"),
             Self::Port => f.write_str("port"),
-            Self::Key => f.write_str("key"),
+            Self::Identity => f.write_str("key"),
             Self::Options => f.write_str("options"),
             Self::Become => f.write_str("become"),
             Self::Folder => f.write_str("folder"),
@@ -90,7 +90,7 @@ pub(super) fn read<'s>(table: &Table<'s>) -> Result<Settings<'s>> {
             put(key, Setting::Text(value.line()?), value);
         }
     }
-    for (name, key) in [("key", Key::Key), ("agent", Key::Agent)] {
+    for (name, key) in [("key", Key::Identity), ("agent", Key::Agent)] {
         if let Some(value) = table.get(name) {
             put(key, Setting::Text(beside(table.source, &value.line()?).into()), value);
         }
