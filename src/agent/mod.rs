@@ -4,15 +4,22 @@
 //! know in its folder of the [`spool`], so that a step is carried out at most once whatever becomes
 //! of the controller, the connection or the agent itself.
 
+mod claim;
 mod command;
+pub mod frame;
 pub mod git;
 mod output;
 pub mod process;
 pub mod protocol;
+pub mod serve;
 pub mod spool;
 pub mod step;
+pub mod steps;
+mod tail;
 mod wait;
 mod watch;
 
 pub use output::last_line;
 pub use protocol::Order;
+pub use steps::Steps;
+pub use tail::{Output, Sink};

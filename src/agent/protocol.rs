@@ -1,16 +1,150 @@
-//! What a controller tells an agent.
+//! What a controller and an agent tell each other.
 //!
+//! The agent speaks first and says which format it speaks. Then the controller asks, as many things at
+//! once as it likes: every question has a number, and every answer has the number of its question.
 //! An order holds everything a step needs: an agent asks nobody while it works.
 
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::model::Person;
 use crate::model::plan::Action;
+use crate::model::record::End;
 
-/// The format of [`Order`] that this upshift writes and reads.
+/// The format of everything in here that this upshift writes and reads.
 pub const FORMAT: u32 = 1;
+
+/// What an agent says first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The format, [`FORMAT`].
+    pub format: u32,
+    /// The version of upshift.
+    pub upshift: String,
+    /// The id of this boot of the host.
+    pub boot: String,
+}
+
+/// A question and its number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// The number that its answers have.
+    pub n: u64,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What a controller asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// How the host is: [`Tell::Vitals`].
+    Vitals,
+    /// What Salt would know of the host: [`Tell::Grains`].
+    Grains {
+        /// The host's name in the inventory.
+        id: String,
+    },
+    /// That the host works for one run alone from now on: [`Tell::Done`] or [`Tell::Held`].
+    Claim(Claim),
+    /// Start a step or attach to it: any number of [`Tell::Output`], then [`Tell::Ended`].
+    Execute {
+        /// The step.
+        order: Box<Order>,
+        /// The place in its output to read on from.
+        from: u64,
+    },
+    /// End a step now: [`Tell::Done`]. Its end still comes, as that of any other.
+    Abort {
+        /// The step's id.
+        id: String,
+    },
+    /// That a run has ended, and its steps can be cleared away: [`Tell::Done`].
+    Release {
+        /// The run.
+        run: String,
+    },
+    /// Take away what holds the host: [`Tell::Held`] says what that was, [`Tell::Done`] that nothing did.
+    Unlock {
+        /// Also when the run that holds it is connected, or has a step under way.
+        force: bool,
+    },
+}
+
+/// An answer and the number of its question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The number of the question.
+    pub n: u64,
+    /// What is said.
+    pub tell: Tell,
+}
+
+/// What an agent says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tell {
+    /// It is done.
+    Done,
+    /// It could not be done, and why.
+    Failed(String),
+    /// How the host is.
+    Vitals(Vitals),
+    /// What Salt would know of the host.
+    Grains(serde_json::Map<String, serde_json::Value>),
+    /// Another run has the host.
+    Held(Held),
+    /// Output of a step; the bytes come with it.
+    Output {
+        /// The place in the output to read on from.
+        next: u64,
+    },
+    /// A step ended.
+    Ended(End),
+}
+
+/// How a host is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vitals {
+    /// The id of this boot.
+    pub boot: String,
+    /// How long ago it booted.
+    pub up: SignedDuration,
+    /// Its time.
+    pub now: Timestamp,
+    /// Bytes that are free where upshift keeps its things.
+    pub free: u64,
+    /// Its kind of processor, as `uname -m` says it.
+    pub machine: String,
+}
+
+/// Who has a host for a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The run.
+    pub run: String,
+    /// Who started it.
+    pub by: Person,
+    /// The machine that upshift runs on.
+    pub machine: String,
+    /// The project's folder there.
+    pub project: Utf8PathBuf,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What keeps a host from a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Who has it.
+    pub claim: Claim,
+    /// Whether that run is connected to the host now.
+    pub connected: bool,
+    /// How many of its steps are under way here.
+    pub under_way: usize,
+}
 
 /// One step on one host, with everything needed to carry it out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +169,6 @@ pub struct Order {
     /// The commit that the previous run left a pulled repository at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// The working folder: the project root.
+    /// The working folder: the project root, or on another machine the home of its user when it is empty.
     pub folder: Utf8PathBuf,
 }

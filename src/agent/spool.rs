@@ -294,7 +294,7 @@ impl Room {
 /// A name for a step's folder: what is safe in a file name stays, other bytes become `%2F`.
 ///
 /// Two ids never get the same name: a long one is cut and gets its digest.
-fn folder_name(id: &str) -> String {
+pub(super) fn folder_name(id: &str) -> String {
     use std::fmt::Write as _;
     let mut name = String::with_capacity(id.len());
     for (at, byte) in id.bytes().enumerate() {

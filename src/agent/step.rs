@@ -18,7 +18,7 @@ use regex::{Regex, RegexBuilder};
 use crate::agent::command::{self, Ended};
 use crate::agent::protocol::{FORMAT, Order};
 use crate::agent::spool::{Folder, Started};
-use crate::agent::watch::{Received, Watch};
+use crate::agent::watch::{Received, Stop, Watch};
 use crate::agent::{git, output, process, wait};
 use crate::error::Error;
 use crate::model::Outcome;
@@ -31,14 +31,18 @@ pub(super) const MATCHED: u64 = 1024 * 1024;
 /// So much of the end of the output is searched for a line to quote.
 const QUOTED: u64 = 64 * 1024;
 
+/// Restarts a host, by systemd where it is in charge.
+const RESTART: &str = "if [ -d /run/systemd/system ]; then systemctl reboot; else shutdown -r now || reboot; fi";
+
 /// A pull that was told to stop gets this long to do so.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Carries out the step whose folder this is, unless another agent does or did.
+/// Carries out the step whose folder this is, unless another agent does or did. Only where it may, it
+/// restarts the machine.
 ///
 /// # Errors
 /// When the step could not be started: nothing has run, and the folder holds no result.
-pub fn main(folder: Utf8PathBuf) -> Result<(), Error> {
+pub fn main(folder: Utf8PathBuf, may_restart: bool) -> Result<(), Error> {
     // Away from the terminal and its Ctrl-C. It fails for the leader of a group, which is away already.
     let _ = rustix::process::setsid();
     // What a command leaves behind is collected here for as long as the step lives.
@@ -53,7 +57,7 @@ pub fn main(folder: Utf8PathBuf) -> Result<(), Error> {
     let output = folder.open_output()?;
     let started = Started { agent: rustix::process::getpid().as_raw_pid(), boot: process::boot()?, group: None };
     let watch = Watch::new(order.timeout, folder.clone());
-    let mut carrying = Carrying { order, folder, watch, output, started };
+    let mut carrying = Carrying { order, folder, watch, output, started, may_restart };
     let end =
         carrying.carry_out().unwrap_or_else(|error| End::noted(Outcome::Failed, format!("nothing was run: {error}")));
     room.fill(&end)?;
@@ -68,6 +72,7 @@ pub(super) struct Carrying {
     pub(super) watch: Watch,
     output: File,
     started: Started,
+    may_restart: bool,
 }
 
 impl Carrying {
@@ -100,7 +105,8 @@ impl Carrying {
                 Ok(self.pull())
             }
             Action::Gate { .. } => Err(io::Error::other("a gate waits for a person, not on a host")),
-            Action::Reboot => Err(io::Error::other("a host cannot restart itself and say how that went")),
+            Action::Reboot if self.may_restart => self.reboot(),
+            Action::Reboot => Err(io::Error::other("restarting this machine would end the run")),
         }
     }
 
@@ -137,6 +143,21 @@ impl Carrying {
                 }
                 _ => End::plain(Outcome::Changed),
             },
+        })
+    }
+
+    /// Restarts the host. The one who asks for this step again afterwards sees by the boot id that it did.
+    fn reboot(&mut self) -> io::Result<End> {
+        let output = self.output.try_clone()?;
+        let ended = self.command(RESTART, &output, Duration::MAX)?;
+        Ok(match ended {
+            Ended::Exited(status) if status.success() => {
+                let stop = self.watch.sleep(Duration::MAX).unwrap_or(Stop::TimedOut);
+                self.watch.end(stop, Some("the host did not go down"))
+            }
+            Ended::Exited(status) => End::noted(Outcome::Failed, format!("could not restart: {}", describe(status))),
+            Ended::Stopped(stop) => self.watch.end(stop, None),
+            Ended::Overdue | Ended::Unknown => End::noted(Outcome::Interrupted, "nobody knows whether it restarted"),
         })
     }
 

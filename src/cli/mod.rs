@@ -7,6 +7,7 @@ mod control;
 mod ending;
 mod forecast;
 mod person;
+mod ping;
 mod plan;
 mod project;
 mod report;
@@ -40,6 +41,8 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Say how long a run will probably take, and what fits its window
     Forecast(forecast::ForecastCommand),
+    /// Say whether hosts can be worked on, and if not, where to look
+    Ping(ping::Ping),
     /// Carry a pipeline out
     Run(run::RunCommand),
     /// Continue a run that stopped, failed or crashed; hosts that failed are taken up again
@@ -88,6 +91,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(command) => command.main(),
         Command::Plan(command) => command.main(),
         Command::Forecast(command) => command.main(),
+        Command::Ping(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),
         Command::Runs(command) => command.main(),

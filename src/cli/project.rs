@@ -4,11 +4,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use crate::engine::past;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::journal::Runs;
 use crate::model::address::redact;
+use crate::model::inventory::{Host, Ssh, Transport};
 use crate::model::plan::{Action, Plan};
-use crate::model::{History, Inventory, Pipeline};
+use crate::model::{History, Inventory, Pipeline, selector};
 use crate::{agent, config, plan};
 
 /// The inventory that is read when no other is named.
@@ -37,6 +38,38 @@ impl Files {
             std::iter::once(Utf8PathBuf::from(INVENTORY)).chain(beside).find(|file| file.exists())
         });
         read(&self.pipeline, inventory.as_deref())
+    }
+}
+
+/// The hosts that a command is about, without a pipeline.
+#[derive(Debug, Args)]
+pub(super) struct Targets {
+    /// The hosts: a selector such as `cmp`, `cmp[001-010]`, `ctl,dbs` or `all`
+    hosts: String,
+    /// The inventory; `inventory.toml` here when it is not given
+    #[arg(short, long, value_name = "FILE")]
+    inventory: Option<Utf8PathBuf>,
+}
+
+impl Targets {
+    /// How connections are opened, and the hosts, in the order of the inventory.
+    pub(super) fn read(&self) -> Result<(Ssh, Vec<Host>)> {
+        let file = self.inventory.clone().unwrap_or_else(|| INVENTORY.into());
+        if self.inventory.is_none() && !file.exists() {
+            return Err(Error::usage(format!("there is no `{INVENTORY}` here")).hint("`--inventory FILE` names one"));
+        }
+        let inventory = config::read_inventory(&file)?;
+        let hosts = selector::select(&inventory, &self.hosts).map_err(|error| Error {
+            exit: Exit::Usage,
+            message: format!("`{}` {}", self.hosts, error.message),
+            hint: error.hint,
+        })?;
+        if let Some(host) = hosts.iter().find(|host| host.transport == Transport::Simulated) {
+            let message = format!("host `{}` is simulated: there is nothing to connect to", host.name);
+            return Err(Error::usage(message));
+        }
+        let hosts = hosts.into_iter().cloned().collect();
+        Ok((inventory.ssh, hosts))
     }
 }
 

@@ -326,7 +326,7 @@ impl Start {
         }
         let plan = Arc::new(self.plan);
         let (executor, finished) =
-            Executor::new(plan.clone(), self.run.clone(), self.history, project::folder()?, news.clone());
+            Executor::new(plan.clone(), self.run.clone(), self.history, project::folder()?, &self.by, news.clone())?;
         let dispatcher = Dispatcher {
             plan,
             state: self.state,

@@ -78,7 +78,7 @@ impl Dispatcher {
     /// upshift until the run is resumed.
     pub async fn run(mut self, first: Vec<Record>) -> Result<Verdict> {
         self.commit(first)?;
-        self.contact()?;
+        self.contact().await?;
         let running: Vec<_> = self.state.running().collect();
         for (unit, attempt, since) in running {
             self.act(unit, attempt, since, true)?;
@@ -90,7 +90,7 @@ impl Dispatcher {
         loop {
             let wake_at = self.decide()?;
             if let Some(verdict) = self.state.verdict {
-                self.executor.clean();
+                self.executor.clean().await;
                 return Ok(verdict);
             }
             self.expect(&mut expected_at);
@@ -100,13 +100,19 @@ impl Dispatcher {
     }
 
     /// Contacts every planned host, before anything is started.
-    fn contact(&mut self) -> Result<()> {
+    async fn contact(&mut self) -> Result<()> {
         if self.state.contacted {
             return Ok(());
         }
         let hosts = (0..).zip(&self.state.out).filter(|(_, out)| out.is_none()).map(|(id, _)| id);
-        let unreachable = self.executor.contact(hosts);
-        self.commit(vec![Record::Contacted { unreachable }])
+        let hosts: Vec<u32> = hosts.map(|id: u32| id).collect();
+        match self.executor.contact(hosts.into_iter()).await {
+            Ok(unreachable) => self.commit(vec![Record::Contacted { unreachable }]),
+            Err(error) => {
+                self.executor.clean().await;
+                Err(error)
+            }
+        }
     }
 
     /// Commits what is decided until nothing more is, and says when to decide again.

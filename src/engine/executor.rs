@@ -1,23 +1,34 @@
 //! Carries units out, and says how they ended. Decides nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
-use crate::agent::protocol::Order;
-use crate::agent::{git, last_line};
+use crate::agent::protocol::{Claim, Order};
+use crate::agent::{Output, Steps, git, last_line};
+use crate::engine::clock;
 use crate::engine::draw;
 use crate::engine::hostlog::{self, HostLog};
 use crate::engine::news::News;
 use crate::engine::simulate::Due;
+use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
 use crate::model::inventory::Transport;
-use crate::model::plan::{Action, Plan};
-use crate::model::record::End;
-use crate::model::{History, Slot, UnitKey};
-use crate::transport::local::Local;
+use crate::model::plan::{self, Action, Plan};
+use crate::model::record::{End, Silent};
+use crate::model::{History, Person, Slot, UnitKey};
+use crate::transport::ssh;
+
+/// Pieces of output that wait to be kept.
+const OUTPUT: usize = 4;
+
+/// How long a host may take to be let go.
+const RELEASE: Duration = Duration::from_secs(10);
 
 /// A unit's try that ended.
 #[derive(Debug)]
@@ -35,7 +46,11 @@ pub struct Executor {
     plan: Arc<Plan>,
     run: Run,
     history: History,
-    local: Arc<Local>,
+    steps: Arc<Steps>,
+    /// For each host of the plan, the way to it when that is SSH.
+    hosts: Vec<Option<Arc<ssh::Host>>>,
+    /// What tells a unit's try on a host to end now.
+    aborts: HashMap<(UnitKey, u16), watch::Sender<bool>>,
     folder: Utf8PathBuf,
     due: Due,
     finished: mpsc::UnboundedSender<Finished>,
@@ -43,28 +58,69 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// An executor for a run whose commands work in `folder`, and the ends of its units.
-    #[must_use]
+    /// An executor for a run whose commands on this machine work in `folder`, and the ends of its units.
+    ///
+    /// # Errors
+    /// When this machine does not allow connections to hosts.
     pub fn new(
         plan: Arc<Plan>,
         run: Run,
         history: History,
         folder: Utf8PathBuf,
+        by: &Person,
         news: std::sync::mpsc::Sender<News>,
-    ) -> (Self, mpsc::UnboundedReceiver<Finished>) {
+    ) -> Result<(Self, mpsc::UnboundedReceiver<Finished>)> {
         let (finished, ends) = mpsc::unbounded_channel();
-        let local = Arc::new(Local::new(run.spool()));
-        (Self { plan, run, history, local, folder, due: Due::default(), finished, news }, ends)
+        let steps = Arc::new(Steps::new(run.spool()));
+        let claim = Claim {
+            run: run.id.clone(),
+            by: by.clone(),
+            machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            project: folder.clone(),
+            since: clock::real_now(),
+        };
+        let hosts = connect(&plan, &claim)?;
+        let aborts = HashMap::new();
+        let due = Due::default();
+        Ok((Self { plan, run, history, steps, hosts, aborts, folder, due, finished, news }, ends))
     }
 
-    /// The ids of the hosts among these that do not answer.
-    #[must_use]
-    pub fn contact(&self, hosts: impl Iterator<Item = u32>) -> Vec<u32> {
-        let silent = |id: &u32| {
-            let host = &self.plan.hosts[*id as usize];
-            host.transport == Transport::Simulated && !host.answers
-        };
-        hosts.filter(silent).collect()
+    /// Contacts these hosts, all at once, and says which ones do not answer.
+    ///
+    /// # Errors
+    /// When another run has one of them.
+    pub async fn contact(&self, hosts: impl Iterator<Item = u32>) -> Result<Vec<Silent>> {
+        let mut silent = Vec::new();
+        let mut held = Vec::new();
+        let mut calls = JoinSet::new();
+        for id in hosts {
+            let host = &self.plan.hosts[id as usize];
+            if host.transport == Transport::Simulated && !host.answers {
+                silent.push(Silent { host: id, why: "simulated to be silent".into() });
+            }
+            if let Some(host) = self.hosts[id as usize].clone() {
+                calls.spawn(async move { (id, host.link().await.err()) });
+            }
+        }
+        while let Some(called) = calls.join_next().await {
+            match called {
+                Ok((id, Some(trouble))) if trouble.kind == ssh::Kind::Held => held.push((id, trouble)),
+                Ok((host, Some(trouble))) => silent.push(Silent { host, why: trouble.why }),
+                Ok((_, None)) => {}
+                Err(error) => return Err(Error::new(Exit::Bug, format!("contacting a host: {error}"))),
+            }
+        }
+        if let Some((id, first)) = held.first() {
+            let more = match held.len() {
+                1 => String::new(),
+                n => format!(", and {} more hosts are held", n - 1),
+            };
+            let name = &self.plan.hosts[*id as usize].name;
+            let error = Error::new(Exit::Locked, format!("{name}: {}{more}", first.why));
+            return Err(first.hint.iter().fold(error, |error, hint| error.hint(hint.replace("HOSTS", name))));
+        }
+        silent.sort_by_key(|silent| silent.host);
+        Ok(silent)
     }
 
     /// Carries out a unit's try, or takes it up again when it was started before.
@@ -75,11 +131,11 @@ impl Executor {
                 let (took, end) = draw::unit(&self.plan, unit, attempt);
                 self.due.add(since.saturating_add(took).unwrap_or(Timestamp::MAX), unit, attempt, end);
             }
-            Transport::Local | Transport::Ssh => self.start_local(unit, attempt, again),
+            Transport::Local | Transport::Ssh => self.start_real(unit, attempt, again),
         }
     }
 
-    fn start_local(&self, unit: UnitKey, attempt: u16, again: bool) {
+    fn start_real(&mut self, unit: UnitKey, attempt: u16, again: bool) {
         let order = self.order(unit, attempt);
         let step = match unit.slot {
             Slot::Step(step) => format!("step {}", step + 1),
@@ -88,20 +144,34 @@ impl Executor {
         let stage = &self.plan.stages[usize::from(unit.stage)].name;
         let heading = format!("{stage}, {step}: {}, attempt {attempt}", self.plan.title(unit));
         let log = HostLog::open(&self.run.host_log(&self.plan.host(unit).name), &heading, again);
-        let (local, finished, news) = (self.local.clone(), self.finished.clone(), self.news.clone());
+        let host = self.hosts[self.plan.unit(unit).on as usize].clone();
+        let (steps, finished, news) = (self.steps.clone(), self.finished.clone(), self.news.clone());
+        self.aborts.retain(|_, abort| !abort.is_closed());
+        let (abort, aborted) = watch::channel(false);
+        self.aborts.insert((unit, attempt), abort);
         tokio::spawn(async move {
             // Output is for people; a run goes on where it cannot be kept.
-            let (log, from) = log.map_or((None, 0), |(log, from)| (Some(log), from));
-            let log = std::sync::Mutex::new(log);
-            let sink = |output: &[u8]| {
-                if let Some(log) = log.lock().ok().as_deref_mut().and_then(Option::as_mut) {
-                    let _ = log.write(output);
-                }
-                if let Some(line) = last_line(&hostlog::end(output)) {
-                    let _ = news.send(News::Output { unit, line });
+            let (mut log, from) = log.map_or((None, 0), |(log, from)| (Some(log), from));
+            let (sink, mut output) = mpsc::channel(OUTPUT);
+            let execute = async {
+                let sink = sink;
+                match &host {
+                    None => steps.execute(&order, from, &sink).await,
+                    Some(host) => {
+                        let say = |what| drop(news.send(News::Notice(format!("{}: {what}", host.name))));
+                        host.execute(&order, from, &sink, aborted, &say).await
+                    }
                 }
             };
-            let end = local.execute(&order, from, &sink).await;
+            let keep = async {
+                while let Some(Output { bytes, .. }) = output.recv().await {
+                    log.as_mut().map(|log| log.write(&bytes));
+                    if let Some(line) = last_line(&hostlog::end(&bytes)) {
+                        let _ = news.send(News::Output { unit, line });
+                    }
+                }
+            };
+            let (end, ()) = tokio::join!(execute, keep);
             let _ = finished.send(Finished { unit, attempt, end });
         });
     }
@@ -133,7 +203,8 @@ impl Executor {
             env: planned.env.clone(),
             timeout: step.timeout,
             since,
-            folder: self.folder.clone(),
+            // The project is on this machine alone.
+            folder: if self.hosts[planned.on as usize].is_some() { "".into() } else { self.folder.clone() },
         }
     }
 
@@ -151,9 +222,12 @@ impl Executor {
     pub fn abort(&mut self, unit: UnitKey, attempt: u16) {
         let planned = self.plan.unit(unit);
         match self.plan.hosts[planned.on as usize].transport {
-            Transport::Local | Transport::Ssh => {
+            Transport::Local => {
                 // A step whose abort cannot be asked for still has its timeout.
-                let _ = self.local.abort(&self.id(unit, attempt));
+                let _ = self.steps.abort(&self.id(unit, attempt));
+            }
+            Transport::Ssh => {
+                self.aborts.get(&(unit, attempt)).map(|abort| abort.send(true));
             }
             Transport::Simulated => {
                 self.due.remove(unit, attempt);
@@ -174,9 +248,29 @@ impl Executor {
         self.due.take(now).map(|(unit, attempt, end)| Finished { unit, attempt, end })
     }
 
-    /// Removes what ended steps left on this machine, once their records are on disk.
-    pub fn clean(&self) {
+    /// Removes what ended steps left, once their records are on disk, and lets hosts go.
+    pub async fn clean(&self) {
         // What cannot be removed is in nobody's way.
-        let _ = self.local.clean();
+        let _ = self.steps.clean(&self.run.id);
+        let mut releases = JoinSet::new();
+        for host in self.hosts.iter().flatten() {
+            let host = host.clone();
+            releases.spawn(async move { tokio::time::timeout(RELEASE, host.release()).await });
+        }
+        releases.join_all().await;
     }
+}
+
+/// The ways to the hosts of a plan that are reached over SSH; nothing is opened yet.
+fn connect(plan: &Plan, claim: &Claim) -> Result<Vec<Option<Arc<ssh::Host>>>> {
+    let over_ssh = plan.hosts.iter().filter(|host| host.transport == Transport::Ssh).count();
+    if over_ssh == 0 {
+        return Ok(vec![None; plan.hosts.len()]);
+    }
+    let connector = Arc::new(ssh::Connector::new(plan.ssh.clone(), over_ssh)?);
+    let way = |host: &plan::Host| {
+        let new = || ssh::Host::new(connector.clone(), &host.name, &host.address, &host.login, Some(claim.clone()));
+        (host.transport == Transport::Ssh).then(|| Arc::new(new()))
+    };
+    Ok(plan.hosts.iter().map(way).collect())
 }

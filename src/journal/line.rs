@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::model::outline::MAX_PLACES;
-use crate::model::record::{End, Entry, Opened};
+use crate::model::record::{End, Entry, Opened, Silent};
 use crate::model::{Command, Outcome, Outline, Person, Record, Slot, UnitKey, Verdict};
 
 /// The journal's format. Raised when an older upshift could misread what a newer one writes.
@@ -45,7 +45,7 @@ enum Body<'a> {
     },
     Contacted {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        unreachable: Vec<String>,
+        unreachable: Vec<SilentHost>,
     },
     StageStarted {
         stage: Name<'a>,
@@ -162,6 +162,13 @@ impl Names {
     }
 }
 
+/// A host that did not answer, as a line has it.
+#[derive(Serialize, Deserialize)]
+struct SilentHost {
+    host: String,
+    why: String,
+}
+
 /// A record as a line without its line end, and the line's hash.
 ///
 /// The last member is always `hash`, over everything before it.
@@ -173,7 +180,11 @@ pub fn to_json(entry: &Entry, prev: &str, outline: &Outline) -> (String, Hash) {
         Record::Opened(opened) => Body::Opened { format: FORMAT, opened: opened.clone() },
         Record::Resumed { by, closes } => Body::Resumed { by: by.clone(), closes: *closes },
         Record::Contacted { unreachable } => {
-            Body::Contacted { unreachable: unreachable.iter().map(|&id| outline.hosts[id as usize].clone()).collect() }
+            let named = |silent: &Silent| SilentHost {
+                host: outline.hosts[silent.host as usize].clone(),
+                why: silent.why.clone(),
+            };
+            Body::Contacted { unreachable: unreachable.iter().map(named).collect() }
         }
         Record::StageStarted { stage } => Body::StageStarted { stage: stage_name(*stage) },
         Record::HostStarted { stage, host } => {
@@ -263,7 +274,8 @@ fn record(body: Body, names: Option<&Names>) -> Result<Record, String> {
         Body::Opened { .. } => return Err("the run is opened twice".into()),
         Body::Resumed { by, closes } => Record::Resumed { by, closes },
         Body::Contacted { unreachable } => {
-            Record::Contacted { unreachable: unreachable.iter().map(|host| names.id(host)).collect::<Result<_, _>>()? }
+            let known = |silent: SilentHost| Ok(Silent { host: names.id(&silent.host)?, why: silent.why });
+            Record::Contacted { unreachable: unreachable.into_iter().map(known).collect::<Result<_, String>>()? }
         }
         Body::StageStarted { stage } => Record::StageStarted { stage: names.stage(&stage)? },
         Body::HostStarted { stage, host } => {

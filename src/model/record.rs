@@ -23,8 +23,8 @@ pub enum Record {
     },
     /// Every planned host was contacted, before anything was started.
     Contacted {
-        /// The ids of hosts that did not answer.
-        unreachable: Vec<u32>,
+        /// The hosts that did not answer.
+        unreachable: Vec<Silent>,
     },
     /// A stage began.
     StageStarted {
@@ -82,6 +82,15 @@ pub enum Record {
         /// How.
         verdict: Verdict,
     },
+}
+
+/// A host that did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silent {
+    /// Its id.
+    pub host: u32,
+    /// Why, as far as that is known.
+    pub why: String,
 }
 
 /// What the first record says.

@@ -291,8 +291,10 @@ impl Gathering {
         match fate {
             Fate::Ended(Outcome::Changed | Outcome::Unchanged) | Fate::Left => (Cause::default(), 0),
             Fate::Ended(Outcome::Skipped) => self.who_skipped(name).map_or_else(Default::default, said),
-            Fate::Ended(_) if self.state.unreachable.iter().any(|&host| host as usize == id) => {
-                said("did not answer before the start".into())
+            Fate::Ended(_) if self.state.unreachable.iter().any(|silent| silent.host as usize == id) => {
+                let silent = self.state.unreachable.iter().find(|silent| silent.host as usize == id);
+                let why = silent.map(|silent| format!(": {}", silent.why)).unwrap_or_default();
+                said(format!("did not answer before the start{why}"))
             }
             Fate::Ended(_) => {
                 let Some((stage, visit)) = visits.find(|(_, visit)| visit.fate == fate) else {

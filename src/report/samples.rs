@@ -7,7 +7,7 @@ use crate::engine::sample::{opening, person, plan, stage, start, step, with_alwa
 use crate::engine::simulate::simulate;
 use crate::engine::state::RunState;
 use crate::model::plan::{Plan, Stage};
-use crate::model::record::{End, Entry, Opened};
+use crate::model::record::{End, Entry, Opened, Silent};
 use crate::model::{Budget, Command, Outcome, Pace, Record, Slot, UnitKey};
 
 /// A run that is carried on record by record.
@@ -263,7 +263,9 @@ pub(super) fn unreachable() -> Sample {
         sample.state.apply(entry.at, &entry.record).unwrap();
     }
     sample.now += SignedDuration::from_secs(10);
-    sample.add(Record::Contacted { unreachable: vec![3, 4, 10] });
+    let unreachable = [(3, "no route to host"), (4, "no route to host"), (10, "its host key is not in known_hosts")];
+    let unreachable = unreachable.map(|(host, why)| Silent { host, why: why.into() }).to_vec();
+    sample.add(Record::Contacted { unreachable });
     sample.go(None, |_, _| unreachable!());
     sample
 }

@@ -1,8 +1,5 @@
-//! How orders reach hosts.
+//! How orders reach hosts that are not this machine.
 //!
 //! A transport starts a step or attaches to it, whichever is right: asking twice is always safe.
 
-pub mod local;
-mod tail;
-
-pub use local::Local;
+pub mod ssh;

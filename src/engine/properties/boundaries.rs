@@ -10,7 +10,7 @@ use crate::engine::schedule::decide;
 use crate::engine::simulate::Due;
 use crate::engine::state::{Fate, Phase, RunState};
 use crate::model::plan::{Plan, Stage};
-use crate::model::record::{End, Record};
+use crate::model::record::{End, Record, Silent};
 use crate::model::{Amount, Budget, Command, Outcome, Pace, Slot, UnitKey, Verdict};
 
 /// What every step takes.
@@ -403,7 +403,7 @@ fn a_host_that_does_not_answer_after_a_crash_lets_hosts_under_way_end_first() {
     let mut run = Run::new(vec![limited]);
     run.go_on(5);
     run.commit(Record::Resumed { by: sample::person(), closes: None });
-    run.commit(Record::Contacted { unreachable: vec![1] });
+    run.commit(Record::Contacted { unreachable: vec![Silent { host: 1, why: String::new() }] });
     assert_eq!(run.finish(), Some(Verdict::Unreachable));
     assert_eq!(run.state.fates(), [Fate::Ended(Outcome::Changed), Fate::Ended(Outcome::Unreachable)]);
     assert_eq!(run.starts().len(), 1);

@@ -15,7 +15,7 @@ use crate::engine::sample;
 use crate::engine::schedule::decide;
 use crate::engine::state::{self, Fate, RunState};
 use crate::model::plan::{Action, Plan};
-use crate::model::record::{End, Entry};
+use crate::model::record::{End, Entry, Silent};
 use crate::model::{Command, Outcome, Record, Slot, UnitKey, Verdict};
 
 /// No run of these plans takes more turns, unless it never ends.
@@ -200,7 +200,8 @@ impl World {
             let known = (0..).zip(&self.state.out).filter(|(_, out)| out.is_none()).map(|(id, _)| id);
             unreachable = known.filter(|_| self.rng.random_bool(0.2)).collect();
         }
-        self.commit(Record::Contacted { unreachable });
+        let unreachable = unreachable.into_iter().map(|host| Silent { host, why: "no route to host".into() });
+        self.commit(Record::Contacted { unreachable: unreachable.collect() });
     }
 
     fn closes(&mut self) -> Option<Timestamp> {

@@ -12,7 +12,7 @@ pub use host::{HostState, Phase};
 use jiff::Timestamp;
 pub use stage::StageState;
 
-use crate::model::record::Entry;
+use crate::model::record::{Entry, Silent};
 use crate::model::{Command, Outcome, Outline, Person, Record, UnitKey, Verdict};
 
 /// Where a run stands.
@@ -29,7 +29,7 @@ pub struct RunState {
     /// Whether every planned host was contacted since the run was opened or resumed.
     pub contacted: bool,
     /// Ids of the planned hosts that did not answer then.
-    pub unreachable: Vec<u32>,
+    pub unreachable: Vec<Silent>,
     /// The stages, in order.
     pub stages: Vec<StageState>,
     /// The first stage that is not over; the number of stages when all are.
@@ -199,8 +199,8 @@ impl RunState {
                 *fate = Some(Fate::Ended(*out));
             }
         }
-        for &id in &self.unreachable {
-            fates[id as usize] = Some(Fate::Ended(Outcome::Unreachable));
+        for silent in &self.unreachable {
+            fates[silent.host as usize] = Some(Fate::Ended(Outcome::Unreachable));
         }
         // A host that only carries out steps for others, through `on`, is planned but in no stage.
         fates.into_iter().map(|fate| fate.unwrap_or(Fate::Ended(Outcome::Unchanged))).collect()
@@ -233,11 +233,11 @@ impl RunState {
         Ok(())
     }
 
-    fn contact(&mut self, unreachable: &[u32]) -> Applied {
+    fn contact(&mut self, unreachable: &[Silent]) -> Applied {
         if self.contacted {
             return illegal("the hosts are contacted twice");
         }
-        if unreachable.iter().any(|&id| id as usize >= self.out.len()) {
+        if unreachable.iter().any(|silent| silent.host as usize >= self.out.len()) {
             return illegal("a host that is not in the plan did not answer");
         }
         self.contacted = true;
@@ -314,7 +314,7 @@ impl RunState {
         for id in ids {
             self.skipped[id] = true;
             self.out[id] = self.out[id].max(Some(Outcome::Skipped));
-            self.unreachable.retain(|&other| other as usize != id);
+            self.unreachable.retain(|silent| silent.host as usize != id);
             for (stage, shape) in self.stages.iter_mut().zip(&self.outline.stages).skip(self.current) {
                 for (host, _) in stage.hosts.iter_mut().zip(&shape.hosts).filter(|(_, of)| **of as usize == id) {
                     if host.is_under_way() {

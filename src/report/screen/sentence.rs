@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use camino::Utf8PathBuf;
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -10,7 +11,7 @@ use super::figures::Counts;
 use super::text::clean;
 use super::watch::Watch;
 use crate::engine::state::Phase;
-use crate::model::record::{End, Entry, Opened, Pulled, between};
+use crate::model::record::{End, Entry, Opened, Pulled, Silent, between};
 use crate::model::span;
 use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict, pattern};
 
@@ -135,16 +136,29 @@ impl Teller {
     }
 }
 
-fn contacted(before: &Watch, unreachable: &[u32]) -> (Weight, String) {
+fn contacted(before: &Watch, unreachable: &[Silent]) -> (Weight, String) {
     let outline = &before.state.outline;
     let all = outline.hosts.len();
     if unreachable.is_empty() {
         return (Weight::Log, if all == 1 { "the host answers".into() } else { format!("all {all} hosts answer") });
     }
-    let names = pattern::fold(unreachable.iter().map(|&id| outline.hosts[id as usize].as_str()));
-    let text = format!("{} of {all} hosts did not answer, nothing was started: {names}", unreachable.len());
+    let mut causes: IndexMap<&str, Vec<&str>> = IndexMap::new();
+    for Silent { host, why } in unreachable {
+        causes.entry(why).or_default().push(&outline.hosts[*host as usize]);
+    }
+    let mut text = format!("{} of {all} hosts did not answer, nothing new is started:", unreachable.len());
+    let (mut names, more) = (causes.iter().take(CAUSES), causes.len().saturating_sub(CAUSES));
+    for (at, (why, hosts)) in names.by_ref().enumerate() {
+        let _ = write!(text, "{} {} ({why})", if at > 0 { ";" } else { "" }, pattern::fold(hosts.iter().copied()));
+    }
+    if more > 0 {
+        let _ = write!(text, "; and {more} other causes");
+    }
     (Weight::Call, text)
 }
+
+/// So many causes are named, each with its hosts.
+const CAUSES: usize = 10;
 
 fn stage_started(before: &Watch, stage: u16) -> String {
     let shape = &before.state.outline.stages[usize::from(stage)];

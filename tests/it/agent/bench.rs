@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Bench;
+use super::{Bench, nobody};
 use upshift::model::Outcome;
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn bench_trivial_steps() {
     let mut steps = tokio::task::JoinSet::new();
     for order in orders {
         let local = bench.local.clone();
-        steps.spawn(async move { local.execute(&order, 0, &|_| ()).await });
+        steps.spawn(async move { local.execute(&order, 0, &nobody()).await });
     }
     while let Some(end) = steps.join_next().await {
         assert_eq!(end.unwrap().outcome, Outcome::Changed);

@@ -6,22 +6,20 @@ mod once;
 mod run;
 mod wait;
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use jiff::SignedDuration;
-use upshift::agent::Order;
 use upshift::agent::spool::Folder;
+use upshift::agent::{Order, Output, Steps};
 use upshift::model::plan::Action;
 use upshift::model::record::End;
-use upshift::transport::Local;
 
 /// A project folder, a spool in it, and the transport.
 pub(super) struct Bench {
     folder: tempfile::TempDir,
-    pub(super) local: Local,
+    pub(super) local: Steps,
 }
 
 impl Bench {
@@ -46,7 +44,7 @@ impl Bench {
     pub(super) fn order(&self, action: Action) -> Order {
         Order {
             format: 1,
-            id: "run/stage/cmp001/1.1".into(),
+            id: "run.stage.cmp001.step1.1".into(),
             action,
             unless: None,
             env: IndexMap::new(),
@@ -67,16 +65,32 @@ impl Bench {
     }
 
     pub(super) async fn execute_from(&self, order: &Order, from: u64) -> (End, String) {
-        let output = Mutex::new(Vec::new());
-        let end = self.local.execute(order, from, &|bytes| output.lock().unwrap().extend_from_slice(bytes)).await;
-        (end, String::from_utf8_lossy(&output.into_inner().unwrap()).into_owned())
+        let (sink, mut pieces) = tokio::sync::mpsc::channel(1);
+        let execute = async {
+            let sink = sink;
+            self.local.execute(order, from, &sink).await
+        };
+        let read = async {
+            let mut output = Vec::new();
+            while let Some(Output { bytes, .. }) = pieces.recv().await {
+                output.extend(bytes);
+            }
+            output
+        };
+        let (end, output) = tokio::join!(execute, read);
+        (end, String::from_utf8_lossy(&output).into_owned())
     }
 }
 
-pub(super) fn local(spool: Utf8PathBuf) -> Local {
-    let mut local = Local::new(spool);
+pub(super) fn local(spool: Utf8PathBuf) -> Steps {
+    let mut local = Steps::new(spool);
     local.program = env!("CARGO_BIN_EXE_upshift").into();
     local
+}
+
+/// Takes output that nobody wants to see.
+pub(super) fn nobody() -> upshift::agent::Sink {
+    tokio::sync::mpsc::channel(1).0
 }
 
 /// Waits until something is so, for at most ten seconds.

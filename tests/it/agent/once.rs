@@ -8,7 +8,7 @@ use upshift::agent::spool::{Folder, State};
 use upshift::model::Outcome;
 use upshift::model::record::End;
 
-use super::{Bench, eventually, is_alive, note};
+use super::{Bench, eventually, is_alive, nobody, note};
 
 /// Counts its runs in the file `count`.
 const COUNT: &str = "echo ran >> count; echo done";
@@ -242,15 +242,15 @@ async fn a_folder_that_cannot_be_read_for_a_while_is_no_end() {
 #[tokio::test]
 async fn clean_removes_what_is_over_and_nothing_else() {
     let bench = Bench::new();
-    assert_eq!(bench.local.clean().unwrap(), 0);
+    assert_eq!(bench.local.clean("run").unwrap(), 0);
     let over = bench.command("true");
     bench.execute(&over).await;
     let mut waiting = bench.command("true");
-    waiting.id = "another".into();
-    bench.step("another").order(&waiting).unwrap();
-    assert_eq!(bench.local.clean().unwrap(), 1);
+    waiting.id = "run.another".into();
+    bench.step("run.another").order(&waiting).unwrap();
+    assert_eq!(bench.local.clean("run").unwrap(), 1);
     assert_eq!(bench.step(&over.id).state().unwrap(), State::Absent);
-    assert_eq!(bench.step("another").state().unwrap(), State::Ordered);
+    assert_eq!(bench.step("run.another").state().unwrap(), State::Ordered);
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn a_hundred_steps_at_once_all_end() {
         let mut order = bench.command(&format!("echo {n} >> count"));
         order.id = format!("run/stage/cmp{n:03}");
         let local = bench.local.clone();
-        steps.spawn(async move { local.execute(&order, 0, &|_| ()).await });
+        steps.spawn(async move { local.execute(&order, 0, &nobody()).await });
     }
     while let Some(end) = steps.join_next().await {
         assert_eq!(end.unwrap().outcome, Outcome::Changed);
@@ -322,6 +322,6 @@ async fn a_full_disk_starts_nothing_and_says_so() {
             assert_eq!(again.outcome, Outcome::Changed);
             std::fs::remove_file(bench.path("count")).unwrap();
         }
-        bench.local.clean().unwrap();
+        bench.local.clean("run").unwrap();
     }
 }

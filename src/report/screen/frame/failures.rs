@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::View;
 use crate::engine::state::{HostState, Phase};
+use crate::model::record::Silent;
 use crate::model::{Outcome, Slot, pattern};
 use crate::report::screen::figures::has_failed;
 use crate::report::screen::sentence::count;
@@ -37,9 +38,9 @@ pub(super) fn lines(view: &View, limit: usize) -> Vec<Line> {
 fn causes(view: &View) -> Vec<(Cause, Vec<String>)> {
     let run = &view.watch.state;
     let mut causes: IndexMap<Cause, Vec<String>> = IndexMap::new();
-    for &id in &run.unreachable {
-        let cause = Cause { what: "unreachable before the start".into(), note: String::new(), stuck: false };
-        causes.entry(cause).or_default().push(run.outline.hosts[id as usize].clone());
+    for Silent { host, why } in &run.unreachable {
+        let cause = Cause { what: "unreachable before the start".into(), note: why.clone(), stuck: false };
+        causes.entry(cause).or_default().push(run.outline.hosts[*host as usize].clone());
     }
     for (stage, shape) in run.stages.iter().zip(&run.outline.stages) {
         for (host, &id) in stage.hosts.iter().zip(&shape.hosts).filter(|(host, _)| has_failed(host)) {

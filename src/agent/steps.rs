@@ -1,4 +1,4 @@
-//! Steps on the machine upshift runs on.
+//! The steps of this machine: starts them, attaches to them, and clears them away.
 //!
 //! Starting a step and attaching to one are the same call: what happens follows from the step's folder
 //! alone, never from what this process remembers.
@@ -16,10 +16,11 @@ use tokio::time::Instant;
 
 use crate::agent::process::{Left, end_left};
 use crate::agent::protocol::Order;
-use crate::agent::spool::{Folder, Started, State, errno, named};
+use crate::agent::spool::{Folder, Started, State, errno, folder_name, named};
+use crate::agent::tail::{Sink, Tail};
 use crate::model::Outcome;
+use crate::model::plan::Action;
 use crate::model::record::End;
-use crate::transport::tail::Tail;
 
 /// Time between two looks at a step that is under way.
 const POLL: Duration = Duration::from_millis(100);
@@ -33,31 +34,35 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// So much of an agent's error is read.
 const COMPLAINT: u64 = 4096;
 
-/// Takes what a step writes.
-pub type Sink<'a> = &'a (dyn Fn(&[u8]) + Send + Sync);
-
 /// Carries out steps here, each in a process of its own that outlives this one.
 #[derive(Debug, Clone)]
-pub struct Local {
+pub struct Steps {
     /// Where the folders of the steps are.
     spool: Utf8PathBuf,
     /// The upshift to start; the one that is running by default, even when its file was replaced.
     pub program: Utf8PathBuf,
+    /// Whether a step may restart this machine.
+    may_restart: bool,
 }
 
-impl Local {
+impl Steps {
     /// Steps with their folders in `spool`, which is created when it is needed.
     #[must_use]
     pub fn new(spool: Utf8PathBuf) -> Self {
         let spool = camino::absolute_utf8(&spool).unwrap_or(spool);
-        Self { spool, program: "/proc/self/exe".into() }
+        Self { spool, program: "/proc/self/exe".into(), may_restart: false }
+    }
+
+    /// The same, on a machine that a step may restart: never the one that a run is started on.
+    pub(super) fn of_host(spool: Utf8PathBuf) -> Self {
+        Self { may_restart: true, ..Self::new(spool) }
     }
 
     /// Starts the step, or attaches to it when it was started before, and waits for its end.
     ///
     /// Output from byte `from` on goes to `sink` as it grows. Dropping the future leaves the step alone:
     /// it goes on, and asking for the same id again attaches to it.
-    pub async fn execute(&self, order: &Order, from: u64, sink: Sink<'_>) -> End {
+    pub async fn execute(&self, order: &Order, from: u64, sink: &Sink) -> End {
         let folder = Folder::of(&self.spool, &order.id);
         let mut tail = Tail::new(folder.output(), from);
         let end = match self.carry_out(order, &folder, &mut tail, sink).await {
@@ -70,7 +75,7 @@ impl Local {
         end
     }
 
-    async fn carry_out(&self, order: &Order, folder: &Folder, tail: &mut Tail, sink: Sink<'_>) -> io::Result<End> {
+    async fn carry_out(&self, order: &Order, folder: &Folder, tail: &mut Tail, sink: &Sink) -> io::Result<End> {
         // Trouble here, too many open files say, is no end there: it may only outlast the step.
         let patience = Duration::try_from(order.timeout).unwrap_or_default().saturating_add(MARGIN);
         let (mut tries, mut trouble) = (0, None);
@@ -97,11 +102,12 @@ impl Local {
         order: &Order,
         folder: &Folder,
         tail: &mut Tail,
-        sink: Sink<'_>,
+        sink: &Sink,
         tries: &mut u32,
     ) -> io::Result<Option<End>> {
         match folder.state()? {
             State::Ended(end) => Ok(Some(end)),
+            State::Lost(started) if order.action == Action::Reboot => Ok(restarted(&started).await),
             State::Lost(started) => Ok(Some(lost(&started).await)),
             State::Preparing | State::Running => {
                 // Output that cannot be read now is read later, and changes nothing about the step.
@@ -127,7 +133,11 @@ impl Local {
 
     fn start(&self, folder: &Folder) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
-        command.arg0("upshift").args(["agent", "step"]).arg(folder.path());
+        command
+            .arg0("upshift")
+            .args(["agent", "step"])
+            .args(self.may_restart.then_some("--may-restart"))
+            .arg(folder.path());
         // Only the agent itself writes to stderr, only before it starts anything: its command has the
         // output file.
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -143,21 +153,15 @@ impl Local {
         Folder::of(&self.spool, id).abort()
     }
 
-    /// Removes the folders of steps that are over, and says how many.
+    /// Removes the folders of a run's steps that are over, and says how many.
     ///
     /// A step that is asked for afterwards runs again, so this is for when a run has ended.
     ///
     /// # Errors
     /// When a folder cannot be read or removed.
-    pub fn clean(&self) -> io::Result<u32> {
+    pub fn clean(&self, run: &str) -> io::Result<u32> {
         let mut removed = 0;
-        let entries = match self.spool.read_dir_utf8() {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let path = entry?.into_path();
+        for path in self.of_run(run)? {
             if is_over(&path) {
                 fs::remove_dir_all(&path)?;
                 removed += 1;
@@ -165,10 +169,53 @@ impl Local {
         }
         Ok(removed)
     }
+
+    /// How many steps of a run are under way.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn under_way(&self, run: &str) -> io::Result<usize> {
+        let goes_on =
+            |path: &Utf8PathBuf| matches!(Folder::at(path.clone()).state(), Ok(State::Preparing | State::Running));
+        Ok(self.of_run(run)?.iter().filter(|path| goes_on(path)).count())
+    }
+
+    /// Removes what runs left that were never taken up again: steps that are over, but for the `keep`
+    /// newest ones, and those older than `age`.
+    ///
+    /// # Errors
+    /// When a folder cannot be read or removed.
+    pub fn prune(&self, keep: usize, age: Duration) -> io::Result<()> {
+        let modified = |path: &Utf8PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+        let mut over: Vec<_> = self.all()?.into_iter().filter(|path| is_over(path)).collect();
+        over.sort_by_cached_key(|path| std::cmp::Reverse(modified(path)));
+        for (at, path) in over.iter().enumerate() {
+            let is_old = modified(path).and_then(|time| time.elapsed().ok()).is_some_and(|old| old > age);
+            if at >= keep || is_old {
+                fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn of_run(&self, run: &str) -> io::Result<Vec<Utf8PathBuf>> {
+        let prefix = folder_name(&format!("{run}."));
+        let mut paths = self.all()?;
+        paths.retain(|path| path.file_name().is_some_and(|name| name.starts_with(&prefix)));
+        Ok(paths)
+    }
+
+    fn all(&self) -> io::Result<Vec<Utf8PathBuf>> {
+        match self.spool.read_dir_utf8() {
+            Ok(entries) => entries.map(|entry| Ok(entry?.into_path())).collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn is_over(path: &Utf8Path) -> bool {
-    matches!(Folder::at(path.to_owned()).state(), Ok(State::Ended(_)))
+    matches!(Folder::at(path.to_owned()).state(), Ok(State::Ended(_) | State::Lost(_)))
 }
 
 /// Whether this machine is short of something that it may have again in a moment.
@@ -183,7 +230,7 @@ struct Ended {
 }
 
 /// Passes on the output until the agent ends.
-async fn follow(mut agent: Child, tail: &mut Tail, sink: Sink<'_>) -> io::Result<Ended> {
+async fn follow(mut agent: Child, tail: &mut Tail, sink: &Sink) -> io::Result<Ended> {
     let mut stderr = agent.stderr.take();
     let status = loop {
         match tokio::time::timeout(POLL, agent.wait()).await {
@@ -216,6 +263,15 @@ fn judge(agent: &Ended, tries: u32) -> Option<End> {
 
 fn not_started(reason: &str) -> End {
     End::noted(Outcome::Failed, format!("could not be started, nothing was run: {reason}"))
+}
+
+/// What became of a host that was told to restart; `None` while it is still going down.
+async fn restarted(started: &Started) -> Option<End> {
+    if end_left(started).await == Left::Restarted {
+        return Some(End::plain(Outcome::Changed));
+    }
+    tokio::time::sleep(POLL).await;
+    None
 }
 
 /// Ends what is left of a step whose agent died.

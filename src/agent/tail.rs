@@ -10,8 +10,21 @@ use std::os::unix::fs::FileExt as _;
 use camino::Utf8PathBuf;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
+use tokio::sync::mpsc;
 
 const CHUNK: u64 = 64 * 1024;
+
+/// Some output of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// What it wrote.
+    pub bytes: Vec<u8>,
+    /// The place in the output to read on from.
+    pub next: u64,
+}
+
+/// Takes what a step writes. Whoever is slow to take it slows the reading down, never the step.
+pub type Sink = mpsc::Sender<Output>;
 
 /// A place in an output.
 pub(super) struct Tail {
@@ -27,7 +40,7 @@ impl Tail {
     }
 
     /// Passes on what was added since, as far as the output went when this was called.
-    pub(super) async fn read(&mut self, sink: &(dyn Fn(&[u8]) + Send + Sync)) -> io::Result<()> {
+    pub(super) async fn read(&mut self, sink: &Sink) -> io::Result<()> {
         if self.file.is_none() {
             self.file = match File::open(&self.path) {
                 Ok(file) => Some(file),
@@ -56,19 +69,22 @@ impl Tail {
                 continue;
             }
             if skipped > 0 {
-                sink(left_out(skipped).as_bytes());
+                send(sink, left_out(skipped).into_bytes(), self.at).await;
                 skipped = 0;
             }
-            sink(&buffer[..read]);
             self.at += read as u64;
-            // A long output is not read at the expense of other steps.
-            tokio::task::yield_now().await;
+            send(sink, buffer[..read].to_vec(), self.at).await;
         }
         if skipped > 0 {
-            sink(left_out(skipped).as_bytes());
+            send(sink, left_out(skipped).into_bytes(), self.at).await;
         }
         Ok(())
     }
+}
+
+async fn send(sink: &Sink, bytes: Vec<u8>, next: u64) {
+    // Nobody may be interested any more; the step goes on.
+    let _ = sink.send(Output { bytes, next }).await;
 }
 
 /// The next place that holds data, this one perhaps.

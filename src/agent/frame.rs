@@ -1,0 +1,88 @@
+//! How messages stand on a channel: their length, then JSON, then any bytes that go with it.
+//!
+//! A frame is the length of the JSON as four bytes, the most significant one first; the length of what
+//! follows it in the same way; the JSON; and the bytes, which are output or the content of a file.
+
+use std::io;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+/// More than any message or any bytes that go with one; a longer one is nonsense.
+const LONGEST: u32 = 64 * 1024 * 1024;
+
+/// Writes a message with the bytes that go with it.
+///
+/// # Errors
+/// When the channel is closed, or the message is too long for it.
+pub async fn write<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T, bytes: &[u8]) -> io::Result<()> {
+    let json = serde_json::to_vec(message)?;
+    let mut frame = Vec::with_capacity(8 + json.len() + bytes.len());
+    for part in [&json[..], bytes] {
+        let length = u32::try_from(part.len()).ok().filter(|length| *length <= LONGEST);
+        frame.extend(length.ok_or_else(|| io::Error::other("the message is too long"))?.to_be_bytes());
+    }
+    frame.extend(&json);
+    frame.extend(bytes);
+    to.write_all(&frame).await?;
+    to.flush().await
+}
+
+/// Reads a message with the bytes that go with it; `None` when the channel ends before one begins.
+///
+/// # Errors
+/// When the channel breaks within a message, or (`InvalidData`) what comes is no message.
+pub async fn read<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<(T, Vec<u8>)>> {
+    let mut lengths = [[0; 4]; 2];
+    let head = lengths.as_flattened_mut();
+    match from.read(head).await? {
+        0 => return Ok(None),
+        n => drop(from.read_exact(&mut head[n..]).await?),
+    }
+    let [json, bytes] = lengths.map(u32::from_be_bytes);
+    let json = take(from, json).await?;
+    let bytes = take(from, bytes).await?;
+    let message = serde_json::from_slice(&json).map_err(|error| invalid(&error.to_string()))?;
+    Ok(Some((message, bytes)))
+}
+
+async fn take(from: &mut (impl AsyncRead + Unpin), length: u32) -> io::Result<Vec<u8>> {
+    if length > LONGEST {
+        return Err(invalid("its length makes no sense"));
+    }
+    // As it comes: a length alone takes no memory.
+    let mut bytes = Vec::new();
+    let read = from.take(u64::from(length)).read_to_end(&mut bytes).await?;
+    if read < length as usize { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("no message of upshift: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_is_read_again() {
+        let mut channel = Vec::new();
+        write(&mut channel, &"one", b"bytes").await.unwrap();
+        write(&mut channel, &"two", b"").await.unwrap();
+        let mut from = &channel[..];
+        assert_eq!(read(&mut from).await.unwrap(), Some(("one".to_owned(), b"bytes".to_vec())));
+        assert_eq!(read(&mut from).await.unwrap(), Some(("two".to_owned(), Vec::new())));
+        assert_eq!(read::<String>(&mut from).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn nonsense_and_half_a_message_are_errors() {
+        let mut channel = Vec::new();
+        write(&mut channel, &"one", b"bytes").await.unwrap();
+        for cut in 1..channel.len() {
+            assert!(read::<String>(&mut &channel[..cut]).await.is_err(), "cut at {cut}");
+        }
+        assert!(read::<String>(&mut &b"Welcome to Debian GNU/Linux"[..]).await.is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! The agent at the other end of a connection: `upshift agent serve FOLDER`.
+//!
+//! It answers on stdout what it is asked on stdin, and ends when stdin does. It holds nothing that
+//! anybody would miss: steps are processes of their own, and all they leave is in the spool.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use jiff::{SignedDuration, Timestamp};
+use tokio::io::BufReader;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::agent::claim::Place;
+use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, Order, Question, Tell, Vitals};
+use crate::agent::{Steps, frame, process};
+use crate::error::Error;
+
+/// Steps of runs that were never taken up again are kept so many and so long.
+const KEPT: usize = 200;
+const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
+
+/// So many other builds of upshift stay on a host.
+const OTHERS: usize = 2;
+
+/// Answers that wait to be sent; whoever has more to say waits.
+const WAITING: usize = 16;
+
+type Answers = mpsc::Sender<(Answer, Vec<u8>)>;
+
+/// Serves one controller until it closes the connection.
+///
+/// # Errors
+/// When the folder cannot be used, before anything was asked.
+pub fn main(folder: &Utf8Path) -> Result<(), Error> {
+    prepare(folder)?;
+    let agent = Rc::new(Agent {
+        folder: folder.to_owned(),
+        steps: Steps::of_host(folder.join("spool")),
+        place: Mutex::new(Place::of(folder)),
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let served = LocalSet::new().block_on(&runtime, agent.serve());
+    runtime.shutdown_background();
+    // A connection that breaks is the controller's to notice.
+    match served {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Makes sure that the folder is there and that nobody else can look into it.
+fn prepare(folder: &Utf8Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let metadata = fs::symlink_metadata(folder)?;
+    if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::other(format!("`{folder}` is not a folder of the user that upshift runs as here")));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+struct Agent {
+    folder: Utf8PathBuf,
+    steps: Steps,
+    place: Mutex<Place>,
+}
+
+impl Agent {
+    async fn serve(self: Rc<Self>) -> io::Result<()> {
+        let (answers, mut waiting) = mpsc::channel::<(Answer, Vec<u8>)>(WAITING);
+        let mut stdout = tokio::io::stdout();
+        let hello = Hello { format: FORMAT, upshift: env!("CARGO_PKG_VERSION").into(), boot: process::boot()? };
+        frame::write(&mut stdout, &hello, &[]).await?;
+        let ask = async {
+            let mut stdin = BufReader::new(tokio::io::stdin());
+            while let Some((Question { n, ask }, _)) = frame::read::<Question>(&mut stdin).await? {
+                let (agent, answers) = (self.clone(), answers.clone());
+                tokio::task::spawn_local(async move {
+                    let tell = agent.answer(n, ask, &answers).await;
+                    let tell = tell.unwrap_or_else(|error| Tell::Failed(error.to_string()));
+                    let _ = answers.send((Answer { n, tell }, Vec::new())).await;
+                });
+            }
+            Ok(())
+        };
+        let answer = async {
+            while let Some((answer, bytes)) = waiting.recv().await {
+                frame::write(&mut stdout, &answer, &bytes).await?;
+            }
+            Ok(())
+        };
+        tokio::select! { done = ask => done, done = answer => done }
+    }
+
+    async fn answer(&self, n: u64, ask: Ask, answers: &Answers) -> io::Result<Tell> {
+        Ok(match ask {
+            Ask::Vitals => Tell::Vitals(self.vitals()?),
+            Ask::Grains { .. } => return Err(io::Error::other("not yet")),
+            Ask::Claim(claim) => {
+                if let Err(held) = self.place()?.take(&claim, &self.steps)? {
+                    return Ok(Tell::Held(held));
+                }
+                // What is too much on the disk, is no reason to refuse a run.
+                let _ = self.steps.prune(KEPT, KEPT_FOR).and_then(|()| remove_others(&self.folder));
+                Tell::Done
+            }
+            Ask::Execute { order, from } => Tell::Ended(self.execute(n, *order, from, answers).await),
+            Ask::Abort { id } => self.steps.abort(&id).map(|()| Tell::Done)?,
+            Ask::Release { run } => {
+                // A folder that stays behind is removed by the next run.
+                let _ = self.steps.clean(&run);
+                self.place()?.release(&run)?;
+                Tell::Done
+            }
+            Ask::Unlock { force } => self.place()?.unlock(force, &self.steps)?.map_or(Tell::Done, Tell::Held),
+        })
+    }
+
+    fn place(&self) -> io::Result<std::sync::MutexGuard<'_, Place>> {
+        self.place.lock().map_err(|_| io::Error::other("an earlier claim went wrong"))
+    }
+
+    async fn execute(&self, n: u64, mut order: Order, from: u64, answers: &Answers) -> crate::model::record::End {
+        if order.folder.as_str().is_empty() {
+            order.folder = home();
+        }
+        let (sink, mut output) = mpsc::channel(1);
+        let pass_on = async {
+            while let Some(crate::agent::Output { bytes, next }) = output.recv().await {
+                let _ = answers.send((Answer { n, tell: Tell::Output { next } }, bytes)).await;
+            }
+        };
+        let execute = async {
+            let sink = sink;
+            self.steps.execute(&order, from, &sink).await
+        };
+        tokio::join!(execute, pass_on).0
+    }
+
+    fn vitals(&self) -> io::Result<Vitals> {
+        let disk = rustix::fs::statvfs(self.folder.as_std_path())?;
+        let uptime = fs::read_to_string("/proc/uptime")?;
+        let seconds = uptime.split('.').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
+        Ok(Vitals {
+            boot: process::boot()?,
+            up: SignedDuration::from_secs(seconds),
+            now: now(),
+            free: disk.f_bavail.saturating_mul(disk.f_frsize),
+            machine: rustix::system::uname().machine().to_string_lossy().into_owned(),
+        })
+    }
+}
+
+/// The time of this host.
+#[expect(clippy::disallowed_methods, reason = "the controller compares it with its own")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Where commands run when nothing else is said.
+fn home() -> Utf8PathBuf {
+    std::env::var("HOME").ok().map(Utf8PathBuf::from).filter(|home| home.is_dir()).unwrap_or_else(|| "/".into())
+}
+
+/// Removes other builds of upshift, but for the newest ones: another controller may use them.
+fn remove_others(folder: &Utf8Path) -> io::Result<()> {
+    let own = std::env::current_exe()?;
+    let mut others = Vec::new();
+    for entry in folder.join("agent").read_dir_utf8()? {
+        let entry = entry?;
+        if entry.path().as_std_path() != own {
+            others.push((entry.metadata()?.modified()?, entry.into_path()));
+        }
+    }
+    others.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
+    others.iter().skip(OTHERS).try_for_each(|(_, path)| fs::remove_file(path))
+}

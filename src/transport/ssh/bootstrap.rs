@@ -1,0 +1,64 @@
+//! Starts upshift on a host, sending it there first when it is not there yet.
+//!
+//! One channel does for all of it: a few lines of `sh` say whether the program is there, take it from
+//! stdin when it is not, and become it.
+
+use std::fmt::Write as _;
+
+use crate::model::inventory::Login;
+use crate::transport::ssh::program::Program;
+
+/// What each answer of the script begins with: a login shell may say things of its own before.
+pub(super) const MARK: &str = "upshift-agent";
+
+/// The command that starts the agent. It is one line: some login shells take no other.
+///
+/// It answers `ready` before it becomes the agent; or `need MACHINE`, and then wants a line with the size
+/// of the compressed program and the program; or `failed REASON`.
+pub(super) fn command(program: &Program, login: &Login) -> String {
+    let folder = quote(login.folder.as_str());
+    let Program { hash, .. } = program;
+    let mut script = String::new();
+    // Non-interactive shells often have no path to the tools of root.
+    let _ = write!(
+        script,
+        "umask 077; case :$PATH: in *:/usr/sbin:*) ;; *) PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH;; esac; d={folder}; f=$d/agent/{hash}; "
+    );
+    let _ = write!(script, "say() {{ echo \"{MARK} $*\"; }}; ");
+    script += "if ! [ -x \"$f\" ]; then ";
+    script += "say need \"$(uname -m)\"; read -r size || exit 1; p=$f.$$; ";
+    script += "e=$( { mkdir -p \"$d/agent\" && head -c \"$size\" | gzip -dc > \"$p\"; } 2>&1 ); ";
+    script += "h=$(sha256sum < \"$p\" 2>/dev/null); ";
+    let _ = write!(script, "if [ \"${{h%% *}}\" != {hash} ]; then rm -f \"$p\"; ");
+    script += "say failed \"${e:-what arrived is not what was sent}\"; exit 1; fi; ";
+    script += "e=$( { chmod 700 \"$p\" && mv -f \"$p\" \"$f\"; } 2>&1 ) || { say failed \"$e\"; exit 1; }; fi; ";
+    script += "say ready; exec \"$f\" agent serve \"$d\"";
+    as_root(&script, login.r#become)
+}
+
+/// A command line that runs a script as root where the user may become root, else as the user.
+pub(super) fn as_root(script: &str, r#become: bool) -> String {
+    let script = quote(script);
+    if !r#become {
+        return format!("exec /bin/sh -c {script}");
+    }
+    let choose = r#"if [ "$(id -u)" = 0 ]; then exec /bin/sh -c "$0"; else exec sudo -n -H /bin/sh -c "$0"; fi"#;
+    format!("exec /bin/sh -c {} {script}", quote(choose))
+}
+
+/// Text as one word of a shell, whichever shell it is.
+pub(super) fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_stays_one_word() {
+        let text = "it's $(a) `b` \"c\" \\ !d";
+        let output = std::process::Command::new("sh").args(["-c", &format!("printf %s {}", quote(text))]).output();
+        assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), text);
+    }
+}
