@@ -5,6 +5,7 @@ mod answer;
 mod check;
 mod control;
 mod ending;
+mod exec;
 mod forecast;
 mod person;
 mod ping;
@@ -43,6 +44,8 @@ enum Command {
     Forecast(forecast::ForecastCommand),
     /// Say whether hosts can be worked on, and if not, where to look
     Ping(ping::Ping),
+    /// Run a command on hosts, and show together what was the same
+    Exec(exec::Exec),
     /// Carry a pipeline out
     Run(run::RunCommand),
     /// Continue a run that stopped, failed or crashed; hosts that failed are taken up again
@@ -92,6 +95,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Plan(command) => command.main(),
         Command::Forecast(command) => command.main(),
         Command::Ping(command) => command.main(),
+        Command::Exec(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),
         Command::Runs(command) => command.main(),

@@ -361,7 +361,7 @@ const OPEN_FILES: u64 = 65_536;
 
 /// Allows as many open files as the system lets this user have: every host under way takes four, and
 /// the usual limit of 1024 is no more than what is allowed unasked.
-fn raise_open_files() {
+pub(super) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     // Programs that close every file they could have open take long where millions are allowed.
     let most = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));

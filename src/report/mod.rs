@@ -5,6 +5,7 @@
 
 pub mod csv;
 mod details;
+pub mod exec;
 mod figures;
 mod gather;
 pub mod html;

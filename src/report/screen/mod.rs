@@ -8,13 +8,13 @@ pub mod figures;
 pub mod frame;
 mod json;
 mod lines;
-mod pen;
+pub(super) mod pen;
 #[cfg(test)]
 mod sample;
 pub mod sentence;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(super) mod text;
 pub mod watch;
 
 use std::io::Write;

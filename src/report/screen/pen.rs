@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Hands things to a thread that writes them, in order.
 ///
 /// Dropping it waits until everything is written, at most as long as its patience.
-pub(super) struct Pen<T: Send + 'static> {
+pub(in crate::report) struct Pen<T: Send + 'static> {
     /// `None` only while it is dropped.
     to: Option<Sender<T>>,
     behind: Arc<AtomicUsize>,
@@ -22,7 +22,7 @@ pub(super) struct Pen<T: Send + 'static> {
 impl<T: Send + 'static> Pen<T> {
     /// Starts the thread. Without a patience the end waits for ever: what is written is data, and
     /// somebody asked for all of it.
-    pub(super) fn new(patience: Option<Duration>, mut write: impl FnMut(T) + Send + 'static) -> Self {
+    pub(in crate::report) fn new(patience: Option<Duration>, mut write: impl FnMut(T) + Send + 'static) -> Self {
         let (to, from) = channel();
         let (end, ended) = channel::<()>();
         let behind = Arc::new(AtomicUsize::new(0));
@@ -38,7 +38,7 @@ impl<T: Send + 'static> Pen<T> {
     }
 
     /// Hands over something to write.
-    pub(super) fn put(&self, thing: T) {
+    pub(in crate::report) fn put(&self, thing: T) {
         self.behind.fetch_add(1, Ordering::Acquire);
         if let Some(to) = &self.to {
             // The thread ends only with its sender, or with a bug of its own: then all is quiet.
@@ -47,7 +47,7 @@ impl<T: Send + 'static> Pen<T> {
     }
 
     /// Whether everything is written, so that something may be put that can wait.
-    pub(super) fn is_free(&self) -> bool {
+    pub(in crate::report) fn is_free(&self) -> bool {
         self.behind.load(Ordering::Acquire) == 0
     }
 }

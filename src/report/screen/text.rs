@@ -10,18 +10,20 @@ use unicode_width::UnicodeWidthChar;
 /// Besides control characters these are the invisible ones that reorder or join their neighbours:
 /// with them, a name from a host could change how a line reads, or how wide it is.
 #[must_use]
-pub(super) fn clean(text: &str) -> String {
-    let dangerous = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-            || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
-    };
-    text.chars().map(|c| if dangerous(c) { ' ' } else { c }).collect()
+pub(in crate::report) fn clean(text: &str) -> String {
+    text.chars().map(|c| if is_dangerous(c) { ' ' } else { c }).collect()
+}
+
+/// Whether a character could move the cursor, or the text around it.
+pub(in crate::report) fn is_dangerous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The columns a text takes.
 #[must_use]
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::report) fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
@@ -31,7 +33,7 @@ fn columns(c: char) -> usize {
 
 /// The text in at most so many columns, with `…` where something was cut off.
 #[must_use]
-pub(super) fn cut(text: &str, room: usize) -> String {
+pub(in crate::report) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
@@ -53,7 +55,7 @@ pub(super) fn cut(text: &str, room: usize) -> String {
 
 /// How a piece of text is meant; without colour the words alone say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(in crate::report) enum Style {
     Plain,
     Strong,
     Dim,
@@ -63,7 +65,7 @@ pub(super) enum Style {
 }
 
 impl Style {
-    pub(super) fn paint(self, text: &str) -> String {
+    pub(in crate::report) fn paint(self, text: &str) -> String {
         match self {
             Self::Plain => text.to_owned(),
             Self::Strong => text.bold().to_string(),
@@ -77,19 +79,19 @@ impl Style {
 
 /// One line of a screen, made of pieces.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Line {
+pub(in crate::report) struct Line {
     pieces: Vec<(Style, String)>,
     width: usize,
 }
 
 impl Line {
-    pub(super) fn new(style: Style, text: &str) -> Self {
+    pub(in crate::report) fn new(style: Style, text: &str) -> Self {
         let mut line = Self::default();
         line.push(style, text);
         line
     }
 
-    pub(super) fn push(&mut self, style: Style, text: &str) -> &mut Self {
+    pub(in crate::report) fn push(&mut self, style: Style, text: &str) -> &mut Self {
         let text = clean(text);
         self.width += width(&text);
         self.pieces.push((style, text));
@@ -97,17 +99,17 @@ impl Line {
     }
 
     /// Adds blanks up to a column.
-    pub(super) fn pad(&mut self, column: usize) -> &mut Self {
+    pub(in crate::report) fn pad(&mut self, column: usize) -> &mut Self {
         let blanks = column.saturating_sub(self.width);
         self.push(Style::Plain, &" ".repeat(blanks))
     }
 
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::report) fn width(&self) -> usize {
         self.width
     }
 
     /// The line in at most so many columns.
-    pub(super) fn render(&self, room: usize, colour: bool) -> String {
+    pub(in crate::report) fn render(&self, room: usize, colour: bool) -> String {
         let mut left = room;
         let mut text = String::new();
         for (style, piece) in &self.pieces {
@@ -129,7 +131,7 @@ impl Line {
 }
 
 /// Puts parts on as few lines as they fit on, with ` · ` between neighbours.
-pub(super) fn flow(parts: Vec<(Style, String)>, indent: usize, room: usize) -> Vec<Line> {
+pub(in crate::report) fn flow(parts: Vec<(Style, String)>, indent: usize, room: usize) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for (style, text) in parts {
         match lines.last_mut() {
@@ -149,7 +151,7 @@ pub(super) fn flow(parts: Vec<(Style, String)>, indent: usize, room: usize) -> V
 /// Breaks a text between words into lines of so many columns, `limit` lines at most.
 ///
 /// A word that is wider than that stays whole: a path that was broken could not be copied.
-pub(super) fn wrap(text: &str, room: usize, limit: usize) -> Vec<String> {
+pub(in crate::report) fn wrap(text: &str, room: usize, limit: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let text = clean(text);
     for word in text.split_whitespace() {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::model::inventory::Login;
 use crate::transport::ssh::program::Program;
+use crate::transport::ssh::trouble::{Kind, Trouble};
 
 /// What each answer of the script begins with: a login shell may say things of its own before.
 pub(super) const MARK: &str = "upshift-agent";
@@ -44,6 +45,20 @@ pub(super) fn as_root(script: &str, r#become: bool) -> String {
     }
     let choose = r#"if [ "$(id -u)" = 0 ]; then exec /bin/sh -c "$0"; else exec sudo -n -H /bin/sh -c "$0"; fi"#;
     format!("exec /bin/sh -c {} {script}", quote(choose))
+}
+
+/// Why nothing could be started as root, when that is why.
+pub(super) fn no_root(stderr: &str, code: Option<i32>) -> Option<Trouble> {
+    if let Some(said) = stderr.lines().find_map(|line| line.trim().strip_prefix("sudo: ")) {
+        let trouble = Trouble::new(Kind::Root, format!("sudo does not make this user root: {said}"));
+        return Some(
+            trouble
+                .hint("allow it in sudoers with NOPASSWD, log in as root, or set `become = false` to do without root"),
+        );
+    }
+    (code == Some(127) && stderr.contains("sudo")).then(|| {
+        Trouble::new(Kind::Root, "there is no sudo to become root with").hint("log in as root, or install sudo")
+    })
 }
 
 /// Text as one word of a shell, whichever shell it is.

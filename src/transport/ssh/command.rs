@@ -1,134 +1,191 @@
 //! One command on a host, straight over its connection: nothing is left there, and nothing outlives it.
+//!
+//! The command waits behind a gate until upshift has heard of it: a connection that is lost before
+//! has started nothing, so that it may be opened again.
 
-use openssh::{Error as SshError, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
 
-use crate::transport::ssh::bootstrap::{as_root, quote};
+use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Error as SshError, Session, Stdio};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use crate::transport::command::{Ends, Exited, GRACE, Gone, Listener, Said, follow, told};
+use crate::transport::ssh::bootstrap::{as_root, no_root, quote};
+use crate::transport::ssh::connector::Master;
 use crate::transport::ssh::host::Host;
 use crate::transport::ssh::trouble::{Kind, Trouble};
 
-/// Some output of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// Whether it came on stderr.
-    pub is_error: bool,
-    /// What came.
-    pub bytes: Vec<u8>,
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exited {
-    /// With this exit code; 128 and more is a signal, as shells count.
-    Code(i32),
-    /// It was told to end, and did.
-    Stopped,
-}
-
-/// Says the process group before the command, so that all of it can be ended.
+/// Says the process group on both streams before the command, so that all of it can be ended, and so
+/// that what a login shell or sudo says of its own is told apart from what the command says.
 const MARK: &str = "upshift-exec";
 
-/// How long a command may take to end that is told to.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a host may take to come to the gate.
+const START: Duration = Duration::from_secs(30);
 
-/// So much is read at once.
-const CHUNK: usize = 32 * 1024;
+/// A connection that was there before and is lost sooner than this was of a host that restarted since.
+const STALE: Duration = Duration::from_secs(10);
+
+/// How long a command may take to be gone that is ended: what the host itself allows, and the way there.
+const END: Duration = GRACE.saturating_add(Duration::from_secs(5));
+
+/// So much of what a login shell says of its own is passed over.
+const CHATTER: usize = 256 * 1024;
+
+/// The longest command line: Linux takes no longer argument (`execve(2)`, `MAX_ARG_STRLEN`).
+const LONGEST: usize = 128 * 1024 - 1;
+
+/// A command at its gate.
+struct Waiting {
+    master: Master,
+    child: Child<Arc<Session>>,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    stderr: ChildStderr,
+    group: u32,
+}
 
 impl Host {
     /// Runs a command with `sh`, as root where the login allows it, and waits for its end.
     ///
-    /// When `stop` comes, the command is ended with everything it started.
+    /// When it is told to stop, or takes longer than `limit`, it is ended with everything it started.
     ///
     /// # Errors
-    /// When the host cannot be reached, or the connection is lost: the command may go on there then.
+    /// When the host cannot be reached; or when the connection is lost, and the command may go on there:
+    /// that it was started has been said then.
     pub async fn command(
         &self,
         text: &str,
-        sink: &mpsc::Sender<Piece>,
-        stop: oneshot::Receiver<()>,
+        limit: Duration,
+        mut stop: watch::Receiver<bool>,
+        listener: Listener<'_>,
     ) -> Result<Exited, Trouble> {
+        let waiting = tokio::select! {
+            waiting = self.wait_at_gate(text) => waiting?,
+            () = told(&mut stop) => return Ok(Exited::NotStarted),
+        };
+        let Waiting { master, child, mut stdin, stdout, stderr, group } = waiting;
+        if stdin.write_all(b"\n").await.is_err() {
+            return Err(Trouble::new(Kind::Lost, "the connection was lost before the command was started"));
+        }
+        drop(stdin);
+        listener(Said::Started);
+        let exit = async {
+            match child.wait().await {
+                Ok(status) => Ok(status.code().map_or(Exited::Killed, Exited::Code)),
+                // The crate takes 127 for an error of its own.
+                Err(SshError::Remote(_)) => Ok(Exited::Code(127)),
+                // The shell in between turns a signal of the command into an exit code. The crate says the
+                // same when that shell is killed as when the whole connection is lost.
+                Err(SshError::RemoteProcessTerminated) if master.session.check().await.is_ok() => Ok(Exited::Killed),
+                Err(_) => Err(Trouble::new(Kind::Lost, "the connection was lost; the command may go on there")),
+            }
+        };
+        follow(Ends { stdout, stderr, exit }, limit, stop, listener, self.end(&master, group)).await
+    }
+
+    /// Brings the command to its gate, through a new connection when the one that was there is lost.
+    async fn wait_at_gate(&self, text: &str) -> Result<Waiting, Trouble> {
+        let begun = Instant::now();
         let master = self.master().await?;
-        // The shell in between turns a signal into an exit code: without one, the connection was lost.
+        let warm = master.warm;
+        match self.try_gate(master, text).await {
+            Err(trouble) if warm && trouble.kind == Kind::Lost && begun.elapsed() < STALE => {
+                self.try_gate(self.master().await?, text).await
+            }
+            waiting => waiting,
+        }
+    }
+
+    async fn try_gate(&self, master: Master, text: &str) -> Result<Waiting, Trouble> {
         let script = format!(
-            "read -r a b c d g e </proc/$$/stat; echo {MARK} $g >&2; /bin/sh -c {} </dev/null; exit $?",
+            "read -r a b c d g e </proc/$$/stat; m=\"{MARK} $g\"; echo \"$m\"; echo \"$m\" >&2; \
+             read -r g || exit 125; /bin/sh -c {} </dev/null; exit $?",
             quote(text)
         );
+        let line = as_root(&script, self.login().r#become);
+        if line.len() > LONGEST {
+            let why = format!("the command is too long for a command line: {} of {LONGEST} bytes", line.len());
+            return Err(Trouble::new(Kind::Settings, why).hint("bring it there as a script"));
+        }
+        let mut command = Arc::clone(&master.session).arc_raw_command(line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let lost = |why: String| Trouble::new(Kind::Lost, why);
+        let mut child = command.spawn().await.map_err(|error| lost(error.to_string()))?;
+        let ends = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+        let (Some(stdin), Some(mut stdout), Some(mut stderr)) = ends else {
+            return Err(lost("the channel has no ends".into()));
+        };
+        let (mut out, mut error) = (Vec::new(), Vec::new());
+        let marks = async { tokio::join!(read_to_mark(&mut stdout, &mut out), read_to_mark(&mut stderr, &mut error)) };
+        match timeout(START, marks).await {
+            Ok((Some(group), Some(_))) => Ok(Waiting { master, child, stdin, stdout, stderr, group }),
+            Ok(_) => Err(explain(child, &String::from_utf8_lossy(&error)).await),
+            Err(_) => {
+                let why = format!("it says nothing for {} s while the command is started there", START.as_secs());
+                Err(Trouble::new(Kind::Silent, why))
+            }
+        }
+    }
+
+    /// Ends a process group there, and says whether it is gone.
+    async fn end(&self, master: &Master, group: u32) -> Gone {
+        let tenths = GRACE.as_secs() * 10;
+        let script = format!(
+            "kill -TERM -{group}; n=0; while kill -0 -{group}; do n=$((n+1)); \
+             [ $n = {tenths} ] && kill -KILL -{group}; [ $n = {} ] && exit 1; sleep 0.1; done 2>/dev/null",
+            tenths + 10
+        );
         let mut command = Arc::clone(&master.session).arc_raw_command(as_root(&script, self.login().r#become));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().await.map_err(|error| Trouble::new(Kind::Lost, error.to_string()))?;
-        let (Some(stdout), Some(stderr)) = (child.stdout().take(), child.stderr().take()) else {
-            return Err(Trouble::new(Kind::Lost, "the channel has no ends"));
-        };
-        let (tell_id, id) = oneshot::channel();
-        let read = async {
-            tokio::join!(read_out(stdout, sink), read_errors(stderr, sink, tell_id));
-        };
-        let end = async {
-            if stop.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            if let Ok(id) = id.await {
-                let kill = format!("kill -TERM -{id}; sleep 1; kill -KILL -{id}");
-                let mut kill = Arc::clone(&master.session).arc_raw_command(as_root(&kill, self.login().r#become));
-                kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-                let _ = timeout(GRACE, kill.status()).await;
-            }
-        };
-        tokio::select! {
-            () = read => {}
-            () = end => return Ok(Exited::Stopped),
-        }
-        match child.wait().await {
-            Ok(status) => Ok(Exited::Code(status.code().unwrap_or(255))),
-            // The crate takes 127 for an error of its own.
-            Err(SshError::Remote(_)) => Ok(Exited::Code(127)),
-            Err(_) => Err(Trouble::new(Kind::Lost, "the connection was lost; the command may go on there")),
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match timeout(END, command.status()).await {
+            Ok(Ok(status)) if status.success() => Gone::Surely,
+            _ => Gone::Perhaps,
         }
     }
 }
 
-async fn read_out(mut from: impl AsyncRead + Unpin, sink: &mpsc::Sender<Piece>) {
-    let mut buffer = vec![0; CHUNK];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        let _ = sink.send(Piece { is_error: false, bytes: buffer[..read].to_vec() }).await;
-    }
-}
-
-/// Reads stderr, of which the line with the process group is not the command's.
-async fn read_errors(mut from: impl AsyncRead + Unpin, sink: &mpsc::Sender<Piece>, id: oneshot::Sender<u32>) {
-    let mut id = Some(id);
-    let mut pending = Vec::new();
-    let mut buffer = vec![0; CHUNK];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        pending.extend_from_slice(&buffer[..read]);
-        if id.is_some() {
-            // Until that line, there may be others: what a login shell or sudo says.
-            if let Some((start, end, number)) = mark(&pending) {
-                pending.drain(start..end);
-                id.take().map(|id| id.send(number));
-            } else if pending.len() < CHUNK {
-                continue;
-            }
+/// Reads up to the line with the process group, and nothing beyond it: what follows waits for the gate.
+async fn read_to_mark(from: &mut (impl AsyncRead + Unpin), text: &mut Vec<u8>) -> Option<u32> {
+    let mut buffer = [0; 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        text.extend_from_slice(&buffer[..length]);
+        if let Some(group) = mark(text) {
+            return Some(group);
         }
-        if !pending.is_empty() {
-            let _ = sink.send(Piece { is_error: true, bytes: std::mem::take(&mut pending) }).await;
+        if text.len() > CHATTER {
+            return None;
         }
     }
-    if !pending.is_empty() {
-        let _ = sink.send(Piece { is_error: true, bytes: pending }).await;
-    }
+    None
 }
 
-/// Where the line with the process group stands, and the group.
-fn mark(bytes: &[u8]) -> Option<(usize, usize, u32)> {
-    let start = bytes.windows(MARK.len()).position(|window| window == MARK.as_bytes())?;
-    let length = bytes[start..].iter().position(|byte| *byte == b'\n')?;
-    let line = std::str::from_utf8(&bytes[start + MARK.len()..start + length]).ok()?;
-    Some((start, start + length + 1, line.trim().parse().ok()?))
+/// The process group, when its line is whole.
+fn mark(text: &[u8]) -> Option<u32> {
+    let start = text.windows(MARK.len()).rposition(|window| window == MARK.as_bytes())? + MARK.len();
+    let length = text[start..].iter().position(|byte| *byte == b'\n')?;
+    std::str::from_utf8(&text[start..start + length]).ok()?.trim().parse().ok()
+}
+
+/// Says why a command did not come to its gate, from what came on stderr and how it ended.
+async fn explain(child: Child<Arc<Session>>, stderr: &str) -> Trouble {
+    let code = match timeout(Duration::from_secs(2), child.wait()).await {
+        Ok(Ok(status)) => status.code(),
+        Ok(Err(SshError::Remote(_))) => Some(127),
+        _ => None,
+    };
+    if let Some(trouble) = no_root(stderr, code) {
+        return trouble;
+    }
+    let last = stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+    match (code, last) {
+        (None, _) => Trouble::new(Kind::Lost, "the connection was lost before the command was started"),
+        (Some(_), Some(last)) => Trouble::new(Kind::Agent, format!("no command can be started there: {last}")),
+        (Some(code), None) => {
+            Trouble::new(Kind::Agent, format!("no command can be started there: its shell ends with exit code {code}"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -136,10 +193,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_process_group_is_found_among_other_lines() {
-        let text = b"motd\nupshift-exec 4711\nerror: no\n";
-        let (start, end, id) = mark(text).unwrap();
-        assert_eq!((&text[start..end], id), (&b"upshift-exec 4711\n"[..], 4711));
+    fn the_process_group_is_found_behind_what_a_login_shell_says() {
+        assert_eq!(mark(b"motd\nupshift-exec 4711\n"), Some(4711));
+        assert_eq!(mark(b"no newline: upshift-exec 12\r\n"), Some(12));
         assert_eq!(mark(b"upshift-exec 47"), None);
+        assert_eq!(mark(b"upshift-exec is a word\n"), None);
     }
 }

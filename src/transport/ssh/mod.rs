@@ -12,7 +12,6 @@ mod link;
 mod program;
 mod trouble;
 
-pub use command::{Exited, Piece};
 pub use connector::Connector;
 pub use host::{Host, Say};
 pub use link::Link;

@@ -78,7 +78,7 @@ impl fmt::Display for Trouble {
 }
 
 impl Trouble {
-    pub(super) fn new(kind: Kind, why: impl Into<String>) -> Self {
+    pub(in crate::transport) fn new(kind: Kind, why: impl Into<String>) -> Self {
         Self { kind, why: why.into(), hint: None }
     }
 
