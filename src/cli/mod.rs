@@ -6,6 +6,7 @@ mod check;
 mod control;
 mod ending;
 mod forecast;
+mod hosts;
 mod person;
 mod ping;
 mod plan;
@@ -14,6 +15,7 @@ mod report;
 mod run;
 mod runs;
 mod status;
+mod unlock;
 
 use std::ffi::OsString;
 
@@ -71,6 +73,8 @@ enum Command {
     Pass(control::Simple),
     /// Refuse the gate that waits
     Refuse(control::Simple),
+    /// Take hosts away from a run that will never come back for them
+    Unlock(unlock::Unlock),
     /// The part of upshift that carries out steps on a host
     #[command(hide = true)]
     Agent(agent::Agent),
@@ -106,6 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Abort(command) => command.end(crate::model::Command::Abort),
         Command::Pass(command) => command.tell(&crate::model::Command::Pass),
         Command::Refuse(command) => command.tell(&crate::model::Command::Refuse),
+        Command::Unlock(command) => command.main(),
         Command::Agent(command) => command.main(),
     };
     done.unwrap_or_else(|error| {
