@@ -45,7 +45,11 @@ printf '[Manager]\nDefaultTimeoutStopSec=15s\n' >"$R/etc/systemd/system.conf.d/l
 for unit in console-getty.service getty@tty1.service getty.target \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
   systemd-sysctl.service systemd-modules-load.service systemd-udevd.service systemd-remount-fs.service systemd-pstore.service \
-  systemd-timesyncd.service sys-kernel-debug.mount sys-kernel-tracing.mount; do
+  systemd-timesyncd.service sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount modprobe@.service \
+  systemd-sysusers.service systemd-tmpfiles-setup-dev.service systemd-journal-flush.service systemd-update-utmp-runlevel.service; do
   ln -sf /dev/null "$R/etc/systemd/system/$unit"
 done
 rm -f "$R/lib/systemd/system/multi-user.target.wants/systemd-logind.service" # dbus starts it when somebody asks for it
+# sshd reads its configuration once, not twice, at a start.
+mkdir -p "$R/etc/systemd/system/ssh.service.d"
+printf '[Service]\nExecStartPre=\n' >"$R/etc/systemd/system/ssh.service.d/lab.conf"

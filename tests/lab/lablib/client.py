@@ -5,6 +5,7 @@ from . import cgroup
 from .state import LAB_DIR, hosts, path, read, write
 
 FAR = 80  # aliases behind the bastion
+HEAD = '[ssh]\nconfig = "ssh_config"\n\n[defaults]\ntransport = "ssh"\n\n'
 
 
 def write_all():
@@ -12,6 +13,8 @@ def write_all():
                                        for name, address in hosts().items()))
     write(path("ssh_config"), ssh_config())
     write(path("inventory.toml"), inventory())
+    if bastions():
+        write(path("inventory-far.toml"), f'{HEAD}[groups.far]\nhosts = ["far[001-{FAR:03}]"]\n')
 
 
 def bastions():
@@ -52,7 +55,7 @@ def inventory():
         match = re.fullmatch(r"([a-z][a-z-]*?)-?(\d+)", name)
         if match and match[1] not in hosts():
             groups.setdefault(match[1], []).append(name)
-    text = '[ssh]\nconfig = "ssh_config"\n\n[defaults]\ntransport = "ssh"\n\n'
+    text = HEAD
     for group, names in sorted(groups.items()):
         text += f"[groups.{group}]\nhosts = [{', '.join(fold(names))}]\n"
     for name, address in hosts().items():

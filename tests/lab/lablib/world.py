@@ -46,6 +46,7 @@ def start(lifeline=None):
             outer.kill()
             complaint = read(path("log", "labd"), "")
             _clean()
+            _leave_shared()
             raise Error(f"the lab did not start: {complaint.strip()}")
         outer.stdout.close()
 
@@ -116,7 +117,7 @@ def quiet_ipv6():
 def inside(*argv):
     """Runs a part of this command in the lab's namespaces, where `lab down` ends it with all else."""
     pid = cgroup.need_labd()
-    done = subprocess.run(["nsenter", "-t", str(pid), "-m", "-n", "-p", "--", sys.executable, LAB, *argv],
+    done = subprocess.run(["nsenter", "-t", str(pid), "-m", "-n", "-p", "--", LAB, *argv],
                           stdin=subprocess.DEVNULL, env=environment())
     if done.returncode:
         sys.exit(done.returncode if done.returncode > 0 else 1)
@@ -127,6 +128,7 @@ def inside(*argv):
 def down():
     with lock():
         _clean()
+        _leave_shared()
 
 
 def _clean():
@@ -147,7 +149,6 @@ def _clean():
     if outer:
         cgroup.wait(lambda: _parent(outer) in (None, 0) or _state(outer) == "Z", 5, "the lab's outermost process to end")
     shutil.rmtree(LAB_DIR, ignore_errors=True)
-    _restore_inotify()
 
 
 def _status(pid, field):
@@ -173,7 +174,7 @@ def _raise_inotify():
             f.write(str(INOTIFY_NEEDED))
 
 
-def _restore_inotify():
+def _leave_shared():
     """Puts the sysctl back when no other lab is alive, and removes what labs share."""
     root = os.path.dirname(cgroup.tops()[0])
     others = [d for d in os.listdir(root) if d.startswith("upshift-lab-") and d != ID and cgroup.populated(f"{root}/{d}")]
