@@ -10,7 +10,7 @@ import time
 
 from . import cgroup, client, host, world
 from .host import port
-from .state import Error, HERE, LAB_DIR, hosts, known, lock, mac, path, read, run, vm_address, write
+from .state import Error, HERE, LAB_DIR, known, lock, mac, path, read, run, vm_address, write
 
 
 def enter_net():

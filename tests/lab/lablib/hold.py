@@ -24,9 +24,9 @@ def hold(words):
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
 
-    world.start(lifeline=reading)
-    watch = subprocess.Popen([world.LAB, "_watch"], stdin=reading, stdout=subprocess.DEVNULL, start_new_session=True, cwd="/",
-                             env=world.environment())
+    watch = []
+    world.start(reading, lambda: watch.append(subprocess.Popen(
+        [world.LAB, "_watch"], stdin=reading, stdout=subprocess.DEVNULL, start_new_session=True, cwd="/", env=world.environment())))
     os.close(reading)
     up = subprocess.Popen([world.LAB, "up", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=world.environment())
     code = None
@@ -51,7 +51,7 @@ def hold(words):
         up.kill()
         up.wait()
     os.close(writing)
-    watch.wait()
+    watch[0].wait()
     world.down()  # nothing to do, unless the watch was killed
     sys.exit(code)
 

@@ -4,7 +4,9 @@
     network  a namespace /run/netns/NAME; a veth pair `eth0` in it, `v-NAME` on the bridge br0
     power    a shell loop in the namespace that runs systemd-nspawn, whose PID 1 is the host's systemd
 """
+import contextlib
 import ctypes
+import fcntl
 import os
 import select
 import socket
@@ -12,7 +14,7 @@ import subprocess
 import time
 
 from . import cgroup
-from .state import Error, HERE, ID, LAB_DISK, LAB_JOBS, NET, hosts, known, mac, path, read, run
+from .state import Error, LAB_DISK, LAB_JOBS, NET, known, mac, path, read, run
 from .world import quiet_ipv6
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -133,8 +135,28 @@ def _power_on(name):
                               "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "UNIFIED_CGROUP_HIERARCHY": "yes"})
 
 
+@contextlib.contextmanager
+def switch(names):
+    """Holds the power switches of some hosts: two `up` at once would start a host twice."""
+    held = []
+    try:
+        for name in sorted(set(names)):  # in order, so that two holders never wait for each other
+            known(name)
+            held.append(os.open(path("h", f"{name}.switch"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC))
+            fcntl.flock(held[-1], fcntl.LOCK_EX)
+        yield
+    finally:
+        for fd in held:
+            os.close(fd)
+
+
 def boot(names, seconds=120):
     """Brings hosts from whatever they are to an ssh banner, LAB_JOBS at a time."""
+    with switch(names):
+        _boot(names, seconds)
+
+
+def _boot(names, seconds=120):
     queue, wait = list(names), Banners()
     while queue or wait.pending:
         while queue and len(wait.pending) < LAB_JOBS:
@@ -147,9 +169,15 @@ def boot(names, seconds=120):
                     f"the end of {path('log', name)}.console:\n" + read(path("log", f"{name}.console"), "")[-800:])
 
 
-def stop(name):
-    """As if the plug were pulled: first the cable, so that no FIN or RST goes out."""
-    known(name)
+def stop(names):
+    """As if the plug were pulled."""
+    with switch(names):
+        for name in names:
+            _stop(name)
+
+
+def _stop(name):
+    # First the cable, so that no FIN or RST goes out.
     subprocess.run(["ip", "link", "set", port(name), "down"], stderr=subprocess.DEVNULL)
     cgroup.kill(cgroup.host(name))
     cgroup.remove([f"{top}/host/{name}" for top in cgroup.tops()])
@@ -158,10 +186,11 @@ def stop(name):
 
 def reset(names):
     """A fresh disk (and with it the host key that known_hosts knows)."""
-    for name in names:
-        stop(name)
-        _remove_disk(name)
-    boot(names)
+    with switch(names):
+        for name in names:
+            _stop(name)
+            _remove_disk(name)
+        _boot(names)
 
 
 class Banners:

@@ -3,6 +3,7 @@
 The image is a tar file in LAB_CACHE, named by a key made from all that goes into it, and unpacked beside
 it; hosts only read it (it is the lower layer of their file systems), so one copy serves every lab.
 """
+import contextlib
 import fcntl
 import glob
 import hashlib
@@ -11,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 
 from .state import Error, HERE, LAB_CACHE, read, run
 
@@ -84,7 +86,19 @@ def build():
             os.mkdir(f"{base()}.new")
             run("tar", "-C", f"{base()}.new", "-xp", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-I", "zstd", "-f", tar)
             os.rename(f"{base()}.new", base())
+            _forget()
         _packages()
+        for used in (base(), packages()):
+            os.utime(used)
+
+
+def _forget(days=30):
+    """Removes images and packages of earlier keys that no lab has been started from for a month."""
+    for old in glob.glob(f"{LAB_CACHE}/base-????????????????") + glob.glob(f"{LAB_CACHE}/packages-????????????????"):
+        if time.time() - os.stat(old).st_mtime > days * 86400:
+            shutil.rmtree(old)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{old}.tar.zst")
 
 
 def _bootstrap(tar):

@@ -21,8 +21,9 @@ INOTIFY = "/proc/sys/fs/inotify/max_user_instances"
 INOTIFY_NEEDED = 4096
 
 
-def start(lifeline=None):
-    """Starts a lab unless one is alive.  With `lifeline`, a pipe's reading end, it dies when that pipe is closed."""
+def start(lifeline=None, ours=None):
+    """Starts a lab unless one is alive.  With `lifeline`, a pipe's reading end, it dies when that pipe is closed, and none
+    may be alive before; `ours` is called when that is known and before there is anything to clear away."""
     image.tools()
     image.build()
     with lock():
@@ -30,6 +31,8 @@ def start(lifeline=None):
             if lifeline is not None:
                 raise Error(f"a lab is up in {LAB_DIR} already, and is not ours to take down: `lab down` first, or another LAB_DIR")
             return
+        if ours:
+            ours()
         _clean()  # what a lab that crashed has left
         _furnish()
         _raise_inotify()
