@@ -228,7 +228,8 @@ impl Builder<'_> {
             return Err(source::error(&place, format!("values nested deeper than {MAX_DEPTH}")));
         }
         if let Some(Open { node: Node { content: Content::Map(_), .. }, key: None, .. }) = self.open.last() {
-            return Err(source::error(&place, "wanted a word as the key, found a list or mapping"));
+            let error = source::error(&place, "wanted a word as the key, found a list or mapping");
+            return Err(error.hint("a text that begins with `{{`, `{` or `[` stands in quotes"));
         }
         let node = Node { place, content };
         self.open.push(Open { anchor, before: self.values, node, key: None, seen: HashSet::new(), merged: Vec::new() });

@@ -168,8 +168,8 @@ impl Reader<'_> {
                 break;
             }
             self.rest = &self.rest[quote..];
-            let (sign, triple) = (&self.rest[..1], self.rest.get(..3)?.to_owned());
-            let quote = if triple == sign.repeat(3) && self.rest.len() >= 6 { triple } else { sign.to_owned() };
+            let (sign, triple) = (&self.rest[..1], self.rest[..1].repeat(3));
+            let quote = if self.rest.starts_with(&triple) { triple } else { sign.to_owned() };
             self.rest = &self.rest[quote.len()..];
             all.push_str(&self.string(&quote, prefix.contains('r'))?);
             self.skip();
