@@ -90,7 +90,8 @@ fn of_yaml(source: &Source) -> Result<Format> {
     {
         return Err(ansible::dynamic(&plugin.place, &format!("the file configures the plugin `{name}`")));
     }
-    let group = entries.iter().find(|entry| ansible::is_group(entry));
+    let is_group = |entry: &&Entry| ansible::is_group(entry) && entry.value.get("host").is_none();
+    let group = entries.iter().find(is_group);
     let host = entries.iter().find(|entry| roster::is_host(entry));
     match (group, host) {
         (Some(_), None) => Ok(Format::Groups(into_entries(node))),

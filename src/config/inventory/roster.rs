@@ -11,7 +11,7 @@ use crate::config::source::{self, Source};
 use crate::config::yaml::{Content, Entry, Node};
 use crate::error::{Error, Result};
 use crate::model::inventory::{Host, Inventory, Login, Ssh, Transport};
-use crate::model::pattern;
+use crate::model::{Place, pattern};
 
 /// What upshift takes for itself; all else is a variable.
 const TAKEN: [&str; 12] = [
@@ -45,11 +45,15 @@ pub(super) fn no_templates(source: &Source) -> Result<()> {
     Ok(())
 }
 
-fn template(place: &crate::model::Place) -> Error {
-    source::error(place, "this is a Jinja template, and upshift does not render inventories").hint(
-        "`salt-call --local --out=newline_values_only slsutil.renderer ROSTER default_renderer=jinja > roster.yaml` \
+/// The error of a roster that Salt renders before it reads it.
+fn template(place: &Place) -> Error {
+    let hint = format!(
+        "`salt-call --local --out=newline_values_only slsutil.renderer $PWD/{} default_renderer=jinja > roster.yaml` \
          writes down what it says now",
-    )
+        place.file
+    );
+    let hint = if place.file.starts_with('/') { hint.replace("$PWD/", "") } else { hint };
+    source::error(place, "this is a Jinja template, and upshift does not render inventories").hint(hint)
 }
 
 /// Reads a roster.
@@ -68,8 +72,9 @@ pub(super) fn parse(source: &Source, entries: &[Entry]) -> Result<Inventory> {
 
 fn host(entry: &Entry) -> Result<Host> {
     let name = &entry.key;
-    check(name)
-        .map_err(|why| source::error(&entry.place, why).hint("name the host otherwise, with this as its `host:`"))?;
+    check(name).map_err(|why| {
+        source::error(&entry.place, why).hint("name the host otherwise, and give its address as `host`")
+    })?;
     let fields = Fields { name, entry };
     fields.refuse()?;
     let address = match &entry.value.content {

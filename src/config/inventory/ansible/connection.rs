@@ -115,8 +115,8 @@ impl<'d> Variables<'_, 'd> {
         };
         if text.contains("{{") || text.contains("{%") {
             return Err(self
-                .error(name, given, "is a template, and upshift does not fill in Ansible's templates")
-                .hint(format!("write the value, or give it to the host itself: `{name}`")));
+                .error(name, given, "wanted a value, found a template, and upshift fills in none of Ansible's")
+                .hint("write the value that the template stands for"));
         }
         if text.is_empty() {
             return Ok(None);

@@ -46,7 +46,12 @@ pub(super) struct Data {
     pub(super) groups: IndexMap<String, Group>,
     pub(super) hosts: IndexMap<String, Entry>,
     mentions: usize,
+    /// Variables that were given to hosts one by one.
+    given: usize,
 }
+
+/// The most variables of hosts, counted for each host; more was not written by a person.
+pub(super) const MAX_VARIABLES: usize = 10_000_000;
 
 /// The place of the group of all hosts.
 pub(super) const ALL: usize = 0;
@@ -57,7 +62,7 @@ pub(super) const UNGROUPED: usize = 1;
 impl Data {
     /// An inventory with the two groups that are always there.
     pub(super) fn new(file: &source::Source) -> Result<Self> {
-        let mut data = Self { groups: IndexMap::new(), hosts: IndexMap::new(), mentions: 0 };
+        let mut data = Self { groups: IndexMap::new(), hosts: IndexMap::new(), mentions: 0, given: 0 };
         let place = file.place_at(1, 1);
         data.group("all", &place)?;
         data.group("ungrouped", &place)?;
@@ -112,6 +117,10 @@ impl Data {
     pub(super) fn set(&mut self, host: &str, name: &str, given: Given) -> Result<()> {
         if let Some(group) = self.groups.get_index_of(host) {
             return self.set_for_group(group, name, given);
+        }
+        self.given += 1;
+        if self.given > MAX_VARIABLES {
+            return Err(source::error(&given.place, format!("more than {MAX_VARIABLES} variables of hosts")));
         }
         if let Some(entry) = self.hosts.get_mut(host) {
             entry.vars.insert(name.to_owned(), given);

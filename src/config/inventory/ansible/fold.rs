@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use crate::config::inventory::ansible::data::{ALL, Data, Given, UNGROUPED};
+use crate::config::inventory::ansible::data::{ALL, Data, Given, MAX_VARIABLES, UNGROUPED};
 use crate::config::inventory::ansible::{connection, names};
 use crate::config::inventory::containment::{Containment, Problem};
 use crate::config::inventory::{MAX_MENTIONS, check};
@@ -33,13 +33,18 @@ impl Data {
         // Thousands of hosts are in the same few groups, and get the same from them.
         let mut layers: HashMap<&[usize], Layer<'_>> = HashMap::new();
         let mut hosts = IndexMap::with_capacity(self.hosts.len());
+        let mut variables = 0;
         for (id, (name, entry)) in self.hosts.iter().enumerate() {
             check(name).map_err(|why| {
-                source::error(&entry.place, why).hint("name the host otherwise, with this as its `ansible_host`")
+                source::error(&entry.place, why).hint("name the host otherwise, and give its address as `ansible_host`")
             })?;
             let groups = memberships[id].as_slice();
             let mut layer = layers.entry(groups).or_insert_with(|| self.layer(groups)).clone();
             layer.extend(entry.vars.iter().chain(&entry.files).map(|(name, given)| (name.as_str(), given)));
+            variables += layer.len();
+            if variables > MAX_VARIABLES {
+                return Err(Error::usage(format!("{file}: more than {MAX_VARIABLES} variables of hosts")));
+            }
             hosts.insert(name.clone(), connection::host(name, &entry.place, &layer)?);
         }
         let groups = names::selectable(self, &containment.members)?;

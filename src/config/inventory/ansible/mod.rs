@@ -73,19 +73,27 @@ pub(super) fn is_encrypted(text: &str) -> bool {
     text.starts_with("$ANSIBLE_VAULT;")
 }
 
-/// The error of what only ansible-vault can read.
+/// The error of a file, or the variable of that name, that only ansible-vault can read.
 pub(super) fn encrypted(place: &Place, name: Option<&str>) -> Error {
-    let what = name.map_or_else(|| "the file".to_owned(), |name| format!("`{name}`"));
-    source::error(place, format!("{what} is encrypted with ansible-vault, which upshift cannot read")).hint(
-        "`ansible-inventory --list --yaml --ask-vault-pass -i INVENTORY > hosts.yaml` writes an inventory without \
-         encrypted files; take out what is secret and not needed",
-    )
+    let (what, hint) = match name {
+        Some(name) => (
+            format!("`{name}`"),
+            "`ansible-inventory --list --yaml -i INVENTORY > hosts.yaml` writes everything into one file: take the \
+             variable out of that",
+        ),
+        None => (
+            "the file".into(),
+            "`ansible-inventory --list --yaml --ask-vault-pass -i INVENTORY > hosts.yaml` writes an inventory with \
+             nothing encrypted: take out of that what is secret",
+        ),
+    };
+    source::error(place, format!("{what} is encrypted with ansible-vault, which upshift cannot read")).hint(hint)
 }
 
 /// The error of an inventory that Ansible finds out by asking somebody.
 pub(super) fn dynamic(place: &Place, what: &str) -> Error {
-    source::error(place, format!("{what}: upshift reads inventories and does not run them"))
-        .hint("`ansible-inventory --list --yaml -i INVENTORY > hosts.yaml` writes down what it says now")
+    let hint = format!("`ansible-inventory --list --yaml -i {} > hosts.yaml` writes down what it says now", place.file);
+    source::error(place, format!("{what}: upshift reads inventories and does not run them")).hint(hint)
 }
 
 /// Whether an entry looks like a group of Ansible's.
