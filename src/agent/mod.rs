@@ -6,6 +6,7 @@
 
 mod command;
 pub mod git;
+pub mod grains;
 mod output;
 pub mod process;
 pub mod protocol;
