@@ -2,7 +2,7 @@
 //!
 //! A file that is not YAML, or not a mapping, gives none, as in Salt.
 
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Value};
 
 use super::Grains;
@@ -10,9 +10,10 @@ use super::tree::Tree;
 
 pub(super) fn add(grains: &mut Grains, tree: &Tree) {
     let Some(text) = tree.text("/etc/salt/grains") else { return };
-    let documents = Yaml::load_from_str(&text).unwrap_or_default();
+    let documents = MarkedYaml::load_from_str(&text).unwrap_or_default();
     let [document] = documents.as_slice() else { return };
-    if let Some(Value::Object(own)) = value(document) {
+    let characters: Vec<char> = text.chars().collect();
+    if let Some(Value::Object(own)) = value(document, &characters) {
         for (name, value) in own {
             grains.set(&name, value);
         }
@@ -20,27 +21,39 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
 }
 
 /// `None` for what JSON cannot say.
-fn value(node: &Yaml) -> Option<Value> {
-    Some(match node {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(boolean)) => (*boolean).into(),
-        Yaml::Value(Scalar::Integer(number)) => (*number).into(),
-        Yaml::Value(Scalar::FloatingPoint(number)) => number.into_inner().into(),
-        Yaml::Value(Scalar::String(text)) => text.as_ref().into(),
-        Yaml::Sequence(items) => items.iter().map(value).collect::<Option<Vec<_>>>()?.into(),
-        Yaml::Mapping(entries) => {
-            let entry = |(name, entry): (&Yaml, &Yaml)| Some((key(name)?, value(entry)?));
+fn value(node: &MarkedYaml, text: &[char]) -> Option<Value> {
+    Some(match &node.data {
+        YamlData::Value(Scalar::Null) => Value::Null,
+        YamlData::Value(Scalar::Boolean(boolean)) => (*boolean).into(),
+        YamlData::Value(Scalar::Integer(number)) => (*number).into(),
+        YamlData::Value(Scalar::FloatingPoint(number)) => number.into_inner().into(),
+        YamlData::Value(Scalar::String(word)) => {
+            let is_quoted = matches!(text.get(node.span.start.index()), Some('"' | '\'' | '|' | '>'));
+            boolean(word).filter(|_| !is_quoted).map_or_else(|| word.as_ref().into(), Into::into)
+        }
+        YamlData::Sequence(items) => items.iter().map(|item| value(item, text)).collect::<Option<Vec<_>>>()?.into(),
+        YamlData::Mapping(entries) => {
+            let entry = |(name, entry): (&MarkedYaml, &MarkedYaml)| Some((key(name, text)?, value(entry, text)?));
             entries.iter().map(entry).collect::<Option<Map<_, _>>>()?.into()
         }
-        Yaml::Tagged(_, node) => value(node)?,
-        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => return None,
+        YamlData::Tagged(_, node) => value(node, text)?,
+        YamlData::Representation(..) | YamlData::Alias(_) | YamlData::BadValue => return None,
     })
 }
 
-fn key(node: &Yaml) -> Option<String> {
-    match value(node)? {
-        Value::String(text) => Some(text),
+fn key(node: &MarkedYaml, text: &[char]) -> Option<String> {
+    match value(node, text)? {
+        Value::String(name) => Some(name),
         Value::Array(_) | Value::Object(_) => None,
         other => Some(other.to_string()),
+    }
+}
+
+/// Words that are true or false in YAML 1.1, which Salt reads, and no longer in YAML 1.2.
+fn boolean(word: &str) -> Option<bool> {
+    match word {
+        "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+        "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+        _ => None,
     }
 }

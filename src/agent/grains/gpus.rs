@@ -17,7 +17,11 @@ const MAKERS: [&str; 8] = ["nvidia", "amd", "ati", "intel", "cirrus logic", "vmw
 pub(super) fn add(grains: &mut Grains, tree: &Tree) {
     let found = if tree.program("lspci").is_some() { devices(tree) } else { Vec::new() };
     // The list is long; most hosts that have no graphics need not read it.
-    let names = if found.is_empty() { String::new() } else { NAMES.iter().find_map(|path| tree.text(path)).unwrap_or_default() };
+    let names = if found.is_empty() {
+        String::new()
+    } else {
+        NAMES.iter().find_map(|path| tree.text(path)).unwrap_or_default()
+    };
     let gpus: Vec<Value> = found.iter().map(|(maker, device)| describe(&names, maker, device)).collect();
     grains.set("num_gpus", gpus.len());
     grains.set("gpus", gpus);
@@ -39,11 +43,13 @@ fn devices(tree: &Tree) -> Vec<(String, String)> {
 fn describe(names: &str, maker: &str, device: &str) -> Value {
     let own = names.find(&format!("\n{maker}  ")).map(|at| &names[at + 1..]);
     let mut lines = own.unwrap_or_default().lines();
-    let maker_name = lines.next().and_then(|line| line.get(6..)).map_or_else(|| format!("Vendor {maker}"), str::to_owned);
+    let maker_name =
+        lines.next().and_then(|line| line.get(6..)).map_or_else(|| format!("Vendor {maker}"), str::to_owned);
     // Its devices are the indented lines that follow.
     let prefix = format!("\t{device}  ");
     let mut devices = lines.take_while(|line| line.starts_with('\t') || line.starts_with('#'));
-    let model = devices.find_map(|line| line.strip_prefix(&prefix)).map_or_else(|| format!("Device {device}"), str::to_owned);
+    let model =
+        devices.find_map(|line| line.strip_prefix(&prefix)).map_or_else(|| format!("Device {device}"), str::to_owned);
 
     let lower = maker_name.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).collect();

@@ -13,7 +13,8 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, cpuinfo: &str) {
     grains.set("efi", efi.is_some());
     grains.set("efi-secure-boot", efi.is_some_and(|variables| is_secure_boot(tree, variables)));
     if let Some(raids) = tree.text("/proc/mdstat") {
-        let raid = |line: &str| line.split_once(" : ").map(|(name, _)| name.to_owned()).filter(|name| name != "Personalities");
+        let raid =
+            |line: &str| line.split_once(" : ").map(|(name, _)| name.to_owned()).filter(|name| name != "Personalities");
         let mut raids: Vec<String> = raids.lines().filter_map(raid).collect();
         raids.sort_unstable();
         grains.set("mdadm", raids);
@@ -52,7 +53,8 @@ fn add_memory(grains: &mut Grains, meminfo: &str) {
     }
 }
 
-/// As in Salt, `disks` are those that turn; `SSDs` is what `ssds` was called up to Salt 3001.
+/// As in Salt, `disks` are those that turn; `SSDs` is what `ssds` was called
+/// in older releases.
 fn add_disks(grains: &mut Grains, tree: &Tree) {
     let (mut turning, mut solid) = (Vec::new(), Vec::new());
     for name in tree.names("/sys/block") {
@@ -79,7 +81,8 @@ fn add_maker(grains: &mut Grains, tree: &Tree) {
         Some(text.trim_end_matches('\0').to_owned()).filter(|text| !text.is_empty())
     };
     if let Some(model) = tree_text("model") {
-        let (maker, product) = model.split_once(',').map_or((None, model.as_str()), |(maker, rest)| (Some(maker), rest));
+        let (maker, product) =
+            model.split_once(',').map_or((None, model.as_str()), |(maker, rest)| (Some(maker), rest));
         if let Some(maker) = maker {
             grains.set("manufacturer", maker);
         }

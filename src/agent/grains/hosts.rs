@@ -1,8 +1,8 @@
 //! The host's names, and what names and addresses stand for, by `/etc/hosts`.
 //!
 //! Salt asks the resolver, which asks name servers: a dead one makes it wait half a minute. Here nothing
-//! is asked. A host whose full name only a name server knows has its short name as `fqdn`, no `domain`,
-//! and `fqdns` holds only what `/etc/hosts` says of its addresses.
+//! is asked: a host whose full name only a name server knows has its short name as `fqdn`, no `domain`,
+//! and no `fqdn_ip4`.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, interfaces: &[Interface]) {
     let hosts = Hosts::parse(&text);
     let fqdn = hosts.canonical(&own).unwrap_or(&own).to_owned();
     let fqdn = if fqdn.is_empty() { "localhost.localdomain".to_owned() } else { fqdn };
-    let v4 = interfaces.iter().flat_map(|interface| interface.v4.iter().copied().map(IpAddr::from));
+    let v4 = interfaces.iter().flat_map(|interface| interface.all_v4().map(IpAddr::from));
     let v6 = interfaces.iter().flat_map(|interface| interface.v6.iter().copied().map(IpAddr::from));
     let addresses: Vec<IpAddr> = v4.chain(v6).collect();
 
@@ -28,20 +28,17 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, interfaces: &[Interface]) {
     if known.is_empty() && answers_itself && fqdn == own {
         known = addresses.iter().copied().filter(|address| !is_local(*address)).collect();
     }
+    // Salt gives them in no order; formulas take the first, and want one that others can reach.
+    known.sort_by_key(IpAddr::is_loopback);
     for (grain, wanted) in [("fqdn_ip4", IpAddr::is_ipv4 as fn(&IpAddr) -> bool), ("fqdn_ip6", IpAddr::is_ipv6)] {
         // As in Salt: nothing is looked up in a family that the host has no address of.
         let has_family = addresses.iter().any(wanted);
-        let texts: Vec<String> = known.iter().filter(|known| has_family && wanted(known)).map(ToString::to_string).collect();
+        let texts: Vec<String> =
+            known.iter().filter(|known| has_family && wanted(known)).map(ToString::to_string).collect();
         grains.set(grain, texts);
     }
-    let mut names: Vec<String> = addresses
-        .iter()
-        .filter(|address| !address.is_loopback())
-        .filter_map(|address| hosts.full(hosts.names_of(*address)?.first()?))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    grains.set("fqdns", names);
+    // Salt does not look for more names unless its configuration asks for them.
+    grains.set("fqdns", Vec::<String>::new());
     grains.set("id", own_id(&hosts, &own));
     grains.set("localhost", own);
     let (host, domain) = fqdn.split_once('.').unwrap_or((&fqdn, ""));
@@ -52,9 +49,8 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, interfaces: &[Interface]) {
 
 /// The name that Salt gives a host which nobody gave one.
 fn own_id(hosts: &Hosts, own: &str) -> String {
-    let full = hosts.full(own).unwrap_or_else(|| own.to_owned());
-    let named = |name: &String| !name.is_empty() && !name.starts_with("localhost");
-    [full, own.to_owned()].into_iter().find(named).unwrap_or_else(|| "localhost".into())
+    let named = |name: &&str| !name.is_empty() && !name.starts_with("localhost");
+    hosts.full(own).into_iter().chain([own]).find(named).unwrap_or("localhost").to_owned()
 }
 
 /// Whether an address is of no use to other hosts.
@@ -94,15 +90,10 @@ impl<'a> Hosts<'a> {
         found
     }
 
-    fn names_of(&self, address: IpAddr) -> Option<&[&'a str]> {
-        self.0.iter().find(|(known, _)| *known == address).map(|(_, names)| names.as_slice())
-    }
-
-    /// The full name: of all names that the name's address has, the first with a dot, else the first
+    /// The full name: of the names in the line of a name, the first with a dot, else the first
     /// (`socket.getfqdn` in Python's documentation).
-    fn full(&self, name: &str) -> Option<String> {
-        let (address, _) = self.lines_with(name).next()?;
-        let names = self.names_of(*address)?;
-        names.iter().find(|name| name.contains('.')).or(names.first()).map(|name| (*name).to_owned())
+    fn full(&self, name: &str) -> Option<&'a str> {
+        let (_, names) = self.lines_with(name).next()?;
+        names.iter().find(|name| name.contains('.')).or(names.first()).copied()
     }
 }

@@ -95,7 +95,7 @@ impl Firmware {
         if made_by("innotek GmbH") || made_by("VirtualBox") || made_by("Oracle Corporation") && made_by("Virtual") {
             return Some(("oracle", None));
         }
-        if made_by("Amazon EC2") && !self.product.ends_with(".metal") {
+        if made_by("Amazon EC2") && !self.product.contains(".metal") {
             return Some(("Nitro", Some("Amazon EC2")));
         }
         if made_by("Xen") || tree.trimmed("/sys/hypervisor/type").as_deref() == Some("xen") {
@@ -144,7 +144,8 @@ impl Firmware {
     fn look_for_amazon(&self, found: &mut Found) {
         if self.vendor == "Amazon EC2" {
             let kind = if found.kind == "xen" { "xen" } else { "Nitro" };
-            let subtype = if self.product.is_empty() { "Amazon EC2".into() } else { format!("Amazon EC2 ({})", self.product) };
+            let subtype =
+                if self.product.is_empty() { "Amazon EC2".into() } else { format!("Amazon EC2 ({})", self.product) };
             found.set(kind, Some(&subtype));
         } else if self.version.contains(".amazon") {
             found.subtype = Some("Amazon EC2".into());

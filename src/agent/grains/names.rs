@@ -71,14 +71,25 @@ fn without_linux(full: &str) -> String {
 /// The grain `os_family` for the grain `os`.
 pub(super) fn family(os: &str) -> &str {
     match os {
-        "Ubuntu" | "Mint" | "Trisquel" | "GCEL" | "Linaro" | "elementary OS" | "elementary" | "Univention" | "Raspbian"
-        | "Devuan" | "antiX" | "Kali" | "Parrot OS" | "neon" | "Cumulus" | "Deepin" | "KDE neon" | "IDMS" | "TurnKey"
-        | "Pop" | "AstraLinuxCE" | "AstraLinuxSE" | "Mendel" | "OSMC" => "Debian",
-        "Fedora" | "Chapeau" | "Korora" | "FedBerry" | "CentOS" | "CentOS Stream" | "GoOSe" | "Scientific" | "Amazon"
-        | "CloudLinux" | "AlmaLinux" | "OVS" | "OEL" | "XCP" | "XCP-ng" | "XenServer" | "RES" | "Sangoma"
-        | "VMware Photon OS" | "AlterOS" | "RED OS" | "ALT" | "ScientificLinux" | "Rocky" | "Alinux" => "RedHat",
-        "SLES" | "SUSE Enterprise Server" | "SUSE  Enterprise Server" | "SLED" | "openSUSE" | "SUSE" | "openSUSE Leap"
-        | "openSUSE Tumbleweed" | "SLES_SAP" | "alfaLinux" | "alfaLinux Rise" => "Suse",
+        "Ubuntu" | "Mint" | "Trisquel" | "GCEL" | "Linaro" | "elementary OS" | "elementary" | "Univention"
+        | "Raspbian" | "Devuan" | "antiX" | "Kali" | "Parrot OS" | "neon" | "Cumulus" | "Deepin" | "KDE neon"
+        | "IDMS" | "TurnKey" | "Pop" | "AstraLinuxCE" | "AstraLinuxSE" | "Mendel" | "OSMC" => "Debian",
+        "Fedora" | "Chapeau" | "Korora" | "FedBerry" | "CentOS" | "CentOS Stream" | "GoOSe" | "Scientific"
+        | "Amazon" | "CloudLinux" | "AlmaLinux" | "OVS" | "OEL" | "XCP" | "XCP-ng" | "XenServer" | "RES"
+        | "Sangoma" | "VMware Photon OS" | "AlterOS" | "RED OS" | "ALT" | "ScientificLinux" | "Rocky" | "Alinux" => {
+            "RedHat"
+        }
+        "SLES"
+        | "SUSE Enterprise Server"
+        | "SUSE  Enterprise Server"
+        | "SLED"
+        | "openSUSE"
+        | "SUSE"
+        | "openSUSE Leap"
+        | "openSUSE Tumbleweed"
+        | "SLES_SAP"
+        | "alfaLinux"
+        | "alfaLinux Rise" => "Suse",
         "Arch ARM" | "Manjaro" | "Manjaro ARM" | "Antergos" | "EndeavourOS" => "Arch",
         "Mandrake" => "Mandriva",
         "VMwareESX" => "VMware",

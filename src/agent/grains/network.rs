@@ -19,6 +19,15 @@ pub(super) struct Interface {
     pub(super) hardware: Option<String>,
     pub(super) v4: Vec<Ipv4Addr>,
     pub(super) v6: Vec<Ipv6Addr>,
+    /// IPv4 addresses that lie in the network of one before them, which the kernel calls secondary.
+    more_v4: Vec<Ipv4Addr>,
+}
+
+impl Interface {
+    /// All IPv4 addresses.
+    pub(super) fn all_v4(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.v4.iter().chain(&self.more_v4).copied()
+    }
 }
 
 /// The host's interfaces in the kernel's order. Names and hardware addresses are read below the root,
@@ -36,6 +45,7 @@ pub(super) fn interfaces(tree: &Tree) -> Vec<Interface> {
     }
     found.sort_unstable_by_key(|(index, _)| *index);
     let mut found: Vec<Interface> = found.into_iter().map(|(_, interface)| interface).collect();
+    let mut networks: Vec<(usize, u32, u32)> = Vec::new();
     for entry in getifaddrs::getifaddrs().into_iter().flatten() {
         let Some(address) = entry.address.ip_addr() else { continue };
         // A second address may have a label of its own, `eth0:1`.
@@ -44,9 +54,16 @@ pub(super) fn interfaces(tree: &Tree) -> Vec<Interface> {
             found.push(Interface { name: name.into(), ..Interface::default() });
             found.len() - 1
         });
-        match address {
-            IpAddr::V4(address) => found[at].v4.push(address),
-            IpAddr::V6(address) => found[at].v6.push(address),
+        let interface = &mut found[at];
+        match (address, entry.address.netmask()) {
+            (IpAddr::V4(address), Some(IpAddr::V4(mask))) => {
+                let network = (at, u32::from(mask), u32::from(address) & u32::from(mask));
+                let is_first = !networks.contains(&network);
+                networks.push(network);
+                if is_first { &mut interface.v4 } else { &mut interface.more_v4 }.push(address);
+            }
+            (IpAddr::V4(address), _) => interface.v4.push(address),
+            (IpAddr::V6(address), _) => interface.v6.push(address),
         }
     }
     found
@@ -58,32 +75,33 @@ fn dotted(address: &str) -> Option<String> {
 }
 
 pub(super) fn add(grains: &mut Grains, tree: &Tree, interfaces: &[Interface]) {
-    let texts = |interface: &Interface| -> (Vec<Value>, Vec<Value>) {
-        let v4 = interface.v4.iter().map(|address| address.to_string().into()).collect();
-        let v6 = interface.v6.iter().map(|address| address.to_string().into()).collect();
-        (v4, v6)
-    };
     let (mut hardware, mut all, mut v4, mut v6) = (Map::new(), Map::new(), Map::new(), Map::new());
     for interface in interfaces {
-        let (of_v4, of_v6) = texts(interface);
+        let first = texts(&interface.v4);
+        let of_v6 = texts(&interface.v6);
+        let more = texts(&interface.more_v4);
         if let Some(address) = &interface.hardware {
             hardware.insert(interface.name.clone(), address.clone().into());
         }
-        all.insert(interface.name.clone(), [of_v4.clone(), of_v6.clone()].concat().into());
-        v4.insert(interface.name.clone(), of_v4.into());
+        all.insert(interface.name.clone(), [first.clone(), of_v6.clone(), more.clone()].concat().into());
+        v4.insert(interface.name.clone(), [first, more].concat().into());
         v6.insert(interface.name.clone(), of_v6.into());
     }
     grains.set("hwaddr_interfaces", hardware);
     grains.set("ip_interfaces", all);
     grains.set("ip4_interfaces", v4);
     grains.set("ip6_interfaces", v6);
-    let v4: BTreeSet<Ipv4Addr> = interfaces.iter().flat_map(|interface| interface.v4.iter().copied()).collect();
+    let v4: BTreeSet<Ipv4Addr> = interfaces.iter().flat_map(Interface::all_v4).collect();
     let v6: BTreeSet<Ipv6Addr> = interfaces.iter().flat_map(|interface| interface.v6.iter().copied()).collect();
-    grains.set("ipv4", v4.iter().map(ToString::to_string).collect::<Vec<_>>());
-    grains.set("ipv6", v6.iter().map(ToString::to_string).collect::<Vec<_>>());
+    grains.set("ipv4", texts(&v4));
+    grains.set("ipv6", texts(&v6));
     if tree.program("ip").is_some() {
         add_gateways(grains, tree);
     }
+}
+
+fn texts<'a, A: ToString + 'a>(addresses: impl IntoIterator<Item = &'a A>) -> Vec<Value> {
+    addresses.into_iter().map(|address| address.to_string().into()).collect()
 }
 
 /// The default routes: the gateway's address, or `true` when the route is without one.

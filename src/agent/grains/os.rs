@@ -71,7 +71,7 @@ fn lsb_of(fields: &OsRelease, suse: Option<&Suse>) -> BTreeMap<String, String> {
     grains.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
 }
 
-/// The grains `lsb_distrib_*` of a CentOS that is too old for `os-release`.
+/// The grains `lsb_distrib_*` of a distribution that is too old for `os-release`.
 fn centos(tree: &Tree) -> BTreeMap<String, String> {
     let mut grains = BTreeMap::new();
     let Some(text) = tree.text("/etc/centos-release") else { return grains };
@@ -108,7 +108,8 @@ fn set_release(grains: &mut Grains, os: &str, full: &str, release: &str) {
         return;
     }
     let number = |part: &str| part.parse::<u64>().ok().filter(|_| part.bytes().all(|byte| byte.is_ascii_digit()));
-    let info: Vec<Value> = release.split('.').map(|part| number(part).map_or_else(|| part.into(), Into::into)).collect();
+    let info: Vec<Value> =
+        release.split('.').map(|part| number(part).map_or_else(|| part.into(), Into::into)).collect();
     if let Some(major) = info.first().filter(|major| major.is_number()) {
         grains.set("osmajorrelease", major.clone());
     }

@@ -14,7 +14,8 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, now: Timestamp) {
     let user = entry(&users, &uid.to_string());
     let groups = tree.text("/etc/group").unwrap_or_default();
     let group = user.as_ref().and_then(|user| entry(&groups, user.get(3)?));
-    let name = |entry: Option<Vec<&str>>| entry.and_then(|fields| fields.first().map(ToString::to_string)).unwrap_or_default();
+    let name =
+        |entry: Option<Vec<&str>>| entry.and_then(|fields| fields.first().map(ToString::to_string)).unwrap_or_default();
     grains.set("uid", uid);
     grains.set("gid", gid);
     grains.set("username", name(user));
@@ -25,7 +26,8 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, now: Timestamp) {
     grains.set("systempath", path.trim().split(':').collect::<Vec<_>>());
     grains.set("path", path.trim());
     grains.set("shell", variable("SHELL").unwrap_or_else(|| "/bin/sh".into()));
-    let (language, encoding) = language(["LC_ALL", "LC_CTYPE", "LANG"].map(variable));
+    let installed = |name: &str| tree.exists("/usr/lib/locale/locale-archive") || tree.is_dir(&locale_folder(name));
+    let (language, encoding) = language(["LC_ALL", "LC_CTYPE", "LANG"].map(variable), installed);
     grains.set(
         "locale_info",
         json!({
@@ -49,8 +51,8 @@ fn entry<'a>(text: &'a str, number: &str) -> Option<Vec<&'a str>> {
 
 /// Language and encoding as Python names them, of `LC_ALL`, `LC_CTYPE` and `LANG`.
 ///
-/// Without any, Python takes `C.UTF-8`, which it calls American English.
-fn language([all, kind, language]: [Option<String>; 3]) -> (Value, Value) {
+/// Without any that the host has, Python takes `C.UTF-8`, which it calls American English.
+fn language([all, kind, language]: [Option<String>; 3], installed: impl Fn(&str) -> bool) -> (Value, Value) {
     let set = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
     let forced = set(&all);
     let named = [all, kind, language].into_iter().find(set).flatten().unwrap_or_default();
@@ -58,6 +60,7 @@ fn language([all, kind, language]: [Option<String>; 3]) -> (Value, Value) {
     match language {
         "C" | "POSIX" if forced && encoding.is_empty() => (Value::Null, Value::Null),
         "" | "C" | "POSIX" => ("en_US".into(), "UTF-8".into()),
+        _ if !installed(&named) => ("en_US".into(), "UTF-8".into()),
         _ => {
             let language = language.split('@').next().unwrap_or_default();
             let encoding = encoding.split('@').next().unwrap_or_default().to_uppercase();
@@ -69,6 +72,12 @@ fn language([all, kind, language]: [Option<String>; 3]) -> (Value, Value) {
             (language.into(), encoding.into())
         }
     }
+}
+
+/// Where a locale is that is not in the archive; in names of folders the encoding has no dashes.
+fn locale_folder(name: &str) -> String {
+    let (language, encoding) = name.split_at(name.find('.').unwrap_or(name.len()));
+    format!("/usr/lib/locale/{language}{}", encoding.to_lowercase().replace('-', ""))
 }
 
 /// The time zone's short name at a time, such as `CEST`.

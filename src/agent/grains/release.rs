@@ -86,11 +86,14 @@ fn unescaped(value: &str) -> String {
 /// The fields of `/etc/lsb-release`, as grains: `lsb_distrib_id`, `_release`, `_codename`, `_description`.
 pub(super) fn lsb(tree: &Tree) -> BTreeMap<String, String> {
     let text = tree.text("/etc/lsb-release").unwrap_or_default();
-    let known = |name: &str| matches!(name, "DISTRIB_ID" | "DISTRIB_RELEASE" | "DISTRIB_CODENAME" | "DISTRIB_DESCRIPTION");
+    let known =
+        |name: &str| matches!(name, "DISTRIB_ID" | "DISTRIB_RELEASE" | "DISTRIB_CODENAME" | "DISTRIB_DESCRIPTION");
     let plain = |c: &char| c.is_alphanumeric() || c.is_whitespace() || matches!(c, '.' | '-' | '_');
     assignments(&text)
         .filter(|(name, _)| known(name))
-        .map(|(name, value)| (format!("lsb_{}", name.to_lowercase()), value.chars().take_while(plain).collect::<String>()))
+        .map(|(name, value)| {
+            (format!("lsb_{}", name.to_lowercase()), value.chars().take_while(plain).collect::<String>())
+        })
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| (name, value.trim_end().to_owned()))
         .collect()
@@ -137,7 +140,10 @@ fn own_file(tree: &Tree) -> Distribution {
     };
     let names = tree.names("/etc");
     let texts = names.iter().filter(own).filter_map(|name| tree.text(&format!("/etc/{name}")));
-    texts.map(|text| parse(text.lines().next().unwrap_or_default())).find(|found| !found.name.is_empty()).unwrap_or_default()
+    texts
+        .map(|text| parse(text.lines().next().unwrap_or_default()))
+        .find(|found| !found.name.is_empty())
+        .unwrap_or_default()
 }
 
 /// Takes apart a line such as `Fedora release 39 (Thirty Nine)`.

@@ -12,14 +12,14 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
     let real = "/run/systemd/resolve/resolv.conf";
     let path = if tree.exists(real) { real } else { "/etc/resolv.conf" };
     let Some(text) = tree.text(path) else { return };
-    let mut servers: Vec<IpAddr> = Vec::new();
+    let mut servers: Vec<(IpAddr, String)> = Vec::new();
     let (mut domain, mut search, mut options, mut sortlist) = ("", Vec::new(), Vec::new(), Vec::new());
     for line in text.lines() {
         let mut words = line.split_whitespace();
         let Some(directive) = words.next() else { continue };
         let arguments: Vec<&str> = words.take_while(|word| !word.starts_with(['#', ';'])).collect();
         match (directive.to_lowercase().as_str(), arguments.as_slice()) {
-            ("nameserver", [address, ..]) => servers.extend(address.split('%').next().and_then(|text| text.parse::<IpAddr>().ok())),
+            ("nameserver", [address, ..]) => servers.extend(server(address)),
             ("domain", [name, ..]) => domain = name,
             ("search", names) => search = names.to_vec(),
             ("options", [option, ..]) => options.push(*option),
@@ -27,7 +27,9 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
             _ => {}
         }
     }
-    let of = |wanted: fn(&IpAddr) -> bool| once(servers.iter().filter(|server| wanted(server)).map(ToString::to_string));
+    let of = |wanted: fn(&IpAddr) -> bool| {
+        once(servers.iter().filter(|(address, _)| wanted(address)).map(|(_, text)| text.clone()))
+    };
     grains.set(
         "dns",
         json!({
@@ -40,6 +42,13 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
             "options": once(options.into_iter().map(Into::into)),
         }),
     );
+}
+
+/// An address and its usual text. A local one may name its interface, `fe80::1%eth0`.
+fn server(text: &str) -> Option<(IpAddr, String)> {
+    let (address, scope) = text.split_at(text.find('%').unwrap_or(text.len()));
+    let address: IpAddr = address.parse().ok()?;
+    Some((address, format!("{address}{scope}")))
 }
 
 fn once(texts: impl Iterator<Item = String>) -> Vec<String> {

@@ -20,7 +20,7 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, id: Option<&str>) {
     grains.set("master", "salt");
     grains.set("saltversion", format!("{}.{}", SALT[0], SALT[1]));
     grains.set("saltversioninfo", SALT.to_vec());
-    let python: Vec<serde_json::Value> = vec![3.into(), 10.into(), 0.into(), "final".into(), 0.into()];
+    let python: Vec<serde_json::Value> = vec![3.into(), 10.into(), 20.into(), "final".into(), 0.into()];
     grains.set("pythonversion", python);
     if let Some(python) = tree.program("python3") {
         grains.set("pythonexecutable", python);

@@ -1,4 +1,4 @@
-//! Grains of the running system: the kernel, what was started first, SELinux, ZFS, the machine's id.
+//! Grains of the running system: the kernel, what was started first, `SELinux`, ZFS, the machine's id.
 
 use rustix::system::uname;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn first_word(program: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// SELinux, as `selinuxenabled` and `getenforce` tell it (`selinux(8)`).
+/// `SELinux`, as `selinuxenabled` and `getenforce` tell it (`selinux(8)`).
 fn selinux(tree: &Tree) -> Value {
     let mounts = tree.text("/proc/self/mounts").unwrap_or_default();
     let enabled = mounts.lines().any(|mount| mount.split_whitespace().nth(2) == Some("selinuxfs"));

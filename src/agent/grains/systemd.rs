@@ -19,7 +19,7 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
     };
     let named = binary.rsplit_once("libsystemd-shared-").map(|(_, version)| version);
     let named = named.map(|version| version.chars().take_while(char::is_ascii_digit).collect::<String>());
-    let version = named.filter(|version| !version.is_empty()).or_else(|| first(r"systemd ([0-9]+)(?:\x00| \()"));
+    let version = named.filter(|version| !version.is_empty()).or_else(|| first(r"systemd ([0-9]+)(?:\x00|\n| \()"));
     let features = first(r"([+-]PAM [+-][ -~]+)");
     grains.set(
         "systemd",

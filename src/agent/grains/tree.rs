@@ -25,7 +25,8 @@ pub(super) struct Tree<'a> {
 impl<'a> Tree<'a> {
     /// The files below a root; programs are looked for in the folders of `PATH`.
     pub(super) fn new(root: &'a Utf8Path, path: &str) -> Self {
-        let mut programs: Vec<String> = path.split(':').filter(|folder| folder.starts_with('/')).map(Into::into).collect();
+        let mut programs: Vec<String> =
+            path.split(':').filter(|folder| folder.starts_with('/')).map(Into::into).collect();
         for folder in FOLDERS {
             if !programs.iter().any(|known| known == folder) {
                 programs.push(folder.into());
