@@ -8,8 +8,14 @@ use serde_json::{Map, Value};
 use super::Grains;
 use super::tree::Tree;
 
+/// The deepest nesting that is read. Reading goes as deep in the stack, whose end would end the agent.
+const DEEPEST: usize = 200;
+
 pub(super) fn add(grains: &mut Grains, tree: &Tree) {
     let Some(text) = tree.text("/etc/salt/grains") else { return };
+    if depth(&text) > DEEPEST {
+        return;
+    }
     let documents = MarkedYaml::load_from_str(&text).unwrap_or_default();
     let [document] = documents.as_slice() else { return };
     let characters: Vec<char> = text.chars().collect();
@@ -18,6 +24,24 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
             grains.set(&name, value);
         }
     }
+}
+
+/// At least as much as a text nests: open brackets, and whatever a line begins with.
+fn depth(text: &str) -> usize {
+    let (mut open, mut deepest) = (0_usize, 0);
+    for line in text.lines() {
+        let begin = line.bytes().take_while(|byte| matches!(byte, b' ' | b'-' | b'?' | b':' | b'\t')).count();
+        deepest = deepest.max(open + begin);
+        for byte in line.bytes() {
+            match byte {
+                b'[' | b'{' => open += 1,
+                b']' | b'}' => open = open.saturating_sub(1),
+                _ => {}
+            }
+            deepest = deepest.max(open);
+        }
+    }
+    deepest
 }
 
 /// `None` for what JSON cannot say.

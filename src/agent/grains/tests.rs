@@ -368,6 +368,18 @@ fn grains_that_people_gave_replace_what_was_found() {
 }
 
 #[test]
+fn grains_without_a_bottom_do_no_harm() {
+    let deep = |open: &str, times: usize| {
+        Host::with(&[("/etc/salt/grains", &format!("a: 1\nb:\n {}", open.repeat(times)))]).grains().contains_key("a")
+    };
+    for open in ["[", "{a: ", "- ", "? "] {
+        assert!(!deep(open, 200_000), "{open}");
+        deep(open, 90);
+    }
+    assert!(deep("- ", 90));
+}
+
+#[test]
 fn the_kernels_parameters_are_pairs() {
     let line = "BOOT_IMAGE=/vmlinuz root=UUID=ab quiet x=\"a b\" --\n";
     Host::with(&[("/proc/cmdline", line)]).has(&json!({
