@@ -2,7 +2,7 @@
 //!
 //! Salt asks the resolver, which asks name servers: a dead one makes it wait half a minute. Here nothing
 //! is asked: a host whose full name only a name server knows has its short name as `fqdn`, no `domain`,
-//! and no `fqdn_ip4`.
+//! and no `fqdn_ip4` unless its resolver answers for its own name.
 
 use std::net::IpAddr;
 

@@ -5,6 +5,7 @@
 //! name its codename (8 and older), `oscodename` is `jessie` as it always was with the bindings, and not
 //! the whole `Debian GNU/Linux 8 (jessie)`.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -26,11 +27,12 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
             None => lsb.extend(centos(tree)),
         }
     }
-    let distribution = Distribution::of(tree, os_release.as_ref());
+    // Few distributions need it, and it looks at more files.
+    let distribution = LazyCell::new(|| Distribution::of(tree, os_release.as_ref()));
 
     let full = suse.as_ref().and_then(|suse| suse.full.clone()).unwrap_or_else(|| {
         let name = os_release.as_ref().map(|fields| fields.text("NAME").to_owned());
-        let name = name.or_else(|| lsb.get("lsb_distrib_id").cloned()).unwrap_or(distribution.name);
+        let name = name.or_else(|| lsb.get("lsb_distrib_id").cloned()).unwrap_or_else(|| distribution.name.clone());
         name.trim().to_owned()
     });
     let os = match (&suse, &os_release) {
@@ -45,8 +47,8 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
     if codename.contains("CentOS Linux 7") || codename.contains("CentOS Linux 8") {
         lsb.remove("lsb_distrib_release");
     }
-    let release = lsb.get("lsb_distrib_release").unwrap_or(&distribution.release).trim().to_owned();
-    grains.set("oscodename", codename_of(&os, os_release.as_ref(), &mut lsb, &distribution.codename));
+    let release = lsb.get("lsb_distrib_release").unwrap_or_else(|| &distribution.release).trim().to_owned();
+    grains.set("oscodename", codename_of(&os, os_release.as_ref(), &mut lsb, || distribution.codename.clone()));
 
     for (name, value) in lsb {
         grains.set(&name, value);
@@ -87,17 +89,24 @@ fn centos(tree: &Tree) -> BTreeMap<String, String> {
 }
 
 /// The codename; that of `lsb` is cut to what is in its parentheses where Salt does so.
-fn codename_of(os: &str, fields: Option<&OsRelease>, lsb: &mut BTreeMap<String, String>, other: &str) -> String {
-    let Some(named) = lsb.get_mut("lsb_distrib_codename") else { return other.into() };
+fn codename_of(
+    os: &str,
+    fields: Option<&OsRelease>,
+    lsb: &mut BTreeMap<String, String>,
+    other: impl Fn() -> String,
+) -> String {
+    let Some(named) = lsb.get_mut("lsb_distrib_codename") else { return other() };
     let inner = named.split_once('(').map(|(_, rest)| rest.split(')').next().unwrap_or_default().to_owned());
     match (os, inner) {
         ("Rocky" | "AlmaLinux", Some(inner)) => *named = inner,
         ("AstraLinuxSE", Some(inner)) => *named = inner.split_whitespace().next().unwrap_or_default().to_lowercase(),
         _ => {}
     }
-    let unnamed = os == "Debian" && fields.is_some_and(|fields| named == fields.text("PRETTY_NAME"));
-    if named.trim().is_empty() || named.contains("Red Hat") || unnamed && !other.is_empty() {
-        return other.into();
+    if named.trim().is_empty() || named.contains("Red Hat") {
+        return other();
+    }
+    if os == "Debian" && fields.is_some_and(|fields| named == fields.text("PRETTY_NAME")) {
+        return Some(other()).filter(|name| !name.is_empty()).unwrap_or_else(|| named.clone());
     }
     named.trim().into()
 }

@@ -38,9 +38,10 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
     grains.set("transactional", tree.program("transactional-update").is_some());
     let has_zfs = tree.exists("/sys/module/zfs") || tree.program("zfs-fuse").is_some();
     grains.set("zfs_support", has_zfs && tree.program("zpool").is_some());
-    let has_page = ["man5", "man7"].iter().any(|folder| {
-        tree.names(&format!("/usr/share/man/{folder}")).iter().any(|name| name.starts_with("zpool-features."))
-    });
+    let pages = ["man5/zpool-features.5", "man7/zpool-features.7"];
+    let has_page = pages
+        .iter()
+        .any(|page| ["", ".gz", ".xz"].iter().any(|ending| tree.exists(&format!("/usr/share/man/{page}{ending}"))));
     grains.set("zfs_feature_flags", has_page && tree.program("man").is_some());
 }
 
