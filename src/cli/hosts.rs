@@ -40,8 +40,8 @@ where
     Ok(hosts.into_iter().zip(answers).map(|(host, (_, answer))| (host.name, answer)).collect())
 }
 
-/// Says on stderr how many hosts are fine, and for each cause what to do about it.
-pub(super) fn summary<T>(answers: &Answers<T>, fine: &str) -> Exit {
+/// Says on stderr how many hosts did as `one` and `many` have it, and for each cause what to do about it.
+pub(super) fn summary<T>(answers: &Answers<T>, [one, many]: [&str; 2]) -> Exit {
     let mut stderr = anstream::stderr().lock();
     let mut hints: IndexMap<&str, Vec<&str>> = IndexMap::new();
     for (host, trouble) in answers.iter().filter_map(|(host, answer)| Some((host, answer.as_ref().err()?))) {
@@ -52,8 +52,8 @@ pub(super) fn summary<T>(answers: &Answers<T>, fine: &str) -> Exit {
     let bad = answers.iter().filter(|(_, answer)| answer.is_err()).count();
     let all = answers.len();
     let _ = match bad {
-        0 if all == 1 => writeln!(stderr, "the host {fine}"),
-        0 => writeln!(stderr, "all {all} hosts {}", fine.replacen("is ", "are ", 1)),
+        0 if all == 1 => writeln!(stderr, "the host {one}"),
+        0 => writeln!(stderr, "all {all} hosts {many}"),
         bad => writeln!(stderr, "{bad} of {all} hosts could not be asked"),
     };
     for (hint, hosts) in hints {

@@ -6,6 +6,7 @@ mod check;
 mod control;
 mod ending;
 mod forecast;
+mod grains;
 mod hosts;
 mod person;
 mod ping;
@@ -45,6 +46,8 @@ enum Command {
     Forecast(forecast::ForecastCommand),
     /// Say whether hosts can be worked on, and if not, where to look
     Ping(ping::Ping),
+    /// Show what formulas know of hosts: their grains, as Salt names them
+    Grains(grains::Grains),
     /// Carry a pipeline out
     Run(run::RunCommand),
     /// Continue a run that stopped, failed or crashed; hosts that failed are taken up again
@@ -96,6 +99,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Plan(command) => command.main(),
         Command::Forecast(command) => command.main(),
         Command::Ping(command) => command.main(),
+        Command::Grains(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),
         Command::Runs(command) => command.main(),

@@ -41,7 +41,7 @@ impl Ping {
             text.push('\n');
         }
         super::print(&text)?;
-        Ok(hosts::summary(&answers, "is fine"))
+        Ok(hosts::summary(&answers, ["is fine", "are fine"]))
     }
 }
 

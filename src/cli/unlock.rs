@@ -49,6 +49,6 @@ impl Unlock {
                     "`upshift stop` ends that run where it was started; `--force` takes the host away all the same",
                 ));
         }
-        Ok(hosts::summary(&answers, "is free"))
+        Ok(hosts::summary(&answers, ["is free", "are free"]))
     }
 }
