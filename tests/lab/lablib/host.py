@@ -131,7 +131,7 @@ def _power_on(name):
     with open(path("log", f"{name}.console"), "a") as log:
         subprocess.Popen(["nsenter", f"--net={netns(name)}", "sh", "-c", POWER, "power", name, path("h", name, "root"), *groups],
                          stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                         env={"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin",
+                         env={"PATH": os.environ["PATH"],
                               "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "UNIFIED_CGROUP_HIERARCHY": "yes"})
 
 

@@ -27,7 +27,7 @@ TOOLS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container", "nft
 
 def tools():
     """Installs what is missing, and says nothing when nothing is."""
-    missing = sorted({package for command, package in TOOLS.items() if not _which(command)})
+    missing = sorted({package for command, package in TOOLS.items() if not shutil.which(command)})
     if not glob.glob("/usr/share/keyrings/debian-archive-*"):
         missing.append("debian-archive-keyring")
     if not missing:
@@ -38,10 +38,6 @@ def tools():
     if subprocess.run(install, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
         run(*apt, "update", env=env)
         run(*install, env=env)
-
-
-def _which(command):
-    return shutil.which(command, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
 def mirror():

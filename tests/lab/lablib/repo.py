@@ -7,7 +7,7 @@ import os
 import shutil
 
 from . import cgroup
-from .state import Error, path, read, run, write
+from .state import Error, path, run, write
 
 KNOBS = {"delay": "seconds before each answer", "rate": "kilobytes a second", "fail": "an HTTP status for every answer"}
 
