@@ -51,7 +51,7 @@ pub(super) struct Data {
 }
 
 /// The most variables of hosts, counted for each host; more was not written by a person.
-pub(super) const MAX_VARIABLES: usize = 10_000_000;
+pub(super) const MAX_VARIABLES: usize = 5_000_000;
 
 /// The place of the group of all hosts.
 pub(super) const ALL: usize = 0;
@@ -111,16 +111,21 @@ impl Data {
         Ok(())
     }
 
-    /// Gives a variable to a host.
+    /// Counts variables that hosts are about to be given one by one.
+    pub(super) fn expect(&mut self, hosts: usize, variables: usize, place: &Place) -> Result<()> {
+        self.given = self.given.saturating_add(hosts.saturating_mul(variables));
+        if self.given > MAX_VARIABLES {
+            return Err(source::error(place, format!("more than {MAX_VARIABLES} variables of hosts")));
+        }
+        Ok(())
+    }
+
+    /// Gives a variable to a host, after it was [expected](Self::expect).
     ///
     /// Ansible gives it to the group when one has the host's name.
     pub(super) fn set(&mut self, host: &str, name: &str, given: Given) -> Result<()> {
         if let Some(group) = self.groups.get_index_of(host) {
             return self.set_for_group(group, name, given);
-        }
-        self.given += 1;
-        if self.given > MAX_VARIABLES {
-            return Err(source::error(&given.place, format!("more than {MAX_VARIABLES} variables of hosts")));
         }
         if let Some(entry) = self.hosts.get_mut(host) {
             entry.vars.insert(name.to_owned(), given);

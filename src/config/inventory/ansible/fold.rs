@@ -123,3 +123,49 @@ impl Data {
         layer
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse_inventory;
+
+    fn var(text: &str, host: &str, name: &str) -> String {
+        match parse_inventory("f.ini", text) {
+            Ok(inventory) => inventory.hosts[host].vars.get(name).map_or("none".into(), ToString::to_string),
+            Err(error) => error.message,
+        }
+    }
+
+    #[test]
+    fn the_deeper_group_wins_then_the_priority_then_the_later_name() {
+        let two = "[b]\nh\n[a]\nh\n[a:vars]\nv=1\n[b:vars]\nv=2\n";
+        assert_eq!(var(two, "h", "v"), "2");
+        assert_eq!(var(&format!("{two}[a:vars]\nansible_group_priority=2\n"), "h", "v"), "1");
+        let deeper = format!("{two}[a:vars]\nansible_group_priority=2\n[outer:children]\nb\n");
+        assert_eq!(var(&deeper, "h", "v"), "2");
+        assert_eq!(var(&format!("{deeper}[a]\nh v=3\n[all:vars]\nv=0\n"), "h", "v"), "3");
+    }
+
+    #[test]
+    fn hosts_of_no_group_are_ungrouped_and_all_is_no_group() {
+        let inventory = parse_inventory("f.ini", "z\na\n[web]\na\nb\n[empty]\n").unwrap();
+        assert_eq!(inventory.hosts.keys().collect::<Vec<_>>(), ["z", "a", "b"]);
+        let groups: Vec<_> =
+            inventory.groups.iter().map(|(name, hosts)| format!("{name}: {}", hosts.join(" "))).collect();
+        assert_eq!(groups, ["ungrouped: z", "web: a b", "empty: "]);
+    }
+
+    #[test]
+    fn no_group_contains_all() {
+        assert_eq!(
+            var("[a:children]\nall\n", "h", "v"),
+            "f.ini:1:1: the group `a` contains `all`, which contains every group"
+        );
+    }
+
+    #[test]
+    fn a_few_words_do_not_fill_the_memory() {
+        let words: Vec<_> = (0..200).map(|n| format!("v{n}=1")).collect();
+        let text = format!("h[1:100000] {}\n", words.join(" "));
+        assert!(var(&text, "h1", "v1").ends_with("more than 5000000 variables of hosts"));
+    }
+}

@@ -124,6 +124,7 @@ fn set_all(hosts: &[String], value: &Node, data: &mut Data) -> Result<()> {
         let message = format!("the host `{host}`: wanted a mapping of its variables, found {}", value.kind());
         return Err(value.error(message).hint("an address is a variable: `ansible_host: …` below the host's name"));
     };
+    data.expect(hosts.len(), vars.len(), &value.place)?;
     for var in vars {
         let given = given(var)?;
         for host in hosts {

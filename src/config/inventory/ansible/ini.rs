@@ -124,6 +124,7 @@ impl Reader<'_> {
         let Some((first, others)) = words.split_first() else { return Ok(()) };
         let (names, port) = range::hosts(&first.text).map_err(|why| source::error(place, why))?;
         self.data.add(names.clone(), port, self.group, place)?;
+        self.data.expect(names.len(), others.len(), place)?;
         for word in others {
             // The value may be part of a password with a space in it: it is not shown.
             let (name, value) = word.text.split_once('=').ok_or_else(|| self.no_variable(&at(word.column)))?;
