@@ -39,7 +39,9 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, interfaces: &[Interface]) {
     }
     // Salt does not look for more names unless its configuration asks for them.
     grains.set("fqdns", Vec::<String>::new());
-    grains.set("id", own_id(&hosts, &own));
+    // Where a minion once was, its name stays.
+    let minion = tree.trimmed("/etc/salt/minion_id").filter(|id| !id.is_empty());
+    grains.set("id", minion.unwrap_or_else(|| own_id(&hosts, &own)));
     grains.set("localhost", own);
     let (host, domain) = fqdn.split_once('.').unwrap_or((&fqdn, ""));
     grains.set("host", host);

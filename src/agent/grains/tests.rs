@@ -199,6 +199,7 @@ fn the_full_name_is_the_first_of_its_line() {
     // The id is the first name with a dot, wherever it is.
     Host::with(&[own, ("/etc/hosts", "10.0.0.1 ctl01 ctl01.mk22.local")])
         .has(&json!({ "fqdn": "ctl01", "domain": "", "id": "ctl01.mk22.local" }));
+    Host::with(&[own, ("/etc/salt/minion_id", "ctl01.old")]).has(&json!({ "fqdn": "ctl01", "id": "ctl01.old" }));
     Host::with(&[own]).has(&json!({ "fqdn": "ctl01", "host": "ctl01", "domain": "", "id": "ctl01", "fqdn_ip4": [] }));
 }
 
