@@ -1,4 +1,5 @@
-//! No text is an inventory that panics; comments are selectors over it. Names survive being folded.
+//! No text is an inventory of any kind that panics; comments are selectors over it. Names survive
+//! being folded. The first character says how the file is named.
 
 #![no_main]
 
@@ -15,7 +16,12 @@ fuzz_target!(|text: &str| {
             folds(names.iter().map(String::as_str).collect());
         }
     }
-    let Ok(inventory) = parse_inventory("f", text) else { return };
+    let name = match text.as_bytes().first() {
+        Some(b';') => "f.ini",
+        Some(b'#') => "f.yml",
+        _ => "f",
+    };
+    let Ok(inventory) = parse_inventory(name, text) else { return };
     folds(inventory.hosts.keys().map(String::as_str).collect());
     for (name, group) in &inventory.groups {
         assert!(group.iter().all(|host| inventory.hosts.contains_key(host)), "{name}");

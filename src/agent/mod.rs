@@ -8,6 +8,7 @@ mod claim;
 mod command;
 pub mod frame;
 pub mod git;
+pub mod grains;
 mod output;
 pub mod process;
 pub mod protocol;

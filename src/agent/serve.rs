@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::agent::claim::Place;
+use crate::agent::grains::{self, Facts};
 use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, Order, Question, Tell, Vitals};
 use crate::agent::{Steps, frame, process};
 use crate::error::Error;
@@ -103,7 +104,7 @@ impl Agent {
     async fn answer(&self, n: u64, ask: Ask, answers: &Answers) -> io::Result<Tell> {
         Ok(match ask {
             Ask::Vitals => Tell::Vitals(self.vitals()?),
-            Ask::Grains { .. } => return Err(io::Error::other("not yet")),
+            Ask::Grains { id } => Tell::Grains(grains::collect(&Facts { root: "/".into(), id: Some(&id), now: now() })),
             Ask::Claim(claim) => {
                 if let Err(held) = self.place()?.take(&claim, &self.steps)? {
                     return Ok(Tell::Held(held));

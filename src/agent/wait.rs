@@ -74,6 +74,10 @@ fn look(carrying: &mut Carrying, what: &Wait, until: Option<&Regex>, every: Dura
             Ok(saw) => saw,
             Err(error) => Saw::Not(error.to_string()),
         },
+        Wait::Unit(unit) => match look_at_unit(carrying, unit, limit.max(LEAST_COMMAND)) {
+            Ok(saw) => saw,
+            Err(error) => Saw::Not(error.to_string()),
+        },
         Wait::Tcp(address) => {
             let address = address.clone();
             aside(carrying, limit, move || connect(&address, limit))
@@ -126,6 +130,30 @@ fn look_by_command(carrying: &mut Carrying, command: &str, until: Option<&Regex>
         show(carrying, &file)?;
     }
     Ok(saw)
+}
+
+/// Asks systemd whether a unit is active (`systemctl(1)`).
+fn look_at_unit(carrying: &mut Carrying, unit: &str, limit: Duration) -> io::Result<Saw> {
+    let quoted = shlex::try_quote(unit).map_err(io::Error::other)?;
+    let command = format!("systemctl show --property=LoadState,ActiveState,SubState -- {quoted}");
+    let file = carrying.folder.open_look()?;
+    let status = match carrying.command(&command, &file, limit)? {
+        Ended::Stopped(stop) => return Ok(Saw::Stop(stop)),
+        Ended::Overdue => return Ok(Saw::Not(no_answer(limit))),
+        Ended::Unknown => return Ok(Saw::Not("nobody knows how the command ended".into())),
+        Ended::Exited(status) => status,
+    };
+    let text = output::tail(&file, 0, super::step::MATCHED)?;
+    let value = |name| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    Ok(match (value("LoadState"), value("ActiveState"), value("SubState")) {
+        (_, Some("active"), _) => Saw::True,
+        (Some("not-found"), ..) => Saw::Not(format!("there is no unit `{unit}`")),
+        (_, Some(active), Some(sub)) => Saw::Not(format!("`{unit}` is {active} ({sub})")),
+        _ => {
+            let why = output::last_line(&text).unwrap_or_else(|| describe(status));
+            Saw::Not(format!("systemd does not say how `{unit}` is: {why}"))
+        }
+    })
 }
 
 /// Puts what a look wrote into the step's output.

@@ -7,6 +7,8 @@ mod control;
 mod ending;
 mod exec;
 mod forecast;
+mod grains;
+mod hosts;
 mod person;
 mod ping;
 mod plan;
@@ -15,6 +17,7 @@ mod report;
 mod run;
 mod runs;
 mod status;
+mod unlock;
 
 use std::ffi::OsString;
 
@@ -46,6 +49,8 @@ enum Command {
     Ping(ping::Ping),
     /// Run a command on hosts, and show together what was the same
     Exec(exec::Exec),
+    /// Show what formulas know of hosts: their grains, as Salt names them
+    Grains(grains::Grains),
     /// Carry a pipeline out
     Run(run::RunCommand),
     /// Continue a run that stopped, failed or crashed; hosts that failed are taken up again
@@ -74,6 +79,8 @@ enum Command {
     Pass(control::Simple),
     /// Refuse the gate that waits
     Refuse(control::Simple),
+    /// Take hosts away from a run that will never come back for them
+    Unlock(unlock::Unlock),
     /// The part of upshift that carries out steps on a host
     #[command(hide = true)]
     Agent(agent::Agent),
@@ -96,6 +103,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Forecast(command) => command.main(),
         Command::Ping(command) => command.main(),
         Command::Exec(command) => command.main(),
+        Command::Grains(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),
         Command::Runs(command) => command.main(),
@@ -110,6 +118,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Abort(command) => command.end(crate::model::Command::Abort),
         Command::Pass(command) => command.tell(&crate::model::Command::Pass),
         Command::Refuse(command) => command.tell(&crate::model::Command::Refuse),
+        Command::Unlock(command) => command.main(),
         Command::Agent(command) => command.main(),
     };
     done.unwrap_or_else(|error| {

@@ -20,7 +20,8 @@ const INVENTORY: &str = "inventory.toml";
 pub(super) struct Files {
     /// The pipeline, a TOML file
     pub(super) pipeline: Utf8PathBuf,
-    /// The inventory; `inventory.toml` here or beside the pipeline when there is one
+    /// The inventory, upshift's own, Ansible's or Salt's; `inventory.toml` here or beside the pipeline
+    /// when there is one
     #[arg(short, long, value_name = "FILE")]
     inventory: Option<Utf8PathBuf>,
 }

@@ -104,7 +104,7 @@ impl RunCommand {
         let now = real_now.timestamp();
         let journal = Writer::create(&run.journal_file(), outline.clone())?;
         let start = Start {
-            run,
+            run: run.clone(),
             plan,
             history,
             journal,
@@ -115,7 +115,12 @@ impl RunCommand {
             by,
             lock,
         };
-        start.go(&self.manner)
+        // Another run has a host of this one: it never began.
+        start.go(&self.manner).inspect_err(|error| {
+            if error.exit == Exit::Locked {
+                run.discard();
+            }
+        })
     }
 }
 

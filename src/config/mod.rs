@@ -16,6 +16,7 @@ mod source;
 mod syntax;
 mod table;
 mod template;
+mod yaml;
 
 use source::Source;
 
@@ -28,13 +29,15 @@ pub fn read_pipeline(path: &Utf8Path) -> Result<Pipeline> {
     pipeline::parse(&Source::read(path)?)
 }
 
-/// Reads an inventory; `path` is shown in errors as it is given.
+/// Reads an inventory, upshift's own, Ansible's or Salt's; `path` is shown in errors as it is given.
+///
+/// What Ansible keeps beside an inventory, in `group_vars/` and `host_vars/`, is read with it.
 ///
 /// # Errors
 ///
 /// Says, with its place, the first thing that is wrong with the file.
 pub fn read_inventory(path: &Utf8Path) -> Result<Inventory> {
-    inventory::parse(&Source::read(path)?)
+    inventory::read(path)
 }
 
 /// Reads a pipeline from text, as if it stood in the file of that name.

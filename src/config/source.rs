@@ -85,10 +85,20 @@ impl Source {
         Place { file: self.file.clone(), line, column: self.text[start..offset].chars().count() + 1 }
     }
 
+    /// A line and column of the file, both counted from one.
+    pub(super) fn place_at(&self, line: usize, column: usize) -> Place {
+        Place { file: self.file.clone(), line, column }
+    }
+
     /// An error at an offset.
     pub(super) fn error(&self, offset: usize, message: impl std::fmt::Display) -> Error {
         Error::usage(format!("{}: {message}", self.place(offset)))
     }
+}
+
+/// An error at a place.
+pub(super) fn error(place: &Place, message: impl std::fmt::Display) -> Error {
+    Error::usage(format!("{place}: {message}"))
 }
 
 fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Error {

@@ -110,9 +110,11 @@ impl Executor {
                 Err(error) => return Err(Error::new(Exit::Bug, format!("contacting a host: {error}"))),
             }
         }
+        held.sort_by_key(|(id, _)| *id);
         if let Some((id, first)) = held.first() {
             let more = match held.len() {
                 1 => String::new(),
+                2 => ", and 1 more host is held".into(),
                 n => format!(", and {} more hosts are held", n - 1),
             };
             let name = &self.plan.hosts[*id as usize].name;

@@ -196,4 +196,6 @@ pub enum Wait {
     Http(Text),
     /// A path that exists.
     File(Text),
+    /// A systemd unit that is active.
+    Unit(Text),
 }

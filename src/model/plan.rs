@@ -270,6 +270,8 @@ pub enum Wait {
     Http(String),
     /// A path that exists.
     File(String),
+    /// A systemd unit that is active.
+    Unit(String),
 }
 
 impl Plan {

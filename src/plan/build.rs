@@ -276,6 +276,7 @@ impl Fill<'_> {
             pipeline::Wait::Tcp(text) => plan::Wait::Tcp(self.text(text)?),
             pipeline::Wait::Http(text) => plan::Wait::Http(self.text(text)?),
             pipeline::Wait::File(text) => plan::Wait::File(self.text(text)?),
+            pipeline::Wait::Unit(text) => plan::Wait::Unit(self.text(text)?),
         })
     }
 }
@@ -307,7 +308,10 @@ fn title(step: &pipeline::Step, before: &[plan::Step]) -> String {
         StepKind::Run { command, .. } => first_words(&command.source),
         StepKind::Wait { what, .. } => match what {
             pipeline::Wait::Run { command, .. } => format!("wait for {}", first_words(&command.source)),
-            pipeline::Wait::Tcp(text) | pipeline::Wait::Http(text) | pipeline::Wait::File(text) => {
+            pipeline::Wait::Tcp(text)
+            | pipeline::Wait::Http(text)
+            | pipeline::Wait::File(text)
+            | pipeline::Wait::Unit(text) => {
                 format!("wait for {}", first_words(&text.source))
             }
         },

@@ -198,6 +198,7 @@ pub(super) fn lines(unit: &Unit) -> Vec<(&'static str, String)> {
                 Wait::Tcp(address) => vec![("wait", format!("tcp {address}"))],
                 Wait::Http(url) => vec![("wait", format!("http {url}"))],
                 Wait::File(path) => vec![("wait", format!("file {path}"))],
+                Wait::Unit(unit) => vec![("wait", format!("unit {unit}"))],
             };
             lines.push(("every", short(*every)));
             lines

@@ -1,12 +1,13 @@
 //! Files that people get wrong, and what upshift says about each.
 //!
-//! `err_pipeline_*` and `err_inventory_*` are read on their own; `err_selector_*` are pipelines that
-//! are well and select from `inventory.toml` what it does not have.
+//! `err_pipeline_*`, `err_inventory_*` and the inventories of others, `err_ansible_*`, `err_roster_*`
+//! and `err_format_*`, are read on their own; `err_selector_*` are pipelines that are well and select
+//! from `inventory.toml` what it does not have.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use upshift::config::{parse_inventory, parse_pipeline};
+use upshift::config::{parse_inventory, parse_pipeline, read_inventory};
 use upshift::error::{Error, Exit};
 use upshift::model::{Inventory, Pipeline, selector};
 
@@ -37,7 +38,7 @@ fn check_selectors(pipeline: &Pipeline, inventory: &Inventory) -> Result<(), Err
 
 fn error_of(name: &str) -> Error {
     let text = read(name);
-    if name.starts_with("err_inventory") {
+    if ["err_inventory", "err_ansible", "err_roster", "err_format"].iter().any(|prefix| name.starts_with(prefix)) {
         return parse_inventory(name, &text).expect_err(name);
     }
     if name.starts_with("err_pipeline") {
@@ -57,6 +58,7 @@ fn said(prefix: &str) -> String {
             assert!(numbers.next().is_some_and(|number| number.parse::<u32>().is_ok()), "{}", error.message);
         }
         assert!(!error.message.ends_with('.'), "{}", error.message);
+        assert!(!format!("{error:?}").contains("hunter2"), "{name} gives its password away");
         assert_eq!(error.exit, Exit::Usage);
         writeln!(said, "error: {}", error.message).unwrap();
         if let Some(hint) = error.hint {
@@ -75,6 +77,21 @@ fn every_wrong_pipeline_gets_one_error_with_a_place() {
 #[test]
 fn every_wrong_inventory_gets_one_error_with_a_place() {
     insta::assert_snapshot!(said("err_inventory"));
+}
+
+#[test]
+fn every_wrong_ansible_inventory_gets_one_error_with_a_place() {
+    insta::assert_snapshot!(said("err_ansible"));
+}
+
+#[test]
+fn every_wrong_roster_gets_one_error_with_a_place() {
+    insta::assert_snapshot!(said("err_roster"));
+}
+
+#[test]
+fn what_is_no_inventory_of_any_kind_gets_one_error_with_a_place() {
+    insta::assert_snapshot!(said("err_format"));
 }
 
 #[test]
@@ -103,17 +120,49 @@ fn every_key_of_an_inventory_reaches_its_hosts() {
     insta::assert_snapshot!(said);
 }
 
+/// What became of hosts and groups, with how they are logged in to.
+fn described(inventory: &Inventory) -> String {
+    let mut said = String::new();
+    for host in inventory.hosts.values() {
+        let rack = host.rack.as_deref().unwrap_or("-");
+        let login = serde_json::to_string(&host.login).unwrap();
+        let vars = serde_json::to_string(&host.vars).unwrap();
+        writeln!(said, "{} {} {} rack {rack}\n  {login}\n  {vars}", host.name, host.address, host.transport).unwrap();
+    }
+    for (name, hosts) in &inventory.groups {
+        writeln!(said, "{name}: {}", hosts.join(" ")).unwrap();
+    }
+    said
+}
+
+#[test]
+fn an_inventory_of_others_becomes_hosts_and_groups() {
+    for name in fixtures("ok_ansible").into_iter().chain(fixtures("ok_roster")) {
+        let inventory = parse_inventory(&name, &read(&name)).unwrap();
+        insta::assert_snapshot!(name.replace('.', "_"), described(&inventory));
+    }
+}
+
+#[test]
+fn the_files_beside_an_inventory_and_in_its_folder_are_read_with_it() {
+    let folder = read_inventory("tests/fixtures/ansible".into()).unwrap();
+    insta::assert_snapshot!("a_folder_of_ansible", described(&folder));
+    let file = read_inventory("tests/fixtures/ansible/hosts.ini".into()).unwrap();
+    assert_eq!(file.hosts["cmp2"], folder.hosts["cmp2"]);
+    assert!(!file.hosts.contains_key("ctl1"));
+}
+
 #[test]
 fn what_is_right_is_read_also_with_windows_line_ends_and_a_byte_order_mark() {
     for name in fixtures("ok_") {
         let text = read(&name);
         let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
-        if name.starts_with("ok_inventory") {
-            let plain = parse_inventory("f", &text).unwrap();
-            assert_eq!(format!("{plain:?}"), format!("{:?}", parse_inventory("f", &windows).unwrap()), "{name}");
-        } else {
+        if name.starts_with("ok_pipeline") {
             let plain = parse_pipeline("f", &text).unwrap();
             assert_eq!(format!("{plain:?}"), format!("{:?}", parse_pipeline("f", &windows).unwrap()), "{name}");
+        } else {
+            let plain = parse_inventory(&name, &text).unwrap();
+            assert_eq!(format!("{plain:?}"), format!("{:?}", parse_inventory(&name, &windows).unwrap()), "{name}");
         }
     }
 }
@@ -123,10 +172,19 @@ proptest::proptest! {
 
     #[test]
     fn no_damage_to_a_file_makes_the_reader_panic(
-        file in 0..4_usize,
+        file in 0..8_usize,
         damage in proptest::collection::vec((0.0..1.0_f64, 0..12_usize, "\\PC{0,3}|[\\[\\]{}\"'=.,#\n\\\\0-9%-]{1,3}"), 1..6),
     ) {
-        let names = ["ok_pipeline_full.toml", "ok_inventory_full.toml", "ok_pipeline_small.toml", "ok_pipeline_moments.toml"];
+        let names = [
+            "ok_pipeline_full.toml",
+            "ok_inventory_full.toml",
+            "ok_pipeline_small.toml",
+            "ok_pipeline_moments.toml",
+            "ok_ansible_hosts.ini",
+            "ok_ansible_groups.yml",
+            "ok_ansible_listed.json",
+            "ok_roster",
+        ];
         let mut text: Vec<char> = read(names[file]).chars().collect();
         for (at, remove, insert) in damage {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in a small file")]
@@ -135,8 +193,9 @@ proptest::proptest! {
             text.splice(start..end, insert.chars());
         }
         let text: String = text.into_iter().collect();
-        for error in [parse_pipeline("f", &text).err(), parse_inventory("f", &text).err()].into_iter().flatten() {
-            proptest::prop_assert!(error.message.starts_with("f:"), "{}", error.message);
+        let read_as = ["f", "f.ini", "f.yml", "f.toml"].map(|name| parse_inventory(name, &text).err());
+        for error in read_as.into_iter().chain([parse_pipeline("f", &text).err()]).flatten() {
+            proptest::prop_assert!(error.message.starts_with('f'), "{}", error.message);
         }
     }
 }

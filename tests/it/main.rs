@@ -11,6 +11,7 @@ mod exits;
 mod forecast;
 mod journal;
 mod kill;
+mod lab;
 mod limits;
 mod reader;
 mod report;

@@ -1,7 +1,10 @@
 //! An inventory file: groups, hosts, and what each host gets from where.
+//!
+//! Here is upshift's own, in TOML; [`ansible`] and [`roster`] are those of others.
 
 use std::collections::HashMap;
 
+use camino::Utf8Path;
 use indexmap::IndexMap;
 use toml::de::DeValue;
 
@@ -11,10 +14,15 @@ use crate::error::Result;
 use crate::model::inventory::{CONTROLLER, Inventory, Ssh};
 use crate::model::pattern;
 
+mod ansible;
 mod containment;
 mod fold;
+mod format;
+mod roster;
 mod settings;
+mod ssh_args;
 
+use format::Format;
 use settings::Settings;
 
 static FILE: Keys = Keys {
@@ -124,8 +132,31 @@ struct HostEntry<'s> {
     settings: Settings<'s>,
 }
 
-/// Reads an inventory file.
+/// Reads an inventory of any kind: a file, or a folder as Ansible has them.
+pub(super) fn read(path: &Utf8Path) -> Result<Inventory> {
+    if path.is_dir() {
+        return ansible::read_folder(path);
+    }
+    let folder = path.parent().map(|folder| if folder.as_str().is_empty() { Utf8Path::new(".") } else { folder });
+    parse_any(&Source::read(path)?, folder)
+}
+
+/// Reads an inventory of any kind from its text alone.
 pub(super) fn parse(source: &Source) -> Result<Inventory> {
+    parse_any(source, None)
+}
+
+fn parse_any(source: &Source, folder: Option<&Utf8Path>) -> Result<Inventory> {
+    match format::of(source)? {
+        Format::Upshift => parse_toml(source),
+        Format::Ini => ansible::parse_ini(source, folder),
+        Format::Groups(entries) => ansible::parse_groups(source, &entries, folder),
+        Format::Roster(entries) => roster::parse(source, &entries),
+    }
+}
+
+/// Reads upshift's own inventory.
+fn parse_toml(source: &Source) -> Result<Inventory> {
     let file = source.parse()?;
     let file = Table::of_file(source, &file, &FILE)?;
     let mut parts = Parts {

@@ -10,8 +10,9 @@ use crate::model::pipeline::Wait;
 
 static WAIT: Keys = Keys {
     owner: "A wait",
-    names: &["run", "tcp", "http", "file", "until", "timeout", "every"],
+    names: &["run", "tcp", "http", "file", "unit", "until", "timeout", "every"],
     elsewhere: &[
+        (&["service", "systemd"], "a systemd unit is given as `unit = \"nova-compute.service\"`"),
         (&["https", "url"], "an address beginning with `https://` is given as `http = \"https://…\"`"),
         (
             &["retries", "retry-delay", "takes", "failure-rate", "undo", "always", "on", "name"],
@@ -20,8 +21,8 @@ static WAIT: Keys = Keys {
     ],
 };
 
-/// The four things that can be waited for.
-const WHATS: [&str; 4] = ["run", "tcp", "http", "file"];
+/// What can be waited for.
+const WHATS: [&str; 5] = ["run", "tcp", "http", "file", "unit"];
 
 /// Time between two looks when nobody says.
 const EVERY: SignedDuration = SignedDuration::from_secs(2);
@@ -42,7 +43,9 @@ pub(super) fn wait(value: Value<'_>) -> Result<Waiting> {
     let whats: Vec<_> = table.given().filter(|key| WHATS.contains(key)).collect();
     let what = match whats[..] {
         [what] => what,
-        [] => return Err(value.error("wanted something to wait for").hint("give it one of: run, tcp, http, file")),
+        [] => {
+            return Err(value.error("wanted something to wait for").hint("give it one of: run, tcp, http, file, unit"));
+        }
         [first, second, ..] => {
             let message = format!("a wait is for one thing, and this has `{first}` and `{second}`");
             return Err(table.key_error(second, message).hint("write two steps"));
@@ -58,6 +61,7 @@ pub(super) fn wait(value: Value<'_>) -> Result<Waiting> {
         "run" => table.read("run", Value::template)?.map(|command| Wait::Run { command, until }),
         "tcp" => table.read("tcp", tcp)?.map(Wait::Tcp),
         "http" => table.read("http", http)?.map(Wait::Http),
+        "unit" => table.read("unit", unit)?.map(Wait::Unit),
         _ => table.read("file", Value::template)?.map(Wait::File),
     };
     Ok(Waiting {
@@ -74,6 +78,14 @@ fn tcp(value: Value<'_>) -> Result<Text> {
         if !port.is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0)) {
             return Err(value.wanted("an address such as `10.0.0.5:8774`"));
         }
+    }
+    Ok(text)
+}
+
+fn unit(value: Value<'_>) -> Result<Text> {
+    let text = value.template()?;
+    if text.source.starts_with('-') || (!is_template(&text.source) && text.source.contains(char::is_whitespace)) {
+        return Err(value.wanted("one systemd unit, such as `nova-compute.service`"));
     }
     Ok(text)
 }

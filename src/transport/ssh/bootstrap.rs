@@ -23,16 +23,16 @@ pub(super) fn command(program: &Program, login: &Login) -> String {
     // Non-interactive shells often have no path to the tools of root.
     let _ = write!(
         script,
-        "umask 077; case :$PATH: in *:/usr/sbin:*) ;; *) PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH;; esac; d={folder}; f=$d/agent/{hash}; "
+        "umask 077; set -f; case :$PATH: in *:/usr/sbin:*) ;; *) PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH;; esac; d={folder}; f=$d/agent/{hash}; "
     );
     let _ = write!(script, "say() {{ echo \"{MARK} $*\"; }}; ");
     script += "if ! [ -x \"$f\" ]; then ";
     script += "say need \"$(uname -m)\"; read -r size || exit 1; p=$f.$$; ";
-    script += "e=$( { mkdir -p \"$d/agent\" && head -c \"$size\" | gzip -dc > \"$p\"; } 2>&1 ); ";
+    script += "e=$( { mkdir -p \"$d/agent\" && head -c \"$size\" 2>/dev/null | gzip -dc > \"$p\"; } 2>&1 ); ";
     script += "h=$(sha256sum < \"$p\" 2>/dev/null); ";
     let _ = write!(script, "if [ \"${{h%% *}}\" != {hash} ]; then rm -f \"$p\"; ");
-    script += "say failed \"${e:-what arrived is not what was sent}\"; exit 1; fi; ";
-    script += "e=$( { chmod 700 \"$p\" && mv -f \"$p\" \"$f\"; } 2>&1 ) || { say failed \"$e\"; exit 1; }; fi; ";
+    script += "say failed ${e:-what arrived is not what was sent}; exit 1; fi; ";
+    script += "e=$( { chmod 700 \"$p\" && mv -f \"$p\" \"$f\"; } 2>&1 ) || { say failed $e; exit 1; }; fi; ";
     script += "say ready; exec \"$f\" agent serve \"$d\"";
     as_root(&script, login.r#become)
 }

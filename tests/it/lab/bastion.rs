@@ -1,0 +1,25 @@
+//! 80 hosts behind a jump host whose sshd turns connections away (`MaxStartups 10:30:100`).
+
+use super::{HOSTS, Site, pipeline};
+
+#[test]
+fn a_busy_bastion_makes_no_host_unreachable() {
+    // The names behind the bastion are spread over all hosts.
+    let site = Site::of(HOSTS);
+    let far = site.far();
+    let ended = site.upshift(["ping", "all", "-i", far.to_str().unwrap()]).with(0);
+    assert_eq!(ended.out.lines().filter(|line| line.contains("  fine  ")).count(), 80, "{}", ended.out);
+    let ended = site.upshift(["exec", "all", "-i", far.to_str().unwrap(), "--", "true"]).with(0);
+    assert!(!ended.err.contains("unreachable"), "{}", ended.err);
+}
+
+#[test]
+fn more_at_once_than_the_bastion_takes_is_tried_again_until_it_does() {
+    let site = Site::of(HOSTS);
+    let far = std::fs::read_to_string(site.far()).unwrap();
+    let config = site.far().parent().unwrap().join("ssh_config");
+    let far = far.replace("config = \"ssh_config\"", &format!("config = \"{}\"\nat-once = 60", config.display()));
+    site.sandbox.write("far.toml", &far).write("up.toml", &pipeline("[[stage.step]]\nrun = \"true\""));
+    let ended = site.upshift(["ping", "all", "-i", "far.toml"]).with(0);
+    assert_eq!(ended.out.lines().filter(|line| line.contains("  fine  ")).count(), 80, "{}", ended.out);
+}

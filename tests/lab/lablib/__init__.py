@@ -1,0 +1,1 @@
+"""The lab's parts.  `lab` (the command) is the only user."""
