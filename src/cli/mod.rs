@@ -4,6 +4,7 @@ mod agent;
 mod answer;
 mod check;
 mod control;
+mod copy;
 mod ending;
 mod forecast;
 mod grains;
@@ -48,6 +49,8 @@ enum Command {
     Ping(ping::Ping),
     /// Show what formulas know of hosts: their grains, as Salt names them
     Grains(grains::Grains),
+    /// Copy files and folders to hosts
+    Copy(copy::Copy),
     /// Carry a pipeline out
     Run(run::RunCommand),
     /// Continue a run that stopped, failed or crashed; hosts that failed are taken up again
@@ -100,6 +103,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Forecast(command) => command.main(),
         Command::Ping(command) => command.main(),
         Command::Grains(command) => command.main(),
+        Command::Copy(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),
         Command::Runs(command) => command.main(),
