@@ -10,6 +10,7 @@ mod connector;
 mod host;
 mod link;
 mod program;
+mod proxies;
 mod trouble;
 
 pub use connector::Connector;
