@@ -61,11 +61,11 @@ def built():
 class Group:
     """A control group that counts what the processes in it use, also those that outlive their parents."""
 
-    def __init__(self):
+    def __init__(self, name):
         v1 = "/sys/fs/cgroup/cpuacct"
         self.v1 = os.path.isdir(v1)
         v2 = next((line.split()[1] for line in open("/proc/mounts") if line.split()[2] == "cgroup2"), None)
-        self.path = os.path.join(v1 if self.v1 else v2, f"upshift-bench-{os.getpid()}")
+        self.path = os.path.join(v1 if self.v1 else v2, f"upshift-bench-{os.getpid()}-{name}")
         os.mkdir(self.path)
 
     def cpu(self):
@@ -99,7 +99,7 @@ class Bench:
         self.lab, self.rounds, self.upshift = options.inside, options.rounds, os.environ["UPSHIFT"]
         self.hosts = [f"cmp{n:03}" for n in range(1, options.hosts + 1)]
         self.scratch = tempfile.mkdtemp(prefix="upb-")
-        self.masters, self.group = Group(), None
+        self.masters, self.group = Group("masters"), Group("measured")
         self.list = self.write("hosts", "\n".join(self.hosts) + "\n")
         self.config = {"": os.path.join(self.lab, "ssh_config")}
         self.config["curve"] = self.write("ssh_config", f"{CURVE}\n" + read(self.config[""]))
@@ -178,7 +178,6 @@ class Bench:
         return found
 
     def run(self):
-        self.group = Group()
         try:
             self.say_versions()
             self.open_masters()

@@ -84,7 +84,7 @@ fn shell_text(command: &[String]) -> Result<String> {
 
 /// The answers there are, by the hosts' places, and what to do about hosts that could not be reached.
 struct Answers {
-    answers: Vec<Option<Answer>>,
+    by_place: Vec<Option<Answer>>,
     hints: IndexMap<String, Vec<usize>>,
     unwritten: Option<String>,
 }
@@ -118,7 +118,7 @@ impl Exec {
 
     /// Says what came of it.
     fn show(&self, hosts: &[inventory::Host], answers: &Answers, took: Duration) -> Result<Exit> {
-        let named = hosts.iter().zip(&answers.answers);
+        let named = hosts.iter().zip(&answers.by_place);
         let named = named.filter_map(|(host, answer)| Some((host.name.as_str(), answer.as_ref()?)));
         if self.json {
             let text = named.map(|(host, answer)| json::line(host, answer) + "\n").collect::<String>();
@@ -127,8 +127,8 @@ impl Exec {
             exec::print(&exec::groups(named))?;
         }
         let mut stderr = anstream::stderr().lock();
-        let exit = exit(&answers.answers);
-        let _ = writeln!(stderr, "{}", summary(&answers.answers, took));
+        let exit = exit(&answers.by_place);
+        let _ = writeln!(stderr, "{}", summary(&answers.by_place, took));
         for (hint, places) in &answers.hints {
             let names = pattern::fold(places.iter().map(|place| hosts[*place].name.as_str()));
             let _ = writeln!(stderr, "\nhint: {names}: {hint}");
@@ -159,7 +159,7 @@ async fn carry_out(
         calls.spawn(async move { (place, work.on(place, &host).await) });
     }
     drop(work);
-    let mut all = Answers { answers: vec![None; hosts.len()], hints: IndexMap::new(), unwritten: None };
+    let mut all = Answers { by_place: vec![None; hosts.len()], hints: IndexMap::new(), unwritten: None };
     // Hosts often say the same: it is kept once.
     let mut known: HashSet<Arc<Output>> = HashSet::new();
     let mut keep = |output: Output| {
@@ -176,8 +176,10 @@ async fn carry_out(
                 let (place, done) = ended.map_err(|error| Error::new(Exit::Bug, error.to_string()))?;
                 let Done { answer, stdout, stderr, hint, unwritten } = done;
                 let _ = news.send(News::Ended(place, answer.outcome));
-                all.answers[place] = Some(Answer { stdout: keep(stdout), stderr: keep(stderr), ..answer });
-                hint.into_iter().for_each(|hint| all.hints.entry(hint).or_default().push(place));
+                all.by_place[place] = Some(Answer { stdout: keep(stdout), stderr: keep(stderr), ..answer });
+                if let Some(hint) = hint {
+                    all.hints.entry(hint).or_default().push(place);
+                }
                 all.unwritten = all.unwritten.or(unwritten);
             }
             Ok(()) = signals.changed() => match *signals.borrow_and_update() {
@@ -186,7 +188,7 @@ async fn carry_out(
                     let _ = news.send(News::Stopping);
                     stop.send_replace(true);
                 }
-                _ => return Err(quit(hosts, &all.answers)),
+                _ => return Err(quit(hosts, &all.by_place)),
             }
         }
     }

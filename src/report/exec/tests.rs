@@ -84,6 +84,7 @@ fn several_lines_stand_below_their_hosts_as_they_came() {
             "cmp008",
             Answer {
                 stdout: output(b"so far"),
+                stderr: output(b"waiting\n"),
                 took: Some(Duration::ZERO),
                 ..ended(Outcome::TimedOut, "ended after 2s")
             },
@@ -113,6 +114,7 @@ fn several_lines_stand_below_their_hosts_as_they_came() {
 2|
 2| cmp007: exit code 3
 1| cmp008: so far
+2| cmp008: stderr: waiting
 2| cmp008: timed out: ended after 2s
 "#);
 }

@@ -45,8 +45,17 @@ impl Page<'_> {
             self.block(To::Stdout, Style::Strong, group, "", &answer.stdout)?;
         }
         if answer.came_short() {
-            let several = answer.stderr.line().is_none();
-            let words = answer.words() + if several { ", stderr" } else { "" };
+            let mut words = answer.words();
+            // Of a command that failed, stderr says why; of others it is what it said until then.
+            if answer.code.is_none() {
+                if !answer.stderr.is_empty() {
+                    self.block(To::Stderr, Style::Warn, group, "stderr", &answer.stderr)?;
+                }
+                return self.block(To::Stderr, Style::Bad, group, &words, &Output::default());
+            }
+            if answer.stderr.line().is_none() {
+                words += ", stderr";
+            }
             self.block(To::Stderr, Style::Bad, group, &words, &answer.stderr)
         } else if !answer.stderr.is_empty() {
             self.block(To::Stderr, Style::Warn, group, "stderr", &answer.stderr)

@@ -67,7 +67,7 @@ impl Host {
         };
         let Waiting { master, child, mut stdin, stdout, stderr, group } = waiting;
         if stdin.write_all(b"\n").await.is_err() {
-            return Err(Trouble::new(Kind::Lost, "the connection was lost before the command was started"));
+            return Err(lost());
         }
         drop(stdin);
         listener(Said::Started);
@@ -111,11 +111,16 @@ impl Host {
         }
         let mut command = Arc::clone(&master.session).arc_raw_command(line);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let lost = |why: String| Trouble::new(Kind::Lost, why);
-        let mut child = command.spawn().await.map_err(|error| lost(error.to_string()))?;
+        let mut child = match command.spawn().await {
+            Ok(child) => child,
+            Err(error) if master.session.check().await.is_ok() => {
+                return Err(Trouble::new(Kind::Busy, format!("its sshd takes no further command: {error}")));
+            }
+            Err(_) => return Err(lost()),
+        };
         let ends = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(stdin), Some(mut stdout), Some(mut stderr)) = ends else {
-            return Err(lost("the channel has no ends".into()));
+            return Err(lost());
         };
         let (mut out, mut error) = (Vec::new(), Vec::new());
         let marks = async { tokio::join!(read_to_mark(&mut stdout, &mut out), read_to_mark(&mut stderr, &mut error)) };
@@ -180,12 +185,16 @@ async fn explain(child: Child<Arc<Session>>, stderr: &str) -> Trouble {
     }
     let last = stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
     match (code, last) {
-        (None, _) => Trouble::new(Kind::Lost, "the connection was lost before the command was started"),
+        (None, _) => lost(),
         (Some(_), Some(last)) => Trouble::new(Kind::Agent, format!("no command can be started there: {last}")),
         (Some(code), None) => {
             Trouble::new(Kind::Agent, format!("no command can be started there: its shell ends with exit code {code}"))
         }
     }
+}
+
+fn lost() -> Trouble {
+    Trouble::new(Kind::Lost, "the connection was lost before the command was started")
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::error::{Error, Result};
 use crate::model::inventory::{Login, Ssh};
 use crate::transport::ssh::program::{Program, Programs};
+use crate::transport::ssh::proxies;
 use crate::transport::ssh::trouble::{Kind, Trouble};
 
 /// Connections being opened at once straight from here: each one keeps a processor busy for a while.
@@ -46,6 +47,8 @@ pub struct Connector {
     folder: Utf8PathBuf,
     /// Whether it matters which jump host a connection goes through.
     many: bool,
+    /// Whether any connection may go through one.
+    proxies: bool,
     direct: Arc<Semaphore>,
     hops: Mutex<HashMap<String, Arc<Semaphore>>>,
     programs: Programs,
@@ -68,6 +71,7 @@ impl Connector {
         Ok(Self {
             folder: sockets()?,
             many: hosts > settings.at_once as usize,
+            proxies: proxies::are_possible(&settings),
             settings,
             direct: Arc::new(Semaphore::new(DIRECT)),
             hops: Mutex::default(),
@@ -95,7 +99,8 @@ impl Connector {
         if let Some(session) = open_already(&socket).await {
             return Ok(Master { session, warm: true });
         }
-        let hop = if self.many { self.hop(address, login).await? } else { None };
+        let through = self.many && (self.proxies || login.options.iter().any(|option| proxies::is_about(option)));
+        let hop = if through { self.hop(address, login).await? } else { None };
         let begun = Instant::now();
         // Hosts that were turned away together do not come back together.
         let mut jitter = StdRng::seed_from_u64(seed(&socket));
@@ -136,7 +141,10 @@ impl Connector {
         ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // Ctrl-C at the terminal is for upshift.
         ssh.process_group(0).kill_on_drop(true);
-        let mut child = ssh.spawn().map_err(|error| cannot_start(&error))?;
+        // A busy machine takes its time to start a process, and whoever starts it waits until it has: that
+        // must not be who listens to the hosts and to Ctrl-C.
+        let spawned = tokio::task::spawn_blocking(move || ssh.spawn()).await.map_err(io::Error::other);
+        let mut child = spawned.and_then(|child| child).map_err(|error| cannot_start(&error))?;
         // Longer than `ConnectTimeout`, which does not watch over the login.
         let most = Duration::try_from(self.settings.timeout).unwrap_or_default() * 2 + Duration::from_secs(5);
         match timeout(most, child.wait()).await {

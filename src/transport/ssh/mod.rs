@@ -11,6 +11,7 @@ pub mod files;
 mod host;
 mod link;
 mod program;
+mod proxies;
 mod trouble;
 
 pub use connector::Connector;
