@@ -107,7 +107,7 @@ mod tests {
         shelf.put(&format!("now/{c}"), 60, 1);
         shelf.put(&d, 1, 101);
         shelf.put(&format!("{d}.0.part"), 1, 11);
-        shelf.put(&format!("{c}.0.part"), 1, 9);
+        shelf.put(&format!("{c}.0.part"), 1, 2);
         shelf.put(&format!("before/{a}"), 1, 1);
         prune(shelf.folder(), "now", &LIMITS).unwrap();
         assert!(shelf.has("lock") && shelf.has(&b) && shelf.has(&format!("now/{c}")));
