@@ -8,7 +8,7 @@ use fs_err as fs;
 use super::compare::Wanted;
 use super::owners::Owners;
 use super::place::place;
-use super::store::Store;
+use super::store::{Store, Taken};
 use super::{File, Found, Gap, Hash, PIECE, Place, Placed, What};
 
 struct Shelf(tempfile::TempDir);
@@ -37,18 +37,18 @@ impl Shelf {
         names
     }
 
-    fn place(&self, store: &mut Store, places: &[Place]) -> Vec<Placed> {
-        place(store, places, false, &mut Owners::default())
-    }
-
-    fn look(&self, place: &Place) -> Found {
-        let mut owners = Owners::default();
-        Wanted::new(std::slice::from_ref(place), false, &mut owners).look(place)
-    }
-
     fn wanted(&self, name: &str, what: What, mode: Option<u32>) -> Place {
         Place { path: self.path(name), what, mode, owner: None, group: None }
     }
+}
+
+/// Puts things at paths, without folders above.
+fn put(store: &mut Store, places: &[Place]) -> Vec<Placed> {
+    place(store, places, false, &mut Owners::default())
+}
+
+fn look(place: &Place) -> Found {
+    Wanted::new(std::slice::from_ref(place), false, &mut Owners::default()).look(place)
 }
 
 fn file(content: &[u8]) -> File {
@@ -158,7 +158,7 @@ fn what_is_not_as_announced_is_an_error_and_leaves_nothing() {
     changed[5] ^= 1;
     let error = store.piece(file(&content), 0, &changed).unwrap_err();
     assert!(error.to_string().contains("that was announced"), "{error}");
-    assert!(store.piece(file(&content), PIECE, b"x").is_err());
+    assert_eq!(store.piece(file(&content), PIECE, b"x").unwrap(), Taken::Elsewhere);
     store.pack(&[file(b"one"), file(b"two")], b"onetwi").unwrap_err();
     store.pack(&[file(b"three")], b"thre").unwrap_err();
     store.settle().unwrap();
@@ -177,6 +177,24 @@ fn a_part_that_another_agent_writes_is_taken_over_as_far_as_it_is_there() {
     old.piece(file(&content), 2 * PIECE, &content[2 * piece..]).unwrap();
     assert_eq!(shelf.names(), [file(&content).hash.to_string()]);
     assert_eq!(fs::read(shelf.path("files").join(&shelf.names()[0])).unwrap(), content);
+}
+
+#[test]
+fn an_agent_that_heard_nothing_for_a_while_leaves_its_part_and_can_go_on_unless_another_did() {
+    let (shelf, content) = (Shelf::new(), large());
+    let piece = usize::try_from(PIECE).unwrap();
+    let (mut old, mut new) = (shelf.store(), shelf.store());
+    assert_eq!(old.piece(file(&content), 0, &content[..piece]).unwrap(), Taken::Yes);
+    old.rest();
+    assert_eq!(old.piece(file(&content), PIECE, &content[piece..2 * piece]).unwrap(), Taken::Yes);
+    old.rest();
+    assert_eq!(new.missing(&[file(&content)]).unwrap()[0].have, 2 * PIECE);
+    assert_eq!(shelf.names().len(), 1, "it is the same part");
+    assert_eq!(new.piece(file(&content), 2 * PIECE, &content[2 * piece..3 * piece]).unwrap(), Taken::Yes);
+    assert_eq!(old.piece(file(&content), 2 * PIECE, &content[2 * piece..]).unwrap(), Taken::Elsewhere);
+    assert_eq!(send(&mut new, &content), 1000);
+    assert_eq!(send(&mut old, &content), 0);
+    assert_eq!(fs::read(shelf.path("files").join(file(&content).hash.to_string())).unwrap(), content);
 }
 
 #[test]
@@ -200,19 +218,19 @@ fn a_file_is_placed_whole_with_its_mode_and_the_second_time_not_touched() {
     let mut store = shelf.store();
     store.pack(&[file(b"one"), file(b"two")], b"onetwo").unwrap();
     let one = shelf.wanted("one", What::File(file(b"one")), Some(0o640));
-    assert_eq!(shelf.look(&one), Found::Different);
-    assert_eq!(shelf.place(&mut store, std::slice::from_ref(&one)), [Placed::Changed]);
+    assert_eq!(look(&one), Found::Different);
+    assert_eq!(put(&mut store, std::slice::from_ref(&one)), [Placed::Changed]);
     let before = fs::metadata(&one.path).unwrap();
     assert_eq!((before.mode() & 0o7777, fs::read(&one.path).unwrap()), (0o640, b"one".to_vec()));
-    assert_eq!(shelf.place(&mut store, std::slice::from_ref(&one)), [Placed::Unchanged]);
+    assert_eq!(put(&mut store, std::slice::from_ref(&one)), [Placed::Unchanged]);
     assert_eq!(fs::metadata(&one.path).unwrap().ino(), before.ino());
     // Another mode alone needs no other file; another content without a mode keeps it.
     let mode = Place { mode: Some(0o4755), ..one.clone() };
-    assert_eq!(shelf.look(&mode), Found::Attributes);
-    assert_eq!(shelf.place(&mut store, &[mode]), [Placed::Changed]);
+    assert_eq!(look(&mode), Found::Attributes);
+    assert_eq!(put(&mut store, &[mode]), [Placed::Changed]);
     assert_eq!(fs::metadata(&one.path).unwrap().ino(), before.ino());
     let other = shelf.wanted("one", What::File(file(b"two")), None);
-    assert_eq!(shelf.place(&mut store, &[other]), [Placed::Changed]);
+    assert_eq!(put(&mut store, &[other]), [Placed::Changed]);
     let after = fs::metadata(&one.path).unwrap();
     assert_eq!((after.mode() & 0o7777, fs::read(&one.path).unwrap()), (0o755, b"two".to_vec()));
     assert_ne!(after.ino(), before.ino());
@@ -237,16 +255,16 @@ fn a_kind_of_thing_is_never_replaced_by_another() {
     ];
     for (name, what, why) in refused {
         let place = shelf.wanted(name, what, None);
-        let Found::Refused(said) = shelf.look(&place) else { panic!("{name} is not refused") };
+        let Found::Refused(said) = look(&place) else { panic!("{name} is not refused") };
         assert!(said.contains(why) || said.contains("Not a directory"), "{name}: {said}");
-        assert!(matches!(&shelf.place(&mut store, &[place])[..], [Placed::Failed(_)]), "{name}");
+        assert!(matches!(&put(&mut store, &[place])[..], [Placed::Failed(_)]), "{name}");
     }
     assert_eq!(fs::read(shelf.path("file")).unwrap(), b"old");
     let link = |to: &str| shelf.wanted("link", What::Link(to.into()), None);
-    assert_eq!(shelf.place(&mut store, &[link("file"), link("folder")]), [Placed::Unchanged, Placed::Changed]);
+    assert_eq!(put(&mut store, &[link("file"), link("folder")]), [Placed::Unchanged, Placed::Changed]);
     assert_eq!(fs::read_link(shelf.path("link")).unwrap().to_str(), Some("folder"));
     // A folder that is reached through a link is a folder.
-    assert_eq!(shelf.look(&shelf.wanted("link", What::Folder, None)), Found::Same);
+    assert_eq!(look(&shelf.wanted("link", What::Folder, None)), Found::Same);
 }
 
 #[test]
@@ -259,7 +277,7 @@ fn a_tree_is_placed_in_order_and_folders_above_only_when_asked() {
         shelf.wanted("tree/in", What::Folder, None),
         shelf.wanted("tree/in/one", What::File(file(b"one")), None),
     ];
-    assert_eq!(shelf.place(&mut store, &places), [Placed::Changed, Placed::Changed, Placed::Changed]);
+    assert_eq!(put(&mut store, &places), [Placed::Changed, Placed::Changed, Placed::Changed]);
     let mode = |name: &str| fs::metadata(shelf.path(name)).unwrap().mode() & 0o7777;
     assert_eq!((mode("tree"), mode("tree/in"), mode("tree/in/one")), (0o750, 0o755, 0o644));
     let deep = shelf.wanted("a/b/one", What::File(file(b"one")), None);
@@ -276,7 +294,7 @@ fn what_an_agent_left_that_was_killed_is_cleared_away() {
     let left = super::temporary::beside(&one.path, "part");
     fs::write(&left, "half").unwrap();
     fs::set_permissions(&left, std::fs::Permissions::from_mode(0o666)).unwrap();
-    assert_eq!(shelf.place(&mut store, std::slice::from_ref(&one)), [Placed::Changed]);
+    assert_eq!(put(&mut store, std::slice::from_ref(&one)), [Placed::Changed]);
     assert_eq!((fs::read(&one.path).unwrap(), left.exists()), (b"one".to_vec(), false));
     assert_eq!(fs::metadata(&one.path).unwrap().mode() & 0o7777, 0o644);
 }
@@ -291,7 +309,7 @@ fn a_content_that_was_spoilt_in_the_store_is_sent_again_and_never_placed() {
     let mut store = shelf.store();
     assert_eq!(store.missing(&[file(b"one")]).unwrap(), []);
     let one = shelf.wanted("one", What::File(file(b"one")), None);
-    assert_eq!(shelf.place(&mut store, std::slice::from_ref(&one)), [Placed::Absent]);
+    assert_eq!(put(&mut store, std::slice::from_ref(&one)), [Placed::Absent]);
     assert!(!one.path.exists());
     assert_eq!(store.missing(&[file(b"one")]).unwrap().len(), 1);
 }
@@ -306,8 +324,8 @@ fn many_files_are_placed_in_batches() {
     let name = |n: usize| format!("{n}");
     let places: Vec<_> =
         files.iter().enumerate().map(|(n, file)| shelf.wanted(&name(n), What::File(*file), None)).collect();
-    assert!(shelf.place(&mut store, &places).iter().all(|placed| *placed == Placed::Changed));
-    assert!(shelf.place(&mut store, &places).iter().all(|placed| *placed == Placed::Unchanged));
+    assert!(put(&mut store, &places).iter().all(|placed| *placed == Placed::Changed));
+    assert!(put(&mut store, &places).iter().all(|placed| *placed == Placed::Unchanged));
     let nobody = Place { owner: Some("no-such-user".into()), ..places[0].clone() };
-    assert_eq!(shelf.place(&mut store, &[nobody]), [Placed::Failed("there is no user `no-such-user`".into())]);
+    assert_eq!(put(&mut store, &[nobody]), [Placed::Failed("there is no user `no-such-user`".into())]);
 }
