@@ -30,7 +30,8 @@ pub enum Ask {
         /// The contents, each once.
         files: Vec<File>,
     },
-    /// Bytes of a large file: `Tell::Done`. The last ones make it complete and checked.
+    /// Bytes of a large file: `Tell::Done`, or `Tell::Missing` when another agent went on with it
+    /// meanwhile. The last ones make it complete and checked.
     Piece {
         /// The file.
         file: File,

@@ -23,6 +23,8 @@ mod place;
 mod prune;
 mod store;
 mod temporary;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use ask::{Ask, File, Found, Gap, PIECE, Place, Placed, SMALL, What};

@@ -31,8 +31,8 @@ pub(super) fn prune(folder: &Utf8Path, boot: &str, limits: &Limits) -> io::Resul
             }
             let age = if name.parse::<Hash>().is_ok() {
                 limits.age
-            } else if part_of(name).is_some() {
-                limits.part_age
+            } else if let Some(whole) = part_of(name) {
+                if folder.join(whole.to_string()).exists() { Duration::ZERO } else { limits.part_age }
             } else if name == "lock" {
                 continue;
             } else {
@@ -107,12 +107,13 @@ mod tests {
         shelf.put(&format!("now/{c}"), 60, 1);
         shelf.put(&d, 1, 101);
         shelf.put(&format!("{d}.0.part"), 1, 11);
-        shelf.put(&format!("{c}.0.part"), 1, 9);
+        shelf.put(&format!("{c}.0.part"), 1, 2);
+        shelf.put(&format!("{b}.0.part"), 1, 1);
         shelf.put(&format!("before/{a}"), 1, 1);
         prune(shelf.folder(), "now", &LIMITS).unwrap();
         assert!(shelf.has("lock") && shelf.has(&b) && shelf.has(&format!("now/{c}")));
         assert!(shelf.has(&format!("{c}.0.part")));
-        for gone in [&a, &d, &format!("{d}.0.part"), "before"] {
+        for gone in [&a, &d, &format!("{d}.0.part"), &format!("{b}.0.part"), "before"] {
             assert!(!shelf.has(gone), "{gone}");
         }
     }

@@ -23,6 +23,15 @@ const LIMITS: Limits =
 /// So many files are put on disk one by one; more of them, with everything else on that disk.
 const ONE_BY_ONE: usize = 16;
 
+/// Whether bytes of a large file were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// They were.
+    Yes,
+    /// They do not follow what is there: another agent went on with the file.
+    Elsewhere,
+}
+
 /// The store of a host, as one agent sees it. An agent that has it open was promised its files.
 #[derive(Debug)]
 pub struct Store {
@@ -71,6 +80,9 @@ impl Store {
         for (at, file) in files.iter().enumerate() {
             if self.find(*file).is_none() {
                 absent.push((at, *file));
+            } else if let Some(arrival) = self.arrivals.remove(&file.hash) {
+                // Another agent was faster.
+                arrival.remove()?;
             }
         }
         let mut parts = if absent.is_empty() { HashMap::new() } else { self.parts()? };
@@ -102,9 +114,9 @@ impl Store {
     /// Takes bytes of a large file.
     ///
     /// # Errors
-    /// When they cannot be written, do not follow what came before, or (`InvalidData`) make the file
-    /// complete and are not what was announced: nothing is left of it then.
-    pub fn piece(&mut self, file: File, from: u64, bytes: &[u8]) -> io::Result<()> {
+    /// When they cannot be written, or (`InvalidData`) make the file complete and are not what was
+    /// announced: nothing is left of it then.
+    pub(super) fn piece(&mut self, file: File, from: u64, bytes: &[u8]) -> io::Result<Taken> {
         let taken = self.take(file, from, bytes);
         if let Err(error) = &taken {
             self.give_up(error);
@@ -112,21 +124,35 @@ impl Store {
         taken
     }
 
-    fn take(&mut self, file: File, from: u64, bytes: &[u8]) -> io::Result<()> {
-        if !self.arrivals.contains_key(&file.hash) && from == 0 {
-            self.arrivals.insert(file.hash, Arrival::begin(&self.folder, file.hash)?);
+    fn take(&mut self, file: File, from: u64, bytes: &[u8]) -> io::Result<Taken> {
+        if file.size.checked_sub(from).is_none_or(|left| left < bytes.len() as u64) {
+            return Err(wrong(file.hash));
         }
-        let arrival = self.arrivals.get_mut(&file.hash);
-        let arrival = arrival.ok_or_else(|| io::Error::other(format!("nothing of {} is there", file.hash)))?;
+        if !self.arrivals.contains_key(&file.hash) {
+            let arrival = match from {
+                0 => Some(Arrival::begin(&self.folder, file.hash)?),
+                // This agent left it after a while.
+                _ => take_up(self.parts()?.remove(&file.hash).unwrap_or_default(), file)?,
+            };
+            self.arrivals.extend(arrival.map(|arrival| (file.hash, arrival)));
+        }
+        let Some(arrival) = self.arrivals.get_mut(&file.hash) else { return Ok(Taken::Elsewhere) };
         if from == 0 && arrival.at > 0 {
             arrival.restart()?;
         }
-        if arrival.at != from || file.size.checked_sub(from).is_none_or(|left| left < bytes.len() as u64) {
-            let at = arrival.at;
-            return Err(io::Error::other(format!("bytes from {from} on do not follow the first {at}")));
+        if arrival.at != from {
+            return Ok(Taken::Elsewhere);
         }
         arrival.take(bytes)?;
-        if arrival.at == file.size { self.complete(file) } else { Ok(()) }
+        if arrival.at == file.size {
+            self.complete(file)?;
+        }
+        Ok(Taken::Yes)
+    }
+
+    /// Leaves parts to whoever continues them; nothing is lost.
+    pub(super) fn rest(&mut self) {
+        self.arrivals.clear();
     }
 
     fn complete(&mut self, file: File) -> io::Result<()> {

@@ -134,7 +134,9 @@ impl<'a, 's> Sender<'a, 's> {
     /// Waits until the host has taken what was sent first.
     async fn settle(&mut self) -> Result<(), Trouble> {
         let Some((answers, length)) = self.under_way.front_mut() else { return Ok(()) };
-        within(self.silence, answered(answers)).await?;
+        if let Tell::Missing(_) = within(self.silence, answered(answers)).await? {
+            return Err(Trouble::new(Kind::Lost, "another copy went on with the same file"));
+        }
         self.count.arrived(*length);
         self.under_way.pop_front();
         Ok(())
