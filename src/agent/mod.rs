@@ -6,6 +6,7 @@
 
 mod claim;
 mod command;
+mod earlier;
 pub mod files;
 pub mod frame;
 pub mod git;

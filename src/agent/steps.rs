@@ -14,6 +14,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
+use crate::agent::earlier;
 use crate::agent::process::{Left, end_left};
 use crate::agent::protocol::Order;
 use crate::agent::spool::{Folder, Started, State, errno, folder_name, named};
@@ -61,9 +62,13 @@ impl Steps {
     /// Starts the step, or attaches to it when it was started before, and waits for its end.
     ///
     /// Output from byte `from` on goes to `sink` as it grows. Dropping the future leaves the step alone:
-    /// it goes on, and asking for the same id again attaches to it.
+    /// it goes on, and asking for the same id again attaches to it. An earlier try of the same unit that
+    /// is still under way is followed instead.
     pub async fn execute(&self, order: &Order, from: u64, sink: &Sink) -> End {
-        let folder = Folder::of(&self.spool, &order.id);
+        let folder = match self.settle(order).await {
+            Ok(folder) => folder,
+            Err(error) => return not_started(&error.to_string()),
+        };
         let mut tail = Tail::new(folder.output(), from);
         let end = match self.carry_out(order, &folder, &mut tail, sink).await {
             Ok(end) => end,
@@ -73,6 +78,18 @@ impl Steps {
         // Missing output does not change how the step ended.
         let _ = tail.read(sink).await;
         end
+    }
+
+    /// The folder to carry the step out in, once no earlier step is in its way.
+    async fn settle(&self, order: &Order) -> io::Result<Folder> {
+        let own = Folder::of(&self.spool, &order.id);
+        // What cannot be read now says nothing: the look that follows asks again, for as long as it takes.
+        if matches!(own.state(), Ok(State::Absent))
+            && let Some(earlier) = earlier::settle(&self.spool, &order.id).await?
+        {
+            return Ok(earlier);
+        }
+        Ok(own)
     }
 
     async fn carry_out(&self, order: &Order, folder: &Folder, tail: &mut Tail, sink: &Sink) -> io::Result<End> {
@@ -150,7 +167,8 @@ impl Steps {
     /// # Errors
     /// When the step's folder cannot be written to.
     pub fn abort(&self, id: &str) -> io::Result<()> {
-        Folder::of(&self.spool, id).abort()
+        Folder::of(&self.spool, id).abort()?;
+        earlier::abort(&self.spool, id)
     }
 
     /// Removes the folders of a run's steps that are over, and says how many.

@@ -48,7 +48,7 @@ pub struct Ssh {
 
 impl Default for Ssh {
     fn default() -> Self {
-        Self { config: None, at_once: 8, timeout: SignedDuration::from_secs(15), silence: SignedDuration::from_mins(5) }
+        Self { config: None, at_once: 8, timeout: SignedDuration::from_secs(10), silence: SignedDuration::from_mins(5) }
     }
 }
 

@@ -325,3 +325,38 @@ async fn a_full_disk_starts_nothing_and_says_so() {
         bench.local.clean("run").unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_try_that_was_given_up_is_followed_and_not_run_beside() {
+    let bench = Bench::new();
+    let first = bench.command("echo x >> count; echo said; sleep 1");
+    let mut second = first.clone();
+    second.id = "run.stage.cmp001.step1.2".into();
+    let given_up = tokio::time::timeout(std::time::Duration::from_millis(400), bench.execute(&first));
+    assert!(given_up.await.is_err());
+    assert_eq!(bench.execute(&second).await, (End::plain(Outcome::Changed), "said\n".into()));
+    // It has ended well meanwhile: that counts for a third try too.
+    let mut third = first.clone();
+    third.id = "run.stage.cmp001.step1.3".into();
+    assert_eq!(bench.execute(&third).await.0, End::plain(Outcome::Changed));
+    // Another host whose name begins like this one's is nothing to it.
+    let mut other = first.clone();
+    other.id = "run.stage.cmp001.example.net.step1.2".into();
+    bench.execute(&other).await;
+    assert_eq!(bench.read("count"), "x\nx\n");
+}
+
+#[tokio::test]
+async fn what_puts_a_host_back_ends_the_step_that_was_given_up_first() {
+    let bench = Bench::new();
+    let step = bench.command("echo $$ > pid; sleep 4713; echo not >> count");
+    let mut always = bench.command("echo always >> count");
+    always.id = "run.stage.cmp001.always1.1".into();
+    let given_up = tokio::time::timeout(std::time::Duration::from_millis(400), bench.execute(&step));
+    assert!(given_up.await.is_err());
+    assert!(is_alive(&bench.read("pid")));
+    assert_eq!(bench.execute(&always).await.0, End::plain(Outcome::Changed));
+    assert!(!is_alive(&bench.read("pid")));
+    assert_eq!(bench.read("count"), "always\n");
+    assert_eq!(bench.step(&step.id).result().unwrap().unwrap().outcome, Outcome::Interrupted);
+}

@@ -54,3 +54,20 @@ fn a_host_that_stays_away_is_unreachable_and_the_others_go_on() {
     assert_eq!(states.values().filter(|state| *state == "changed").count(), 2);
     site.inside(&site.hosts[0], "rm -f /root/count");
 }
+
+#[test]
+fn a_step_that_went_on_while_its_host_was_unreachable_is_not_run_again() {
+    let site = Site::with(1, "silence = \"5s\"");
+    let host = &site.hosts[0];
+    site.sandbox.write("up.toml", &pipeline("[[stage.step]]\nrun = \"echo x >> /root/count; sleep 75; echo done\""));
+    let run = site.start(["run", "up.toml"]);
+    site.until(host, "test -s /root/count");
+    site.lab(["cut", host]);
+    run.end().with(10);
+    assert_eq!(site.states()[host], "unreachable");
+    site.lab(["heal", host]);
+    site.upshift(["resume"]).with(0);
+    assert_eq!(site.states()[host], "changed");
+    assert_eq!(site.inside(host, "cat /root/count"), "x");
+    assert!(site.log(host).ends_with("done\n"), "{}", site.log(host));
+}
