@@ -6,6 +6,7 @@
 
 mod claim;
 mod command;
+pub mod files;
 pub mod frame;
 pub mod git;
 pub mod grains;

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::agent::files::{self, Found, Gap, Placed};
 use crate::model::Person;
 use crate::model::plan::Action;
 use crate::model::record::End;
@@ -71,6 +72,8 @@ pub enum Ask {
         /// Also when the run that holds it is connected, or has a step under way.
         force: bool,
     },
+    /// Something about files.
+    Files(files::Ask),
 }
 
 /// An answer and the number of its question.
@@ -103,6 +106,12 @@ pub enum Tell {
     },
     /// A step ended.
     Ended(End),
+    /// The contents that are not there.
+    Missing(Vec<Gap>),
+    /// How each thing at a path differs from what is wanted.
+    Found(Vec<Found>),
+    /// What became of each thing at a path.
+    Placed(Vec<Placed>),
 }
 
 /// How a host is.

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::agent::claim::Place;
+use crate::agent::files::Worker;
 use crate::agent::grains::{self, Facts};
 use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, Order, Question, Tell, Vitals};
 use crate::agent::{Steps, frame, process};
@@ -44,6 +45,7 @@ pub fn main(folder: &Utf8Path) -> Result<(), Error> {
         folder: folder.to_owned(),
         steps: Steps::of_host(folder.join("spool")),
         place: Mutex::new(Place::of(folder)),
+        files: Worker::new(folder.join("files")),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let served = LocalSet::new().block_on(&runtime, agent.serve());
@@ -72,6 +74,7 @@ struct Agent {
     folder: Utf8PathBuf,
     steps: Steps,
     place: Mutex<Place>,
+    files: Worker,
 }
 
 impl Agent {
@@ -82,8 +85,16 @@ impl Agent {
         frame::write(&mut stdout, &hello, &[]).await?;
         let ask = async {
             let mut stdin = BufReader::new(tokio::io::stdin());
-            while let Some((Question { n, ask }, _)) = frame::read::<Question>(&mut stdin).await? {
+            while let Some((Question { n, ask }, bytes)) = frame::read::<Question>(&mut stdin).await? {
                 let (agent, answers) = (self.clone(), answers.clone());
+                if let Ask::Files(ask) = ask {
+                    // Here, so that they are asked in the order in which they came.
+                    let tell = agent.files.ask(ask, bytes);
+                    tokio::task::spawn_local(async move {
+                        answers.send((Answer { n, tell: tell.await }, Vec::new())).await
+                    });
+                    continue;
+                }
                 tokio::task::spawn_local(async move {
                     let tell = agent.answer(n, ask, &answers).await;
                     let tell = tell.unwrap_or_else(|error| Tell::Failed(error.to_string()));
@@ -122,6 +133,7 @@ impl Agent {
                 Tell::Done
             }
             Ask::Unlock { force } => self.place()?.unlock(force, &self.steps)?.map_or(Tell::Done, Tell::Held),
+            Ask::Files(_) => unreachable!("the worker for files answers these"),
         })
     }
 

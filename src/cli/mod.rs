@@ -4,6 +4,7 @@ mod agent;
 mod answer;
 mod check;
 mod control;
+mod copy;
 mod ending;
 mod exec;
 mod forecast;
@@ -51,6 +52,8 @@ enum Command {
     Exec(exec::Exec),
     /// Show what formulas know of hosts: their grains, as Salt names them
     Grains(grains::Grains),
+    /// Copy files and folders to hosts
+    Copy(copy::Copy),
     /// Carry a pipeline out
     Run(run::RunCommand),
     /// Continue a run that stopped, failed or crashed; hosts that failed are taken up again
@@ -104,6 +107,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Ping(command) => command.main(),
         Command::Exec(command) => command.main(),
         Command::Grains(command) => command.main(),
+        Command::Copy(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),
         Command::Runs(command) => command.main(),

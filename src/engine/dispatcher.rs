@@ -94,6 +94,9 @@ impl Dispatcher {
                 return Ok(verdict);
             }
             self.expect(&mut expected_at);
+            if let (Some(until), None) = (wake_at, self.state.running().next()) {
+                let _ = self.news.send(News::Idle { until });
+            }
             let until = [wake_at, self.executor.next_at()].into_iter().flatten().min();
             self.wait(until).await?;
         }

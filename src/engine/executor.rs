@@ -102,11 +102,15 @@ impl Executor {
                 calls.spawn(async move { (id, host.link().await.err()) });
             }
         }
+        let (mut answered, of) = (0, calls.len());
         while let Some(called) = calls.join_next().await {
             match called {
                 Ok((id, Some(trouble))) if trouble.kind == ssh::Kind::Held => held.push((id, trouble)),
                 Ok((host, Some(trouble))) => silent.push(Silent { host, why: trouble.why }),
-                Ok((_, None)) => {}
+                Ok((_, None)) => {
+                    answered += 1;
+                    let _ = self.news.send(News::Contacted { answered, of });
+                }
                 Err(error) => return Err(Error::new(Exit::Bug, format!("contacting a host: {error}"))),
             }
         }

@@ -24,6 +24,18 @@ pub enum News {
         /// The run.
         run: Timestamp,
     },
+    /// So many hosts were contacted so far.
+    Contacted {
+        /// How many answered.
+        answered: usize,
+        /// How many are contacted in all.
+        of: usize,
+    },
+    /// Nothing is under way, and nothing is due before then.
+    Idle {
+        /// When something is.
+        until: Timestamp,
+    },
     /// A gate waits for a person at this terminal.
     Gate {
         /// What the person is asked.

@@ -6,6 +6,7 @@ mod agent;
 mod architecture;
 mod config;
 mod control;
+mod copy;
 mod exec;
 mod exits;
 mod forecast;

@@ -77,7 +77,7 @@ pub(super) fn news(news: &News, now: Timestamp) -> Option<String> {
         News::Committed(committed) => Some(committed.line.clone()),
         News::Gate { question } => Some(line(&Object::Gate { at: now, question })),
         News::Notice(text) => Some(line(&Object::Notice { at: now, text })),
-        News::Output { .. } | News::Expected { .. } => None,
+        News::Output { .. } | News::Expected { .. } | News::Contacted { .. } | News::Idle { .. } => None,
     }
 }
 

@@ -42,7 +42,7 @@ impl Lines {
                 Some((now, format!("the gate asks: {question} ({})", how_to_answer(Seat::Driver))))
             }
             News::Notice(notice) => Some((now, notice.clone())),
-            News::Output { .. } | News::Expected { .. } => None,
+            News::Output { .. } | News::Expected { .. } | News::Contacted { .. } | News::Idle { .. } => None,
         };
         self.watch.take(news, now);
         said.map(|(at, text)| self.line(at, &text))

@@ -26,6 +26,10 @@ pub struct Watch {
     pub last_at: Timestamp,
     /// When the current stage and the run are expected to end.
     pub expected: Option<Expected>,
+    /// How many hosts answered so far, of how many, while they are contacted.
+    pub contacted: Option<(usize, usize)>,
+    /// Until when nothing is due, when nothing is under way.
+    pub idle_until: Option<Timestamp>,
     /// What the gate asks that waits for a person.
     pub gate: Option<String>,
     signs: HashMap<UnitKey, Sign>,
@@ -59,6 +63,8 @@ impl Watch {
             resumed_at: None,
             last_at: Timestamp::MIN,
             expected: None,
+            contacted: None,
+            idle_until: None,
             gate: None,
             signs: HashMap::new(),
         };
@@ -74,6 +80,8 @@ impl Watch {
             News::Committed(committed) => self.record(&committed.entry),
             News::Output { unit, line } => self.heard(*unit, now, Some(line.clone())),
             News::Expected { stage, run } => self.expected = Some(Expected { stage: *stage, run: *run }),
+            News::Contacted { answered, of } => self.contacted = Some((*answered, *of)),
+            News::Idle { until } => self.idle_until = Some(*until),
             News::Gate { question } => self.gate = Some(question.clone()),
             News::Notice(_) => {}
         }
@@ -110,6 +118,7 @@ impl Watch {
             }
             Record::UnitStarted { unit, .. } => {
                 self.signs.remove(unit);
+                self.idle_until = None;
             }
             Record::UnitEnded { unit, .. } => {
                 self.signs.remove(unit);

@@ -92,6 +92,11 @@ impl Host {
         &self.login
     }
 
+    /// How long it may be silent while something is under way.
+    pub(super) fn silence(&self) -> Duration {
+        Duration::try_from(self.connector.settings().silence).unwrap_or_default()
+    }
+
     /// Starts a step or attaches to it, and waits for its end, however often the connection is lost.
     ///
     /// Output from byte `from` on goes to `sink`. Once `abort` is true, the step is ended now.

@@ -33,6 +33,9 @@ const CHATTER: u64 = 256 * 1024;
 /// Answers that wait to be taken.
 const WAITING: usize = 4;
 
+/// Questions with bytes that wait to be sent; whoever has more of them waits.
+const DATA: usize = 2;
+
 /// Who waits for which answers.
 #[derive(Debug, Clone)]
 struct Routes(Arc<Mutex<Option<HashMap<u64, Route>>>>);
@@ -58,6 +61,7 @@ pub struct Link {
     pub hello: Hello,
     next: AtomicU64,
     questions: mpsc::UnboundedSender<Question>,
+    data: mpsc::Sender<(Question, Vec<u8>)>,
     routes: Routes,
     tasks: [JoinHandle<()>; 2],
 }
@@ -83,10 +87,18 @@ impl Link {
     fn run(hello: Hello, start: Start<'_>, child: Child<Arc<Session>>) -> Self {
         let Start { mut stdin, mut stdout, .. } = start;
         let (questions, mut asked) = mpsc::unbounded_channel::<Question>();
+        let (data, mut pieces) = mpsc::channel::<(Question, Vec<u8>)>(DATA);
         let routes = Routes(Arc::new(Mutex::new(Some(HashMap::new()))));
         let write = tokio::spawn(async move {
-            while let Some(question) = asked.recv().await {
-                if frame::write(&mut stdin, &question, &[]).await.is_err() {
+            loop {
+                let next = tokio::select! {
+                    // What is short does not wait for what is long.
+                    biased;
+                    question = asked.recv() => question.map(|question| (question, Vec::new())),
+                    piece = pieces.recv() => piece,
+                };
+                let Some((question, bytes)) = next else { return };
+                if frame::write(&mut stdin, &question, &bytes).await.is_err() {
                     return;
                 }
             }
@@ -104,7 +116,7 @@ impl Link {
             }
             known.close();
         });
-        Self { hello, next: AtomicU64::new(0), questions, routes, tasks: [write, read] }
+        Self { hello, next: AtomicU64::new(0), questions, data, routes, tasks: [write, read] }
     }
 
     /// Whether answers can still come.
@@ -116,13 +128,28 @@ impl Link {
     /// Asks something; the answers end when the connection does.
     #[must_use]
     pub fn ask(&self, ask: Ask) -> mpsc::Receiver<(Tell, Vec<u8>)> {
-        let (sender, answers) = mpsc::channel(WAITING);
-        let n = self.next.fetch_add(1, Ordering::Relaxed);
-        self.routes.with(|routes| routes.insert(n, sender));
+        let (n, answers) = self.number();
         if self.questions.send(Question { n, ask }).is_err() {
             self.routes.close();
         }
         answers
+    }
+
+    /// Asks something with bytes, once those that were asked before are on their way.
+    pub async fn ask_with(&self, ask: Ask, bytes: Vec<u8>) -> mpsc::Receiver<(Tell, Vec<u8>)> {
+        let (n, answers) = self.number();
+        if self.data.send((Question { n, ask }, bytes)).await.is_err() {
+            self.routes.close();
+        }
+        answers
+    }
+
+    /// A number for a question, and its answers.
+    fn number(&self) -> (u64, mpsc::Receiver<(Tell, Vec<u8>)>) {
+        let (sender, answers) = mpsc::channel(WAITING);
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        self.routes.with(|routes| routes.insert(n, sender));
+        (n, answers)
     }
 
     /// Asks something that has one answer.
@@ -130,11 +157,19 @@ impl Link {
     /// # Errors
     /// When the connection is lost before it comes, or the host could not do it.
     pub async fn one(&self, ask: Ask) -> Result<Tell, Trouble> {
-        match self.ask(ask).recv().await {
-            Some((Tell::Failed(why), _)) => Err(Trouble::new(Kind::Agent, why)),
-            Some((tell, _)) => Ok(tell),
-            None => Err(lost("the connection was lost")),
-        }
+        answered(&mut self.ask(ask)).await
+    }
+}
+
+/// The one answer to a question.
+///
+/// # Errors
+/// When the connection is lost before it comes, or the host could not do it.
+pub(super) async fn answered(answers: &mut mpsc::Receiver<(Tell, Vec<u8>)>) -> Result<Tell, Trouble> {
+    match answers.recv().await {
+        Some((Tell::Failed(why), _)) => Err(Trouble::new(Kind::Agent, why)),
+        Some((tell, _)) => Ok(tell),
+        None => Err(lost("the connection was lost")),
     }
 }
 

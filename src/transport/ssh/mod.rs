@@ -7,6 +7,7 @@
 mod bootstrap;
 mod command;
 mod connector;
+pub mod files;
 mod host;
 mod link;
 mod program;

@@ -30,6 +30,8 @@ pub enum Kind {
     Held,
     /// The connection was there, and is gone.
     Lost,
+    /// Something on the machine upshift runs on.
+    Local,
 }
 
 impl fmt::Display for Kind {
@@ -46,6 +48,7 @@ impl fmt::Display for Kind {
             Self::Agent => "no agent",
             Self::Held => "held",
             Self::Lost => "lost",
+            Self::Local => "here",
         })
     }
 }

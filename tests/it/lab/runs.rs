@@ -6,7 +6,7 @@ use super::{Site, lines, pipeline};
 fn the_second_of_two_upshifts_is_refused_and_told_whose_the_host_is() {
     let site = Site::of(2);
     let other = crate::sandbox::Sandbox::new();
-    site.sandbox.write("up.toml", &pipeline(&format!("[[stage.step]]\nrun = {:?}", lines(30))));
+    site.sandbox.write("up.toml", &pipeline(&format!("[[stage.step]]\nrun = {:?}", lines(150))));
     other.write("up.toml", &site.sandbox.read("up.toml")).write("inventory.toml", &site.sandbox.read("inventory.toml"));
     let second = |arguments: &[&str]| {
         let mut command = site.command(arguments.iter().copied());
@@ -43,7 +43,7 @@ fn hosts_of_a_run_that_never_comes_back_are_unlocked_by_a_person() {
     let run = site.start(["run", "up.toml"]);
     site.until(&site.hosts[0], "test -e /root/started");
     run.kill();
-    site.until(&site.hosts[0], "! pgrep -f 'agent step'");
+    site.until(&site.hosts[0], "! pgrep -f 'agent ste[p]'");
     let second = |arguments: &[&str]| {
         let mut command = site.command(arguments.iter().copied());
         super::Ended::of(command.current_dir(other.path("")).output().unwrap())

@@ -25,7 +25,13 @@ fn doing(view: &View) -> (Style, char, String) {
         Doing::Stopping => (Style::Warn, '■', "stopping"),
         Doing::Held => (Style::Warn, '‖', "HELD"),
         Doing::Gate => (Style::Warn, '?', "waits for you"),
-        Doing::Contacting => (Style::Strong, '▶', "contacting hosts"),
+        Doing::Contacting => {
+            let words = match view.watch.contacted {
+                Some((answered, of)) => format!("contacting hosts, {answered} of {of} answer"),
+                None => "contacting hosts".into(),
+            };
+            return (Style::Strong, '▶', words);
+        }
         Doing::Running => (Style::Strong, '▶', "running"),
     };
     (style, mark, words.to_owned())
@@ -74,6 +80,11 @@ fn why(view: &View) -> Option<(Style, String)> {
         }),
         Doing::Ended(Verdict::Unreachable) => {
             Some((Style::Bad, format!("nothing was started: {} did not answer", hosts(run.unreachable.len()))))
+        }
+        Doing::Running if under_way == 0 => {
+            let until = watch.idle_until.filter(|until| *until > view.now)?;
+            let time = until.to_zoned(view.zone.clone()).strftime("%H:%M:%S");
+            Some((Style::Plain, format!("nothing is due before {time}")))
         }
         _ => None,
     }
