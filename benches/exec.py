@@ -134,7 +134,10 @@ class Bench:
 
     def once(self, command, sample=None):
         """Runs a command in the group: wall and CPU seconds."""
-        before, begun = self.group.cpu(), time.monotonic()
+        def cpu():
+            return self.group.cpu() + self.masters.cpu()
+
+        before, begun = cpu(), time.monotonic()
         child = subprocess.Popen(command, preexec_fn=self.group.join, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if sample:
             while child.poll() is None:
@@ -144,7 +147,7 @@ class Bench:
         wall = time.monotonic() - begun
         if child.returncode:
             sys.exit(f"{' '.join(command)}: exit code {child.returncode}\n{said.decode()}")
-        return wall, self.group.cpu() - before
+        return wall, cpu() - before
 
     def memory(self, command):
         """The most that all of it has at once, and the most that the command's own process has, in MiB."""

@@ -138,6 +138,8 @@ fn a_command_has_to_be_given_after_two_dashes() {
     let sandbox = sandbox("cmp001");
     let (exit, _, stderr) = exec(&sandbox, &["cmp", "uptime"]);
     assert_eq!(exit, 2, "{stderr}");
+    let (exit, _, stderr) = exec(&sandbox, &["cmp", "--", " "]);
+    assert_eq!((exit, stderr.as_str()), (2, "error: the command is empty\n"));
     let (exit, _, stderr) = exec(&sandbox, &["cmp", "--timeout", "0s", "--", "true"]);
     assert!(exit == 2 && stderr.contains("wanted a duration"), "{stderr}");
 }

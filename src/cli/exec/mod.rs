@@ -50,7 +50,8 @@ nothing was started; 11 stopped by Ctrl-C; 2 usage.";
 pub(super) struct Exec {
     #[command(flatten)]
     targets: Targets,
-    /// Hosts under way at once; all of them when it is not given
+    /// Hosts under way at once; all when it is not given, while connections are opened 48 at once, or
+    /// `at-once` of them through a jump host
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     fan_out: Option<u32>,
     /// How long the command may take on a host; then it is ended there
@@ -76,6 +77,8 @@ fn timeout(text: &str) -> Result<Duration, String> {
 /// What a shell has to be given so that it runs this.
 fn shell_text(command: &[String]) -> Result<String> {
     match command {
+        // A variable that was not set, more likely than not.
+        [text] if text.trim().is_empty() => Err(Error::usage("the command is empty")),
         [text] => Ok(text.clone()),
         words => shlex::try_join(words.iter().map(String::as_str))
             .map_err(|error| Error::usage(format!("the command: {error}"))),
@@ -121,8 +124,9 @@ impl Exec {
         let named = hosts.iter().zip(&answers.by_place);
         let named = named.filter_map(|(host, answer)| Some((host.name.as_str(), answer.as_ref()?)));
         if self.json {
-            let text = named.map(|(host, answer)| json::line(host, answer) + "\n").collect::<String>();
-            super::print(&text)?;
+            for (host, answer) in named {
+                super::print(&(json::line(host, answer) + "\n"))?;
+            }
         } else {
             exec::print(&exec::groups(named))?;
         }

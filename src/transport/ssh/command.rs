@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use crate::agent::last_line;
 use crate::transport::command::{Ends, Exited, GRACE, Gone, Listener, Said, follow, told};
 use crate::transport::ssh::bootstrap::{as_root, no_root, quote};
 use crate::transport::ssh::connector::Master;
@@ -126,7 +127,7 @@ impl Host {
         let marks = async { tokio::join!(read_to_mark(&mut stdout, &mut out), read_to_mark(&mut stderr, &mut error)) };
         match timeout(START, marks).await {
             Ok((Some(group), Some(_))) => Ok(Waiting { master, child, stdin, stdout, stderr, group }),
-            Ok(_) => Err(explain(child, &String::from_utf8_lossy(&error)).await),
+            Ok(_) => Err(explain(child, &String::from_utf8_lossy(&error), &String::from_utf8_lossy(&out)).await),
             Err(_) => {
                 let why = format!("it says nothing for {} s while the command is started there", START.as_secs());
                 Err(Trouble::new(Kind::Silent, why))
@@ -173,8 +174,8 @@ fn mark(text: &[u8]) -> Option<u32> {
     std::str::from_utf8(&text[start..start + length]).ok()?.trim().parse().ok()
 }
 
-/// Says why a command did not come to its gate, from what came on stderr and how it ended.
-async fn explain(child: Child<Arc<Session>>, stderr: &str) -> Trouble {
+/// Says why a command did not come to its gate, from what came instead and how it ended.
+async fn explain(child: Child<Arc<Session>>, stderr: &str, stdout: &str) -> Trouble {
     let code = match timeout(Duration::from_secs(2), child.wait()).await {
         Ok(Ok(status)) => status.code(),
         Ok(Err(SshError::Remote(_))) => Some(127),
@@ -183,7 +184,7 @@ async fn explain(child: Child<Arc<Session>>, stderr: &str) -> Trouble {
     if let Some(trouble) = no_root(stderr, code) {
         return trouble;
     }
-    let last = stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let last = last_line(stderr).or_else(|| last_line(stdout));
     match (code, last) {
         (None, _) => lost(),
         (Some(_), Some(last)) => Trouble::new(Kind::Agent, format!("no command can be started there: {last}")),
