@@ -12,6 +12,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 /// More than any message or any bytes that go with one; a longer one is nonsense.
 const LONGEST: u32 = 64 * 1024 * 1024;
 
+/// So much room is made for a message before it comes.
+const RESERVED: u32 = 512 * 1024;
+
 /// Up to this length, bytes are written together with the message.
 const SHORT: usize = 16 * 1024;
 
@@ -57,8 +60,8 @@ async fn take(from: &mut (impl AsyncRead + Unpin), length: u32) -> io::Result<Ve
     if length > LONGEST {
         return Err(invalid("its length makes no sense"));
     }
-    // As it comes: a length alone takes no memory.
-    let mut bytes = Vec::new();
+    // As it comes: a length alone takes little memory.
+    let mut bytes = Vec::with_capacity(length.min(RESERVED) as usize);
     let read = from.take(u64::from(length)).read_to_end(&mut bytes).await?;
     if read < length as usize { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 
 use camino::Utf8Path;
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use crate::agent::files::owners::Owners;
@@ -52,7 +52,7 @@ impl<'a> Wanted<'a> {
             What::Folder if path.is_dir() => Ok(Found::Same),
             What::File(file) if there.is_file() => {
                 if there.len() != file.size || !has_content(path, *file).map_err(failed)? {
-                    return Ok(Found::Different);
+                    return self.has_folder(path);
                 }
                 let fits = |wanted: Option<u32>, is: u32| wanted.is_none_or(|wanted| wanted == is);
                 let same =
@@ -61,7 +61,7 @@ impl<'a> Wanted<'a> {
             }
             What::Link(to) if there.is_symlink() => {
                 let leads = std::fs::read_link(path).map_err(failed)?;
-                Ok(if leads == to.as_std_path() { Found::Same } else { Found::Different })
+                if leads == to.as_std_path() { Ok(Found::Same) } else { self.has_folder(path) }
             }
             _ => Err(refuse(path, &there)),
         }
@@ -78,7 +78,10 @@ impl<'a> Wanted<'a> {
     fn has_folder(&self, path: &Utf8Path) -> Result<Found, String> {
         let parent = path.parent().unwrap_or(path);
         match std::fs::metadata(parent) {
-            Ok(metadata) if metadata.is_dir() => Ok(Found::Different),
+            Ok(metadata) if metadata.is_dir() => match rustix::fs::access(parent.as_std_path(), Access::WRITE_OK) {
+                Ok(()) => Ok(Found::Different),
+                Err(error) => Err(format!("cannot write to `{parent}`: {}", io::Error::from(error))),
+            },
             Ok(_) => Err(format!("`{parent}` is no folder")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let comes = self.parents || self.folders.contains(parent);

@@ -48,9 +48,10 @@ impl Ending {
                 1 => format!("{outcome}: {why}"),
                 n => format!("{outcome}: {why}, and {} more", n - 1),
             },
-            (Outcome::Changed, ..) if *changed == 0 => format!("changed folders only, of {files} files none"),
-            (Outcome::Changed, ..) => format!("changed {changed} of {files} files"),
-            _ => format!("unchanged, {files} files"),
+            (Outcome::Changed, ..) if *changed == 0 => format!("changed folders, and none of {files} files"),
+            (Outcome::Changed, ..) if *files > 1 => format!("changed {changed} of {files} files"),
+            (Outcome::Unchanged, ..) if *files > 1 => format!("unchanged, {files} files"),
+            _ => outcome.to_string(),
         }
     }
 

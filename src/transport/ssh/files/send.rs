@@ -16,7 +16,7 @@ use crate::transport::ssh::trouble::{Kind, Trouble};
 
 /// So many bytes may be on their way to a host that it has not taken yet: enough for a distant one, and
 /// most of them are in the network by then.
-const WINDOW: u64 = 4 << 20;
+const WINDOW: u64 = 2 << 20;
 
 /// Small files travel together up to this size, and so many.
 const PACK: (u64, usize) = (PIECE, 1000);
