@@ -36,6 +36,7 @@ pub(super) fn opening(plan: &Plan) -> [Record; 2] {
         upshift: "0.1.0".into(),
         by: person(),
         closes: None,
+        key: String::new(),
         time_scale: None,
         plan: plan.outline(),
     };

@@ -66,9 +66,16 @@ fn carry_out(plan: Arc<Plan>, run: &Run) -> u32 {
         let committed = reporter.iter().filter(|news| matches!(news, News::Committed(_)));
         u32::try_from(committed.count()).unwrap_or(u32::MAX)
     });
-    let (executor, finished) =
-        Executor::new(plan.clone(), run.clone(), History::default(), run.folder.clone(), &person(), news.clone())
-            .expect("nothing has to be connected");
+    let (executor, finished) = Executor::new(
+        plan.clone(),
+        run.clone(),
+        "5eed",
+        History::default(),
+        run.folder.clone(),
+        &person(),
+        news.clone(),
+    )
+    .expect("nothing has to be connected");
     let (_tell, told) = tokio::sync::mpsc::unbounded_channel();
     let [opened, _] = decisions::opening(&plan);
     let dispatcher = Dispatcher {

@@ -39,7 +39,7 @@ impl Place {
     pub(super) fn take(&mut self, claim: &Claim, steps: &Steps) -> io::Result<Result<(), Held>> {
         let lock = self.lock()?;
         if let Some(held) = self.look(steps)?
-            && held.claim.run != claim.run
+            && held.claim.id() != claim.id()
         {
             let same = held.claim.machine == claim.machine && held.claim.project == claim.project;
             if held.connected || held.under_way > 0 || !same {
@@ -62,7 +62,7 @@ impl Place {
     /// Gives the host back when that run has it.
     pub(super) fn release(&mut self, run: &str) -> io::Result<()> {
         let lock = self.lock()?;
-        if self.read()?.is_some_and(|claim| claim.run == run) {
+        if self.read()?.is_some_and(|claim| claim.id() == run) {
             fs::remove_file(&self.file)?;
         }
         self.held = None;
@@ -83,7 +83,7 @@ impl Place {
 
     fn look(&self, steps: &Steps) -> io::Result<Option<Held>> {
         let Some(claim) = self.read()? else { return Ok(None) };
-        let under_way = steps.under_way(&claim.run)?;
+        let under_way = steps.under_way(&claim.id())?;
         let connected = self.held.is_none() && open(&self.live)?.try_lock().is_err();
         Ok(Some(Held { claim, connected, under_way }))
     }
@@ -119,7 +119,14 @@ mod tests {
 
     fn claim(run: &str, project: &str) -> Claim {
         let by = Person { user: "ops".into(), pid: 1, from: "pts/1".into() };
-        Claim { run: run.into(), by, machine: "admin".into(), project: project.into(), since: Timestamp::UNIX_EPOCH }
+        Claim {
+            run: run.into(),
+            key: project.into(),
+            by,
+            machine: "admin".into(),
+            project: project.into(),
+            since: Timestamp::UNIX_EPOCH,
+        }
     }
 
     #[test]
@@ -137,7 +144,7 @@ mod tests {
         let held = other.take(&claim("two", "/other"), &steps).unwrap().unwrap_err();
         assert!(!held.connected);
         assert_eq!(other.take(&claim("two", "/train"), &steps).unwrap(), Ok(()));
-        other.release("one").unwrap();
+        other.release("one-/train").unwrap();
         assert!(other.unlock(false, &steps).unwrap().is_some());
         assert_eq!(other.unlock(false, &steps).unwrap(), None);
     }

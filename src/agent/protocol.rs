@@ -64,7 +64,7 @@ pub enum Ask {
     },
     /// That a run has ended, and its steps can be cleared away: [`Tell::Done`].
     Release {
-        /// The run.
+        /// What it is called here, [`Claim::id`].
         run: String,
     },
     /// Take away what holds the host: [`Tell::Held`] says what that was, [`Tell::Done`] that nothing did.
@@ -134,6 +134,8 @@ pub struct Vitals {
 pub struct Claim {
     /// The run.
     pub run: String,
+    /// What tells it from runs of other projects that have the same id.
+    pub key: String,
     /// Who started it.
     pub by: Person,
     /// The machine that upshift runs on.
@@ -142,6 +144,14 @@ pub struct Claim {
     pub project: Utf8PathBuf,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Claim {
+    /// What the run is called on its hosts: the steps of no other run have ids that begin like this.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.run, self.key)
+    }
 }
 
 /// What keeps a host from a run.

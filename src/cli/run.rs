@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 use fs_err::os::unix::fs::OpenOptionsExt;
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -95,6 +96,7 @@ impl RunCommand {
         let outline = Arc::new(plan.outline());
         let opened = Opened {
             run: run.id.clone(),
+            key: key(&real_now)?,
             upshift: env!("CARGO_PKG_VERSION").into(),
             by: by.clone(),
             closes,
@@ -105,6 +107,7 @@ impl RunCommand {
         let journal = Writer::create(&run.journal_file(), outline.clone())?;
         let start = Start {
             run: run.clone(),
+            key: opened.key.clone(),
             plan,
             history,
             journal,
@@ -169,7 +172,27 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
     first.extend(order.map(|command| Record::Ordered { command, by: by.clone() }));
     let writer = Writer::open(&run.journal_file(), &journal)?;
     let entries = journal.entries;
-    Start { run, plan, history, journal: writer, entries, state, clock, first, by, lock }.go(manner)
+    Start {
+        run,
+        key: journal.opened.key.clone(),
+        plan,
+        history,
+        journal: writer,
+        entries,
+        state,
+        clock,
+        first,
+        by,
+        lock,
+    }
+    .go(manner)
+}
+
+/// What tells a run from those of other projects with the same id: they may meet on a host.
+fn key(now: &Zoned) -> Result<String> {
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let digest = Sha256::digest(format!("{machine} {} {} {now:?}", project::folder()?, std::process::id()));
+    Ok(digest[..4].iter().fold(String::new(), |key, byte| format!("{key}{byte:02x}")))
 }
 
 /// Reads the files that a plan was made from.
@@ -276,6 +299,8 @@ impl Manner {
 /// A run that is about to go on.
 struct Start {
     run: Run,
+    /// What tells the run from those of other projects.
+    key: String,
     plan: Plan,
     history: History,
     journal: Writer,
@@ -330,8 +355,15 @@ impl Start {
             answer::listen(person.subscribe(), tell, self.by.clone());
         }
         let plan = Arc::new(self.plan);
-        let (executor, finished) =
-            Executor::new(plan.clone(), self.run.clone(), self.history, project::folder()?, &self.by, news.clone())?;
+        let (executor, finished) = Executor::new(
+            plan.clone(),
+            self.run.clone(),
+            &self.key,
+            self.history,
+            project::folder()?,
+            &self.by,
+            news.clone(),
+        )?;
         let dispatcher = Dispatcher {
             plan,
             state: self.state,

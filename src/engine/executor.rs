@@ -45,6 +45,8 @@ pub struct Finished {
 pub struct Executor {
     plan: Arc<Plan>,
     run: Run,
+    /// What the run is called where other projects have runs too.
+    id: String,
     history: History,
     steps: Arc<Steps>,
     /// For each host of the plan, the way to it when that is SSH.
@@ -65,6 +67,7 @@ impl Executor {
     pub fn new(
         plan: Arc<Plan>,
         run: Run,
+        key: &str,
         history: History,
         folder: Utf8PathBuf,
         by: &Person,
@@ -74,6 +77,7 @@ impl Executor {
         let steps = Arc::new(Steps::new(run.spool()));
         let claim = Claim {
             run: run.id.clone(),
+            key: key.to_owned(),
             by: by.clone(),
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             project: folder.clone(),
@@ -82,7 +86,8 @@ impl Executor {
         let hosts = connect(&plan, &claim)?;
         let aborts = HashMap::new();
         let due = Due::default();
-        Ok((Self { plan, run, history, steps, hosts, aborts, folder, due, finished, news }, ends))
+        let id = claim.id();
+        Ok((Self { plan, run, id, history, steps, hosts, aborts, folder, due, finished, news }, ends))
     }
 
     /// Contacts these hosts, all at once, and says which ones do not answer.
@@ -221,7 +226,7 @@ impl Executor {
             Slot::Always(step) => format!("always{}", step + 1),
         };
         let stage = &self.plan.stages[usize::from(unit.stage)].name;
-        format!("{}.{stage}.{}.{slot}.{attempt}", self.run.id, self.plan.host(unit).name)
+        format!("{}.{stage}.{}.{slot}.{attempt}", self.id, self.plan.host(unit).name)
     }
 
     /// Ends a unit's try now. Its end still comes, as that of any other.
@@ -257,7 +262,7 @@ impl Executor {
     /// Removes what ended steps left, once their records are on disk, and lets hosts go.
     pub async fn clean(&self) {
         // What cannot be removed is in nobody's way.
-        let _ = self.steps.clean(&self.run.id);
+        let _ = self.steps.clean(&self.id);
         let mut releases = JoinSet::new();
         for host in self.hosts.iter().flatten() {
             let host = host.clone();

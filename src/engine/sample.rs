@@ -100,6 +100,7 @@ pub(crate) fn opening(plan: &Plan) -> [Record; 2] {
         upshift: "0.1.0".into(),
         by: person(),
         closes: None,
+        key: "5eed".into(),
         time_scale: None,
         plan: plan.outline(),
     };

@@ -96,8 +96,10 @@ pub struct Silent {
 /// What the first record says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opened {
-    /// The run's id.
+    /// The run's id, unique in its project.
     pub run: String,
+    /// What tells the run from those of other projects that have the same id, on hosts that both know.
+    pub key: String,
     /// The version of upshift.
     pub upshift: String,
     /// Who started it.

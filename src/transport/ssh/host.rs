@@ -158,7 +158,7 @@ impl Host {
     pub async fn release(&self) {
         let Some(Open { master, link }) = self.open.lock().await.take() else { return };
         if let Some(claim) = &self.claim {
-            let _ = link.one(Ask::Release { run: claim.run.clone() }).await;
+            let _ = link.one(Ask::Release { run: claim.id() }).await;
         }
         drop(link);
         if !master.warm {
@@ -211,7 +211,7 @@ impl Following<'_> {
 }
 
 fn held_by(held: &Held) -> Trouble {
-    let Claim { run, by, machine, project, since } = &held.claim;
+    let Claim { run, by, machine, project, since, .. } = &held.claim;
     let since = since.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
     let now = match (held.connected, held.under_way) {
         (true, _) => "it is going on".to_owned(),
