@@ -173,6 +173,26 @@ async fn what_is_asked_at_once_is_done_in_order_and_placed() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_lost_while_files_are_placed_leaves_them_placed_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let target = folder(&sandbox, "target");
+    let contents: Vec<_> = (0..700).map(|n| format!("content {n}").into_bytes()).collect();
+    let files: Vec<_> = contents.iter().map(|content| file(content)).collect();
+    let what = |n: usize| (target.join(n.to_string()), What::File(files[n]));
+    let folder_first = std::iter::once((target.clone(), What::Folder));
+    let places = folder_first.chain((0..700).map(what));
+    let places = places.map(|(path, what)| Place { path, what, mode: None, owner: None, group: None }).collect();
+    let mut agent = Agent::start(&folder(&sandbox, "agent")).await;
+    assert_eq!(agent.ask(About::Pack { files: files.clone() }, &contents.concat()).await, Tell::Done);
+    agent.put(About::Place { places, parents: false }, &[]).await;
+    let Agent { mut child, stdin, .. } = agent;
+    drop(stdin);
+    child.wait().await.unwrap();
+    let names: Vec<_> = target.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+    assert_eq!((names.len(), names.iter().find(|name| name.starts_with('.'))), (700, None));
+}
+
+#[tokio::test]
 async fn a_disk_that_is_full_is_an_error_and_nothing_stays_there() {
     let sandbox = Sandbox::new();
     let place = folder(&sandbox, "agent");

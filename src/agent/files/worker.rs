@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -24,14 +25,20 @@ const CLOSE: Duration = Duration::from_mins(10);
 type Job = (Ask, Vec<u8>, oneshot::Sender<Tell>);
 
 /// Answers questions about files on a thread of its own.
+///
+/// Dropping it waits until what was asked is done: a connection that is lost leaves no file half placed.
 #[derive(Debug)]
-pub(in crate::agent) struct Worker(mpsc::Sender<Job>);
+pub(in crate::agent) struct Worker {
+    /// `None` only while it is dropped.
+    to: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Worker {
     /// A worker with its store in a folder, which is created when it is needed.
     pub(in crate::agent) fn new(folder: Utf8PathBuf) -> Self {
         let (to, jobs) = mpsc::channel::<Job>();
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             let mut desk = Desk { folder, store: None, owners: Owners::default() };
             let mut idle = REST;
             loop {
@@ -47,7 +54,7 @@ impl Worker {
                 }
             }
         });
-        Self(to)
+        Self { to: Some(to), thread: Some(thread) }
     }
 
     /// Asks something at once; the answer can be waited for later.
@@ -56,8 +63,15 @@ impl Worker {
     pub(in crate::agent) fn ask(&self, ask: Ask, bytes: Vec<u8>) -> impl Future<Output = Tell> + use<> {
         let (sender, answer) = oneshot::channel();
         // A thread that is gone answers nothing, and that is an answer.
-        let _ = self.0.send((ask, bytes, sender));
+        let _ = self.to.as_ref().map(|to| to.send((ask, bytes, sender)));
         async { answer.await.unwrap_or_else(|_| Tell::Failed("what happens to files there went wrong".into())) }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.to = None;
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

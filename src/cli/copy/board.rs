@@ -1,5 +1,6 @@
 //! The one line at a terminal that says how far all hosts are.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,9 @@ use crate::transport::ssh::files::Sent;
 
 /// Time between two redrawings.
 const REDRAW: Duration = Duration::from_millis(250);
+
+/// The rate is that of so many redrawings.
+const SAMPLES: usize = 20;
 
 /// How far hosts are.
 pub(super) struct Board {
@@ -48,6 +52,7 @@ impl Board {
 
     /// Draws for ever.
     pub(super) async fn draw(&self) {
+        let mut before = VecDeque::from([(Instant::now(), 0)]);
         loop {
             sleep(REDRAW).await;
             let (bytes, all, hosts) = {
@@ -57,7 +62,11 @@ impl Board {
             };
             self.bar.set_length(all.max(1));
             self.bar.set_position(bytes);
-            self.bar.set_message(message(bytes, all, self.took(), self.ended.load(Ordering::Relaxed), hosts));
+            // Fast hosts that are done say nothing of how long the slow ones take.
+            before.push_back((Instant::now(), bytes));
+            let since = if before.len() > SAMPLES { before.pop_front() } else { before.front().copied() };
+            let rate = since.map_or(0, |(since, sent)| rate(bytes - sent, since.elapsed()));
+            self.bar.set_message(message(bytes, all, rate, self.ended.load(Ordering::Relaxed), hosts));
         }
     }
 
@@ -66,9 +75,12 @@ impl Board {
     }
 }
 
-fn message(bytes: u64, all: u64, took: Duration, ended: usize, hosts: usize) -> String {
-    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
-    let rate = bytes.saturating_mul(1000) / millis;
+/// Bytes a second.
+fn rate(bytes: u64, took: Duration) -> u64 {
+    bytes.saturating_mul(1000) / u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+fn message(bytes: u64, all: u64, rate: u64, ended: usize, hosts: usize) -> String {
     let text = format!("{} of {}, {ended} of {hosts} hosts", size(bytes), size(all));
     match (all - bytes.min(all)).checked_div(rate) {
         Some(left) => format!("{text}, {}/s, {left}s left", size(rate)),
@@ -83,8 +95,8 @@ mod tests {
     #[test]
     fn the_line_says_how_far_and_how_long() {
         let (bytes, all) = (30 << 20, 80 << 20);
-        let line = message(bytes, all, Duration::from_secs(10), 3, 80);
+        let line = message(bytes, all, rate(bytes, Duration::from_secs(10)), 3, 80);
         assert_eq!(line, "30.0 MiB of 80.0 MiB, 3 of 80 hosts, 3.0 MiB/s, 16s left");
-        assert_eq!(message(0, 0, Duration::ZERO, 0, 1), "0 B of 0 B, 0 of 1 hosts");
+        assert_eq!(message(0, 0, rate(0, Duration::ZERO), 0, 1), "0 B of 0 B, 0 of 1 hosts");
     }
 }

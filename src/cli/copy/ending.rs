@@ -117,9 +117,11 @@ pub(super) fn summary(endings: &[Ending], took: Duration) -> Exit {
     for (hint, hosts) in hints {
         let _ = writeln!(stderr, "\nhint: {}: {hint}", pattern::fold(hosts));
     }
+    // A host that was lost in the middle had begun.
+    let lost = endings.iter().any(|ending| ending.trouble.as_ref().is_some_and(|trouble| trouble.kind == Kind::Lost));
     match (count(Outcome::Failed), count(Outcome::Unreachable)) {
         (0, 0) => Exit::Done,
-        (0, _) => Exit::Unreachable,
+        (0, _) if !lost => Exit::Unreachable,
         _ => Exit::Failed,
     }
 }
