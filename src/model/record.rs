@@ -99,6 +99,7 @@ pub struct Opened {
     /// The run's id, unique in its project.
     pub run: String,
     /// What tells the run from those of other projects that have the same id, on hosts that both know.
+    #[serde(default)]
     pub key: String,
     /// The version of upshift.
     pub upshift: String,
