@@ -148,7 +148,10 @@ impl Connector {
         // Longer than `ConnectTimeout`, which does not watch over the login.
         let most = Duration::try_from(self.settings.timeout).unwrap_or_default() * 2 + Duration::from_secs(5);
         match timeout(most, child.wait()).await {
-            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) if status.success() => {
+                let _ = fs_err::remove_file(&log);
+                Ok(())
+            }
             Ok(Ok(_)) => Err(Trouble::of_log(&fs_err::read_to_string(&log).unwrap_or_default(), address)),
             Ok(Err(error)) => Err(cannot_start(&error)),
             Err(_) => {

@@ -71,8 +71,15 @@ impl Host {
         }
         *open = None;
         let program = self.connector.program(&self.login).await?;
-        let master = self.master().await?;
-        let link = Arc::new(Link::open(master.session.clone(), &program, &self.login).await?);
+        let mut master = self.master().await?;
+        let mut link = Link::open(master.session.clone(), &program, &self.login).await;
+        if master.warm && matches!(&link, Err(Trouble { kind: Kind::Lost | Kind::Silent, .. })) {
+            // What an earlier command left leads nowhere: the host may have restarted since.
+            master.close().await;
+            master = self.master().await?;
+            link = Link::open(master.session.clone(), &program, &self.login).await;
+        }
+        let link = Arc::new(link?);
         if let Some(claim) = &self.claim
             && let Tell::Held(held) = link.one(Ask::Claim(claim.clone())).await?
         {

@@ -71,3 +71,13 @@ fn a_step_that_went_on_while_its_host_was_unreachable_is_not_run_again() {
     assert_eq!(site.inside(host, "cat /root/count"), "x");
     assert!(site.log(host).ends_with("done\n"), "{}", site.log(host));
 }
+
+#[test]
+fn a_connection_that_an_earlier_command_left_and_that_leads_nowhere_is_not_the_hosts_fault() {
+    let site = Site::of(1);
+    let host = &site.hosts[0];
+    site.upshift(["ping", "all"]).with(0);
+    site.lab(["stop", host]);
+    site.lab(["start", host]);
+    site.upshift(["ping", "all"]).with(0);
+}
