@@ -259,19 +259,19 @@ async fn explain(trouble: Trouble, stderr: ChildStderr, child: Child<Arc<Session
     }
     let mut text = String::new();
     let _ = timeout(Duration::from_secs(2), stderr.take(4096).read_to_string(&mut text)).await;
-    let code =
-        timeout(Duration::from_secs(2), child.wait()).await.ok().and_then(Result::ok).and_then(|status| status.code());
+    let code = match timeout(Duration::from_secs(2), child.wait()).await {
+        Ok(Ok(status)) => status.code(),
+        // The crate takes 127 for an error of its own.
+        Ok(Err(openssh::Error::Remote(_))) => Some(127),
+        _ => None,
+    };
     let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
-    if let Some(said) = text.lines().find_map(|line| line.trim().strip_prefix("sudo: ")) {
-        return Trouble::new(Kind::Root, format!("sudo does not make this user root: {said}"))
-            .hint("allow it in sudoers with NOPASSWD, log in as root, or set `become = false` to do without root");
+    if let Some(trouble) = bootstrap::no_root(&text, code) {
+        return trouble;
     }
     match code {
         Some(126) => Trouble::new(Kind::Agent, format!("upshift cannot be run from `{}`: {last}", login.folder))
             .hint("it may be mounted noexec: `folder` in the inventory names another place"),
-        Some(127) if text.contains("sudo") => {
-            Trouble::new(Kind::Root, "there is no sudo to become root with").hint("log in as root, or install sudo")
-        }
         _ if last.is_empty() => trouble,
         _ => Trouble::new(Kind::Agent, format!("{}: {last}", trouble.why)),
     }

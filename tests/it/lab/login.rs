@@ -99,3 +99,26 @@ fn what_arrives_damaged_is_not_kept() {
     assert_eq!(site.inside(host, "ls /var/lib/upshift/agent"), "");
     site.upshift(["ping", "all"]).with(0);
 }
+
+#[test]
+fn without_sudo_it_says_that_there_is_none() {
+    let site = Site::of(1);
+    let host = &site.hosts[0];
+    site.sandbox.write("inventory.toml", &site.inventory("", "user = \"operator\""));
+    site.inside(host, "mv /usr/bin/sudo /usr/bin/sudo.away");
+    let ended = site.upshift(["ping", "all"]);
+    site.inside(host, "mv /usr/bin/sudo.away /usr/bin/sudo");
+    let ended = ended.with(14);
+    assert!(ended.out.contains("no root: there is no sudo to become root with"), "{}", ended.out);
+}
+
+#[test]
+fn a_host_that_is_frozen_from_the_start_is_silent_and_not_unreachable_for_another_reason() {
+    let site = Site::with(2, "timeout = \"3s\"");
+    site.lab(["freeze", &site.hosts[0]]);
+    let ended = site.upshift(["ping", "all"]);
+    site.lab(["thaw", &site.hosts[0]]);
+    let ended = ended.with(14);
+    assert!(ended.out.contains("silent: it takes the connection and then says nothing"), "{}", ended.out);
+    assert!(ended.out.contains(&format!("{}  fine", site.hosts[1])), "{}", ended.out);
+}
