@@ -8,6 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use crate::agent::files::arrival::cannot_write;
@@ -15,6 +16,7 @@ use crate::agent::files::compare::{MODE, Wanted};
 use crate::agent::files::owners::Owners;
 use crate::agent::files::temporary::{Temporary, beside};
 use crate::agent::files::{File, Found, Hash, Place, Placed, Store, What};
+use crate::agent::spool::errno;
 
 /// So many files are written before they are put on disk and get their names, all open meanwhile.
 const BATCH: usize = 200;
@@ -94,7 +96,11 @@ impl Placing<'_> {
             }
             (Found::Different, What::File(file)) => {
                 self.create_parents(&place.path)?;
-                let Some(temporary) = self.write(place, *file, ids)? else { return Ok(Placed::Absent) };
+                let written = match self.write(place, *file, ids) {
+                    Err(error) if self.makes_room(&error, place, *file)? => self.write(place, *file, ids),
+                    written => written,
+                };
+                let Some(temporary) = written? else { return Ok(Placed::Absent) };
                 self.ready.push(Ready { at, temporary });
             }
         }
@@ -107,6 +113,15 @@ impl Placing<'_> {
             return Err(io::Error::other(format!("there is no folder `{}`", missing[0])));
         }
         missing.iter().rev().try_for_each(|folder| create_folder(folder, FOLDER_MODE))
+    }
+
+    /// Whether a disk was full that the store is on too, and the store had something to give.
+    fn makes_room(&self, error: &io::Error, place: &Place, file: File) -> io::Result<bool> {
+        let folder = place.path.parent().unwrap_or(&place.path);
+        if errno(error) != Some(Errno::NOSPC) || std::fs::metadata(folder)?.dev() != self.store.device()? {
+            return Ok(false);
+        }
+        self.store.make_room(file.size).map(|()| true)
     }
 
     /// Writes what will be at a path beside it; `None` when the store does not have it.

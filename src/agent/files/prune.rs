@@ -19,22 +19,63 @@ pub(super) struct Limits {
     pub(super) part_age: Duration,
 }
 
+/// A file or a part: when it was used last, its size, its path.
+type Kept = (SystemTime, u64, Utf8PathBuf);
+
 /// Prunes a store that nobody uses, during the boot with that id.
 pub(super) fn prune(folder: &Utf8Path, boot: &str, limits: &Limits) -> io::Result<()> {
-    let mut kept: Vec<(SystemTime, u64, Utf8PathBuf)> = Vec::new();
-    let mut keep = |folder: &Utf8Path| -> io::Result<()> {
-        for entry in folder.read_dir_utf8()? {
+    for entry in folder.read_dir_utf8()? {
+        let entry = entry?;
+        // What had not reached the disk when the power failed may be anything.
+        if entry.file_type()?.is_dir() && entry.file_name() != boot {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    let kept = age(folder, boot, limits)?;
+    let size: u64 = kept.iter().map(|(_, size, _)| size).sum();
+    shrink(kept, size.saturating_sub(limits.bytes), &|_| false)
+}
+
+/// Throws away so many bytes, if there are so many, of what is not spared.
+pub(super) fn make_room(
+    folder: &Utf8Path,
+    boot: &str,
+    limits: &Limits,
+    bytes: u64,
+    spared: &dyn Fn(Hash) -> bool,
+) -> io::Result<()> {
+    shrink(age(folder, boot, limits)?, bytes, spared)
+}
+
+fn shrink(mut kept: Vec<Kept>, mut bytes: u64, spared: &dyn Fn(Hash) -> bool) -> io::Result<()> {
+    kept.sort();
+    for (_, size, path) in kept {
+        if bytes == 0 {
+            break;
+        }
+        let name = path.file_name().unwrap_or_default();
+        if name.parse().ok().or_else(|| part_of(name)).is_none_or(|hash| !spared(hash)) {
+            fs::remove_file(path)?;
+            bytes = bytes.saturating_sub(size);
+        }
+    }
+    Ok(())
+}
+
+/// Throws away what is too old, and says what stays.
+fn age(folder: &Utf8Path, boot: &str, limits: &Limits) -> io::Result<Vec<Kept>> {
+    let mut kept = Vec::new();
+    for place in [folder, &folder.join(boot)] {
+        for entry in place.read_dir_utf8()? {
             let entry = entry?;
             let (name, metadata) = (entry.file_name(), entry.metadata()?);
-            if metadata.is_dir() {
+            if metadata.is_dir() || name == "lock" {
                 continue;
             }
             let age = if name.parse::<Hash>().is_ok() {
                 limits.age
             } else if let Some(whole) = part_of(name) {
                 if folder.join(whole.to_string()).exists() { Duration::ZERO } else { limits.part_age }
-            } else if name == "lock" {
-                continue;
             } else {
                 Duration::ZERO
             };
@@ -46,27 +87,8 @@ pub(super) fn prune(folder: &Utf8Path, boot: &str, limits: &Limits) -> io::Resul
                 kept.push((used, metadata.len(), entry.into_path()));
             }
         }
-        Ok(())
-    };
-    for entry in folder.read_dir_utf8()? {
-        let entry = entry?;
-        // What had not reached the disk when the power failed may be anything.
-        if entry.file_type()?.is_dir() && entry.file_name() != boot {
-            fs::remove_dir_all(entry.path())?;
-        }
     }
-    keep(folder)?;
-    keep(&folder.join(boot))?;
-    kept.sort();
-    let mut size: u64 = kept.iter().map(|(_, size, _)| size).sum();
-    for (_, bytes, path) in kept {
-        if size <= limits.bytes {
-            break;
-        }
-        fs::remove_file(path)?;
-        size -= bytes;
-    }
-    Ok(())
+    Ok(kept)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File as Handle;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -38,9 +38,12 @@ pub struct Store {
     folder: Utf8PathBuf,
     /// For small files that may not be on disk yet.
     new: Utf8PathBuf,
-    /// Held shared: nobody prunes.
-    _lock: Handle,
+    boot: String,
+    /// Held shared: nobody else prunes.
+    lock: Handle,
     arrivals: HashMap<Hash, Arrival>,
+    /// Files that its controller counts on.
+    promised: HashSet<Hash>,
     /// Files in `new` that the controller of this agent asked about or sent.
     unsettled: HashSet<Hash>,
     /// Files that this agent has seen the content of.
@@ -67,8 +70,9 @@ impl Store {
         lock.unlock()?;
         lock.lock_shared()?;
         create().map_err(|error| cannot_write(&new, error))?;
-        let (arrivals, unsettled, seen) = (HashMap::new(), HashSet::new(), HashSet::new());
-        Ok(Self { folder: folder.to_owned(), new, _lock: lock, arrivals, unsettled, seen })
+        let (folder, boot) = (folder.to_owned(), boot.to_owned());
+        let (promised, unsettled, seen) = (HashSet::new(), HashSet::new(), HashSet::new());
+        Ok(Self { folder, new, boot, lock, arrivals: HashMap::new(), promised, unsettled, seen })
     }
 
     /// Which of these contents are not there, and what there is of each.
@@ -77,6 +81,7 @@ impl Store {
     /// When the store cannot be read or written to, or has no room for what is missing.
     pub fn missing(&mut self, files: &[File]) -> io::Result<Vec<Gap>> {
         let mut absent = Vec::new();
+        self.promised.extend(files.iter().map(|file| file.hash));
         for (at, file) in files.iter().enumerate() {
             if self.find(*file).is_none() {
                 absent.push((at, *file));
@@ -272,13 +277,41 @@ impl Store {
     }
 
     fn has_room(&self, needed: u64) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(self.folder.as_std_path())?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free = || -> io::Result<u64> {
+            let disk = rustix::fs::statvfs(self.folder.as_std_path())?;
+            Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        };
+        let short = needed.saturating_sub(free()?);
+        if short == 0 {
+            return Ok(());
+        }
+        self.make_room(short)?;
+        let free = free()?;
         if needed <= free {
             return Ok(());
         }
-        let (needed, free, folder) = (mib(needed), mib(free), &self.folder);
+        let (needed, free, folder) = (mib(needed), free >> 20, &self.folder);
         Err(io::Error::other(format!("no room in `{folder}`: {needed} MiB are to come, and {free} MiB are free")))
+    }
+
+    /// Throws away what nobody counts on, unless another agent has the store open too.
+    pub(super) fn make_room(&self, bytes: u64) -> io::Result<()> {
+        self.lock.unlock()?;
+        let made = match self.lock.try_lock() {
+            Ok(()) => {
+                let spared = |hash| self.promised.contains(&hash);
+                prune::make_room(&self.folder, &self.boot, &LIMITS, bytes, &spared)
+            }
+            Err(_) => Ok(()),
+        };
+        self.lock.unlock()?;
+        self.lock.lock_shared()?;
+        made
+    }
+
+    /// The device that the store is on.
+    pub(super) fn device(&self) -> io::Result<u64> {
+        Ok(fs::metadata(&self.folder)?.dev())
     }
 
     /// Leaves nothing that would keep a full disk full.

@@ -213,6 +213,22 @@ fn a_store_in_use_is_not_pruned() {
 }
 
 #[test]
+fn room_is_made_from_what_nobody_counts_on() {
+    let shelf = Shelf::new();
+    let mut store = shelf.store();
+    store.pack(&[file(b"old"), file(b"needed")], b"oldneeded").unwrap();
+    store.settle().unwrap();
+    let mut other = shelf.store();
+    other.missing(&[file(b"needed")]).unwrap();
+    other.make_room(1 << 40).unwrap();
+    assert_eq!(shelf.names().len(), 2, "the first one may count on it");
+    drop(store);
+    other.make_room(1 << 40).unwrap();
+    assert_eq!(shelf.names(), [file(b"needed").hash.to_string()]);
+    drop(shelf.store());
+}
+
+#[test]
 fn a_file_is_placed_whole_with_its_mode_and_the_second_time_not_touched() {
     let shelf = Shelf::new();
     let mut store = shelf.store();
