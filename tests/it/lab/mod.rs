@@ -3,6 +3,7 @@
 //! One lab serves all tests of this process. It ends with the process, however that ends. A test takes
 //! the hosts that it needs for itself, and puts them right again.
 
+mod adhoc;
 mod bastion;
 mod crash;
 mod faults;
