@@ -9,8 +9,7 @@ fn a_busy_bastion_makes_no_host_unreachable() {
     let far = site.far();
     let ended = site.upshift(["ping", "all", "-i", far.to_str().unwrap()]).with(0);
     assert_eq!(ended.out.lines().filter(|line| line.contains("  fine  ")).count(), 80, "{}", ended.out);
-    let ended = site.upshift(["exec", "all", "-i", far.to_str().unwrap(), "--", "true"]).with(0);
-    assert!(!ended.err.contains("unreachable"), "{}", ended.err);
+    site.upshift(["exec", "all", "-i", far.to_str().unwrap(), "--", "true"]).with(0);
 }
 
 #[test]
@@ -19,7 +18,11 @@ fn more_at_once_than_the_bastion_takes_is_tried_again_until_it_does() {
     let far = std::fs::read_to_string(site.far()).unwrap();
     let config = site.far().parent().unwrap().join("ssh_config");
     let far = far.replace("config = \"ssh_config\"", &format!("config = \"{}\"\nat-once = 60", config.display()));
-    site.sandbox.write("far.toml", &far).write("up.toml", &pipeline("[[stage.step]]\nrun = \"true\""));
-    let ended = site.upshift(["ping", "all", "-i", "far.toml"]).with(0);
-    assert_eq!(ended.out.lines().filter(|line| line.contains("  fine  ")).count(), 80, "{}", ended.out);
+    site.sandbox.write("far.toml", &far);
+    let stage = "fan-out = 80\n[[stage.step]]\nrun = \"true\"";
+    site.sandbox.write("up.toml", &pipeline(stage).replace("\"cmp\"", "\"far\""));
+    site.upshift(["run", "up.toml", "-i", "far.toml"]).with(0);
+    let states = site.report();
+    assert_eq!(states.len(), 80, "{states:?}");
+    assert!(states.values().all(|state| state == "changed"), "{states:?}");
 }

@@ -59,4 +59,5 @@ fn the_agent_is_killed_and_the_step_goes_on() {
     run.end().with(0);
     has_every_line(&site.log(host), 40);
     assert_eq!(site.inside(host, "cat /root/count; rm /root/count"), "x");
+    assert_eq!(site.states()[host], "changed");
 }

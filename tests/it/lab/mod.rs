@@ -188,13 +188,19 @@ impl Site {
 
     /// The state of every host in the report of the newest run. Each planned host is there exactly once.
     pub(super) fn states(&self) -> BTreeMap<String, String> {
+        let states = self.report();
+        assert!(states.keys().eq(&self.hosts), "not every planned host is in the report: {states:?}");
+        states
+    }
+
+    /// The state of every host that the report of the newest run has.
+    pub(super) fn report(&self) -> BTreeMap<String, String> {
         let said = self.upshift(["report", "--format", "json"]);
         let report: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
         let hosts = report["hosts"].as_array().unwrap();
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
         let states: BTreeMap<_, _> = hosts.iter().map(|host| (text(&host["name"]), text(&host["state"]))).collect();
         assert_eq!(states.len(), hosts.len(), "a host is there twice");
-        assert!(states.keys().eq(&self.hosts), "not every planned host is in the report: {states:?}");
         states
     }
 

@@ -32,6 +32,7 @@ fn a_killed_sshd_is_survived() {
     site.lab(["kill-sshd", &site.hosts[1], "sessions"]);
     let ended = run.end().with(0);
     assert!(ended.err.contains("the connection was lost; connecting again"), "{}", ended.err);
+    assert!(site.states().values().all(|state| state == "changed"));
     for host in &site.hosts {
         has_every_line(&site.log(host), 50);
         assert_eq!(site.inside(host, "cat /root/count; rm /root/count"), "x");
