@@ -62,6 +62,11 @@ pub enum Ask {
         /// The step's id.
         id: String,
     },
+    /// That the end of a step is on record, and nobody will ask for it again: [`Tell::Done`].
+    Forget {
+        /// The step's id.
+        id: String,
+    },
     /// That a run has ended, and its steps can be cleared away: [`Tell::Done`].
     Release {
         /// What it is called here, [`Claim::id`].

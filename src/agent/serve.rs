@@ -121,11 +121,12 @@ impl Agent {
                     return Ok(Tell::Held(held));
                 }
                 // What is too much on the disk, is no reason to refuse a run.
-                let _ = self.steps.prune(KEPT, KEPT_FOR).and_then(|()| remove_others(&self.folder));
+                let _ = self.steps.prune(&claim.id(), KEPT, KEPT_FOR).and_then(|()| remove_others(&self.folder));
                 Tell::Done
             }
             Ask::Execute { order, from } => Tell::Ended(self.execute(n, *order, from, answers).await),
             Ask::Abort { id } => self.steps.abort(&id).map(|()| Tell::Done)?,
+            Ask::Forget { id } => self.steps.forget(&id).map(|()| Tell::Done)?,
             Ask::Release { run } => {
                 // A folder that stays behind is removed by the next run.
                 let _ = self.steps.clean(&run);

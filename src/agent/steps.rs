@@ -198,14 +198,25 @@ impl Steps {
         Ok(self.of_run(run)?.iter().filter(|path| goes_on(path)).count())
     }
 
-    /// Removes what runs left that were never taken up again: steps that are over, but for the `keep`
-    /// newest ones, and those older than `age`.
+    /// Removes the folder of a step that is over and whose end is on record.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn forget(&self, id: &str) -> io::Result<()> {
+        let folder = Folder::of(&self.spool, id);
+        if is_over(folder.path()) { fs::remove_dir_all(folder.path()) } else { Ok(()) }
+    }
+
+    /// Removes what other runs left that were never taken up again: steps that are over, but for the
+    /// `keep` newest ones, and those older than `age`. Those of `run` may yet be asked for.
     ///
     /// # Errors
     /// When a folder cannot be read or removed.
-    pub fn prune(&self, keep: usize, age: Duration) -> io::Result<()> {
+    pub fn prune(&self, run: &str, keep: usize, age: Duration) -> io::Result<()> {
         let modified = |path: &Utf8PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
-        let mut over: Vec<_> = self.all()?.into_iter().filter(|path| is_over(path)).collect();
+        let own = self.of_run(run)?;
+        let mut over = self.all()?;
+        over.retain(|path| !own.contains(path) && is_over(path));
         over.sort_by_cached_key(|path| std::cmp::Reverse(modified(path)));
         for (at, path) in over.iter().enumerate() {
             let is_old = modified(path).and_then(|time| time.elapsed().ok()).is_some_and(|old| old > age);

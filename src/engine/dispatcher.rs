@@ -199,7 +199,20 @@ impl Dispatcher {
             records.push(Record::UnitEnded { unit, attempt, end, retry_at });
             next = self.finished.try_recv().ok().or_else(|| self.executor.take_due(now));
         }
-        self.commit_at(now, records)
+        let ended: Vec<_> = records
+            .iter()
+            .filter_map(|record| match record {
+                // A step of a host that was silent may go on there, and its end still counts.
+                Record::UnitEnded { end: End { outcome: Outcome::Unreachable, .. }, .. } => None,
+                Record::UnitEnded { unit, attempt, .. } => Some((*unit, *attempt)),
+                _ => None,
+            })
+            .collect();
+        self.commit_at(now, records)?;
+        for (unit, attempt) in ended {
+            self.executor.forget(unit, attempt);
+        }
+        Ok(())
     }
 
     fn commit(&mut self, records: Vec<Record>) -> Result<()> {

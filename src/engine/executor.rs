@@ -248,6 +248,14 @@ impl Executor {
         }
     }
 
+    /// Says that the end of a unit's try is on disk: what it left on its host goes.
+    pub fn forget(&self, unit: UnitKey, attempt: u16) {
+        if let Some(host) = self.hosts[self.plan.unit(unit).on as usize].clone() {
+            let id = self.id(unit, attempt);
+            tokio::spawn(async move { host.forget(id).await });
+        }
+    }
+
     /// When the next simulated unit ends.
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {

@@ -161,6 +161,14 @@ impl Host {
         }
     }
 
+    /// Clears away what is left there of a step whose end is on record. A host that cannot be reached now
+    /// does so when the run lets it go.
+    pub async fn forget(&self, id: String) {
+        if let Some(Open { link, .. }) = &*self.open.lock().await {
+            drop(link.ask(Ask::Forget { id }));
+        }
+    }
+
     /// Lets the host go: its run has ended. One that cannot be reached now keeps what it has.
     pub async fn release(&self) {
         let Some(Open { master, link }) = self.open.lock().await.take() else { return };

@@ -61,3 +61,14 @@ fn the_agent_is_killed_and_the_step_goes_on() {
     assert_eq!(site.inside(host, "cat /root/count; rm /root/count"), "x");
     assert_eq!(site.states()[host], "changed");
 }
+
+#[test]
+fn what_is_on_record_is_cleared_away_on_the_host() {
+    let site = Site::of(1);
+    let steps = "[[stage.step]]\nrun = \"true\"\n[[stage.step]]\nrun = \"sleep 1; ls /var/lib/upshift/spool | sed 's/.*[.]cmp/steps: cmp/'\"";
+    site.sandbox.write("up.toml", &pipeline(steps));
+    site.upshift(["run", "up.toml"]).with(0);
+    let host = &site.hosts[0];
+    assert!(site.log(host).ends_with(&format!("\nsteps: {host}.step2.1\n")), "{}", site.log(host));
+    assert_eq!(site.inside(host, "ls /var/lib/upshift/spool"), "");
+}
