@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use upshift::engine::simulate::simulate;
 use upshift::engine::state::{Phase, RunState};
 use upshift::journal;
-use upshift::model::inventory::Transport;
+use upshift::model::inventory::{Login, Ssh, Transport};
 use upshift::model::plan::{Action, Domains, Expected, Host, Plan, Stage, Step, Unit, Window};
 use upshift::model::record::End;
 use upshift::model::{Budget, Outcome, Outline, Person, Record};
@@ -122,6 +122,7 @@ fn plan(outline: &Outline) -> Plan {
         name: name.clone(),
         address: name.clone(),
         transport: Transport::Simulated,
+        login: Login::default(),
         answers: true,
     };
     Plan {
@@ -133,6 +134,7 @@ fn plan(outline: &Outline) -> Plan {
         window: Window::default(),
         reserve: SignedDuration::ZERO,
         budget: Budget { total: None, ..Budget::default() },
+        ssh: Ssh::default(),
         hosts: outline.hosts.iter().map(host).collect(),
         stages: stages.collect(),
     }
