@@ -6,13 +6,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use crate::agent::Steps;
 use crate::agent::protocol::{Claim, Held};
+use crate::agent::spool::open;
 
 /// The claim on this host, as one agent sees it.
 #[derive(Debug)]
@@ -102,12 +102,6 @@ impl Place {
         file.lock()?;
         Ok(file)
     }
-}
-
-fn open(path: &Utf8Path) -> io::Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.open(path).map_err(|error| io::Error::new(error.kind(), format!("cannot open `{path}`: {error}")))
 }
 
 #[cfg(test)]

@@ -24,8 +24,6 @@ pub struct Hello {
     pub format: u32,
     /// The version of upshift.
     pub upshift: String,
-    /// The id of this boot of the host.
-    pub boot: String,
 }
 
 /// A question and its number.

@@ -81,7 +81,7 @@ impl Agent {
     async fn serve(self: Rc<Self>) -> io::Result<()> {
         let (answers, mut waiting) = mpsc::channel::<(Answer, Vec<u8>)>(WAITING);
         let mut stdout = tokio::io::stdout();
-        let hello = Hello { format: FORMAT, upshift: env!("CARGO_PKG_VERSION").into(), boot: process::boot()? };
+        let hello = Hello { format: FORMAT, upshift: env!("CARGO_PKG_VERSION").into() };
         frame::write(&mut stdout, &hello, &[]).await?;
         let ask = async {
             let mut stdin = BufReader::new(tokio::io::stdin());

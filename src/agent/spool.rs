@@ -41,10 +41,10 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::agent::process::Group;
 use crate::agent::protocol::Order;
+use crate::model::hash::Hash;
 use crate::model::record::End;
 
 /// Room kept for a result. Notes are bounded, so that a result fits.
@@ -305,15 +305,14 @@ pub(super) fn folder_name(id: &str) -> String {
         }
     }
     if name.is_empty() || name.len() > LONGEST_NAME {
-        let digest = Sha256::digest(id.as_bytes());
         name.truncate(LONGEST_NAME - 65);
-        name.push('+');
-        digest.iter().for_each(|byte| _ = write!(name, "{byte:02x}"));
+        let _ = write!(name, "+{}", Hash::of(id.as_bytes()));
     }
     name
 }
 
-fn open(path: &Utf8Path) -> io::Result<File> {
+/// Opens a file for reading and writing that is its owner's alone.
+pub(super) fn open(path: &Utf8Path) -> io::Result<File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(path).map_err(|error| cannot_write(path, error))

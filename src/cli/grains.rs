@@ -7,6 +7,7 @@ use super::project::Targets;
 use crate::agent::protocol::{Ask, Tell};
 use crate::error::{Error, Exit, Result};
 use crate::model::nearest;
+use crate::transport::ssh::Trouble;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Grains {
@@ -23,7 +24,7 @@ impl Grains {
             let ask = Ask::Grains { id: host.name.clone() };
             match host.link().await?.one(ask).await? {
                 Tell::Grains(grains) => Ok(grains),
-                _ => Ok(Map::new()),
+                _ => Err(Trouble::nonsense()),
             }
         })?;
         let mut text = String::new();

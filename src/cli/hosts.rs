@@ -7,13 +7,26 @@ use indexmap::IndexMap;
 use tokio::task::JoinSet;
 
 use super::project::Targets;
+use super::run::raise_open_files;
 use crate::error::{Error, Exit, Result};
-use crate::model::inventory::Transport;
+use crate::model::inventory::{self, Transport};
 use crate::model::pattern;
 use crate::transport::ssh::{Connector, Host, Trouble};
 
 /// A host's name, and what came of asking it.
 pub(super) type Answers<T> = Vec<(String, Result<T, Trouble>)>;
+
+/// The ways to hosts that are all reached over SSH; nothing is opened yet.
+pub(super) fn ways(targets: &Targets) -> Result<Vec<Host>> {
+    let (ssh, hosts) = targets.read()?;
+    if let Some(host) = hosts.iter().find(|host| host.transport == Transport::Local) {
+        return Err(Error::usage(format!("host `{}` is this machine: there is nothing to connect to", host.name)));
+    }
+    raise_open_files();
+    let connector = Arc::new(Connector::new(ssh, hosts.len())?);
+    let way = |host: &inventory::Host| Host::new(connector.clone(), &host.name, &host.address, &host.login, None);
+    Ok(hosts.iter().map(way).collect())
+}
 
 /// Asks every host, all at once; the answers come in the order of the hosts.
 pub(super) fn ask<T, F>(targets: &Targets, ask: impl Fn(Host) -> F) -> Result<Answers<T>>
@@ -21,23 +34,20 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Trouble>> + Send + 'static,
 {
-    let (ssh, hosts) = targets.read()?;
-    if let Some(host) = hosts.iter().find(|host| host.transport == Transport::Local) {
-        return Err(Error::usage(format!("host `{}` is this machine: there is nothing to connect to", host.name)));
-    }
-    let connector = Arc::new(Connector::new(ssh, hosts.len())?);
+    let hosts = ways(targets)?;
+    let names: Vec<_> = hosts.iter().map(|host| host.name.clone()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut answers = runtime.block_on(async {
         let mut calls = JoinSet::new();
-        for (at, host) in hosts.iter().enumerate() {
-            let call = ask(Host::new(connector.clone(), &host.name, &host.address, &host.login, None));
+        for (at, host) in hosts.into_iter().enumerate() {
+            let call = ask(host);
             calls.spawn(async move { (at, call.await) });
         }
         calls.join_all().await
     });
     runtime.shutdown_background();
     answers.sort_by_key(|(at, _)| *at);
-    Ok(hosts.into_iter().zip(answers).map(|(host, (_, answer))| (host.name, answer)).collect())
+    Ok(names.into_iter().zip(answers).map(|(name, (_, answer))| (name, answer)).collect())
 }
 
 /// Says on stderr how many hosts did as `one` and `many` have it, and for each cause what to do about it.

@@ -52,7 +52,7 @@ async fn vitals(host: &Host) -> Result<Answer, Trouble> {
     let sent = clock::real_now();
     let tell = link.one(Ask::Vitals).await?;
     let back = clock::real_now();
-    let Tell::Vitals(vitals) = tell else { unreachable!("an agent answers what it is asked") };
+    let Tell::Vitals(vitals) = tell else { return Err(Trouble::nonsense()) };
     // The answer is about as old as half of the way there and back.
     let here = sent + back.duration_since(sent) / 2;
     Ok(Answer { offset: vitals.now.duration_since(here), vitals, took })

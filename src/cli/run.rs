@@ -8,7 +8,6 @@ use camino::Utf8Path;
 use fs_err::os::unix::fs::OpenOptionsExt;
 use jiff::{Timestamp, Zoned};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -23,6 +22,7 @@ use crate::engine::state::{self, RunState};
 use crate::engine::window;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run, Writer};
+use crate::model::hash::Hash;
 use crate::model::plan::{Action, Step, Unit};
 use crate::model::record::{Entry, Opened};
 use crate::model::{Command, History, Person, Plan, Record, Verdict, pattern};
@@ -191,8 +191,8 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
 /// What tells a run from those of other projects with the same id: they may meet on a host.
 fn key(now: &Zoned) -> Result<String> {
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let digest = Sha256::digest(format!("{machine} {} {} {now:?}", project::folder()?, std::process::id()));
-    Ok(digest[..4].iter().fold(String::new(), |key, byte| format!("{key}{byte:02x}")))
+    let unique = format!("{machine} {} {} {now:?}", project::folder()?, std::process::id());
+    Ok(Hash::of(unique.as_bytes()).to_string()[..8].to_owned())
 }
 
 /// Reads the files that a plan was made from.

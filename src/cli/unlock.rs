@@ -6,6 +6,7 @@ use super::hosts;
 use super::project::Targets;
 use crate::agent::protocol::{Ask, Held, Tell};
 use crate::error::{Error, Exit, Result};
+use crate::transport::ssh::Trouble;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Unlock {
@@ -20,10 +21,11 @@ impl Unlock {
     pub(super) fn main(self) -> Result<Exit> {
         let force = self.force;
         let answers = hosts::ask(&self.targets, move |host| async move {
-            Ok(match host.link().await?.one(Ask::Unlock { force }).await? {
-                Tell::Held(held) => Some(held),
-                _ => None,
-            })
+            match host.link().await?.one(Ask::Unlock { force }).await? {
+                Tell::Held(held) => Ok(Some(held)),
+                Tell::Done => Ok(None),
+                _ => Err(Trouble::nonsense()),
+            }
         })?;
         let busy = |held: &Held| !force && (held.connected || held.under_way > 0);
         let mut kept = Vec::new();

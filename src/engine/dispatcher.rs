@@ -108,8 +108,7 @@ impl Dispatcher {
             return Ok(());
         }
         let hosts = (0..).zip(&self.state.out).filter(|(_, out)| out.is_none()).map(|(id, _)| id);
-        let hosts: Vec<u32> = hosts.map(|id: u32| id).collect();
-        match self.executor.contact(hosts.into_iter()).await {
+        match self.executor.contact(hosts).await {
             Ok(unreachable) => self.commit(vec![Record::Contacted { unreachable }]),
             Err(error) => {
                 self.executor.clean().await;

@@ -5,7 +5,6 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::model::outline::MAX_PLACES;
 use crate::model::record::{End, Entry, Opened, Silent};
@@ -212,11 +211,9 @@ pub fn to_json(entry: &Entry, prev: &str, outline: &Outline) -> (String, Hash) {
 }
 
 fn hash(bytes: &[u8]) -> Hash {
-    use std::fmt::Write;
-    Sha256::digest(bytes)[..16].iter().fold(String::with_capacity(32), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = crate::model::hash::Hash::of(bytes).to_string();
+    text.truncate(32);
+    text
 }
 
 /// What reading a line gives.

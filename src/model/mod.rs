@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod amount;
+pub mod hash;
 pub mod history;
 pub mod inventory;
 pub mod nearest;

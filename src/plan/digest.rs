@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
+use crate::model::hash::Hash;
 use crate::model::inventory::Ssh;
 use crate::model::plan::{Expected, Plan, Window};
 
@@ -14,9 +15,9 @@ use crate::model::plan::{Expected, Plan, Window};
 /// Where a plan was read from and what was learned since change nothing that a run does; the window
 /// says when, not what, so that a run can be resumed in the next one.
 pub(super) fn digest(plan: &Plan) -> String {
-    let mut hash = Hash(Sha256::new());
+    let mut hash = Hasher(Sha256::new());
     serde_json::to_writer(&mut hash, plan).unwrap_or_else(|error| unreachable!("a plan is plain data: {error}"));
-    hash.0.finalize().iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+    Hash::so_far(&hash.0).to_string()
 }
 
 /// Whether a plan that was read from disk is the one its digest was made of.
@@ -35,9 +36,9 @@ pub fn is_whole(plan: &Plan) -> bool {
     digest(&bare) == plan.digest
 }
 
-struct Hash(Sha256);
+struct Hasher(Sha256);
 
-impl Write for Hash {
+impl Write for Hasher {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())

@@ -17,7 +17,6 @@
 mod arrival;
 mod ask;
 mod compare;
-mod hash;
 mod owners;
 mod place;
 mod prune;
@@ -27,7 +26,7 @@ mod temporary;
 mod tests;
 mod worker;
 
+pub use crate::model::hash::Hash;
 pub use ask::{Ask, File, Found, Gap, PIECE, Place, Placed, SMALL, What};
-pub use hash::Hash;
 pub use store::Store;
 pub(super) use worker::Worker;

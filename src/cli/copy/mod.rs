@@ -11,10 +11,10 @@ use camino::Utf8PathBuf;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::hosts;
 use super::project::Targets;
-use crate::error::{Error, Exit, Result};
-use crate::model::inventory::{self, Transport};
-use crate::transport::ssh::{Connector, Host};
+use crate::error::{Exit, Result};
+use crate::transport::ssh::Host;
 use board::Board;
 use ending::Ending;
 use tree::Tree;
@@ -59,32 +59,21 @@ fn mode(text: &str) -> Result<u32, String> {
 
 impl Copy {
     pub(super) fn main(self) -> Result<Exit> {
-        let (ssh, hosts) = self.targets.read()?;
-        if let Some(host) = hosts.iter().find(|host| host.transport == Transport::Local) {
-            return Err(Error::usage(format!("host `{}` is this machine: there is nothing to connect to", host.name)));
-        }
+        let hosts = hosts::ways(&self.targets)?;
         let tree = Arc::new(Tree::read(&self)?);
-        let connector = Arc::new(Connector::new(ssh, hosts.len())?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let board = Arc::new(Board::new(hosts.len()));
-        let endings = runtime.block_on(self.copy_all(&connector, &hosts, &tree, &board));
+        let endings = runtime.block_on(self.copy_all(hosts, &tree, &board));
         runtime.shutdown_background();
         super::print(&if self.json { ending::json(&endings) } else { ending::text(&endings) })?;
         Ok(ending::summary(&endings, board.took()))
     }
 
-    async fn copy_all(
-        &self,
-        connector: &Arc<Connector>,
-        hosts: &[inventory::Host],
-        tree: &Arc<Tree>,
-        board: &Arc<Board>,
-    ) -> Vec<Ending> {
+    async fn copy_all(&self, hosts: Vec<Host>, tree: &Arc<Tree>, board: &Arc<Board>) -> Vec<Ending> {
         let fan_out = Arc::new(Semaphore::new(self.fan_out.get() as usize));
         let parents = self.parents;
         let mut calls = JoinSet::new();
-        for (at, host) in hosts.iter().enumerate() {
-            let host = Host::new(connector.clone(), &host.name, &host.address, &host.login, None);
+        for (at, host) in hosts.into_iter().enumerate() {
             let (fan_out, tree, board) = (fan_out.clone(), tree.clone(), board.clone());
             calls.spawn(async move {
                 let _permit = fan_out.acquire().await;

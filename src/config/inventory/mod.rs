@@ -25,15 +25,22 @@ mod ssh_args;
 use format::Format;
 use settings::Settings;
 
+/// The keys of a table, those included that defaults, groups and hosts all may have.
+macro_rules! with_settings {
+    ($($own:literal),*) => {
+        &[
+            $($own,)*
+            "transport", "user", "port", "key", "options", "become", "folder", "agent", "vars", "rack", "answers",
+        ]
+    };
+}
+
 static FILE: Keys = Keys {
     owner: "An inventory",
     names: &["ssh", "defaults", "groups", "hosts"],
     elsewhere: &[
         (&["pipeline", "stage"], "this looks like a pipeline: give the pipeline and the inventory as two files"),
-        (
-            &["transport", "rack", "answers", "vars", "user", "port", "key", "options", "become", "folder", "agent"],
-            "`{}` belongs to `[defaults]`, a group or a host",
-        ),
+        (with_settings!(), "`{}` belongs to `[defaults]`, a group or a host"),
         (&["group", "host", "default"], "did you mean `{}s`? An inventory has: ssh, defaults, groups, hosts"),
     ],
 };
@@ -41,35 +48,14 @@ static FILE: Keys = Keys {
 static SSH: Keys = Keys {
     owner: "The table of connections",
     names: &["config", "at-once", "timeout", "silence"],
-    elsewhere: &[(
-        &["user", "port", "key", "options", "become", "folder", "agent"],
-        "`{}` belongs to `[defaults]`, a group or a host",
-    )],
+    elsewhere: &[(with_settings!(), "`{}` belongs to `[defaults]`, a group or a host")],
 };
 
-static DEFAULTS: Keys = Keys {
-    owner: "The table of defaults",
-    names: &["transport", "user", "port", "key", "options", "become", "folder", "agent", "vars", "rack", "answers"],
-    elsewhere: &[],
-};
+static DEFAULTS: Keys = Keys { owner: "The table of defaults", names: with_settings!(), elsewhere: &[] };
 
 static GROUP: Keys = Keys {
     owner: "A group",
-    names: &[
-        "hosts",
-        "groups",
-        "transport",
-        "user",
-        "port",
-        "key",
-        "options",
-        "become",
-        "folder",
-        "agent",
-        "vars",
-        "rack",
-        "answers",
-    ],
+    names: with_settings!("hosts", "groups"),
     elsewhere: &[
         (&["address"], "`address` belongs to one host: write it below `[hosts.NAME]`"),
         (&["children"], "did you mean `groups`? It lists the groups whose hosts belong to this one too"),
@@ -78,20 +64,7 @@ static GROUP: Keys = Keys {
 
 static HOST: Keys = Keys {
     owner: "A host",
-    names: &[
-        "address",
-        "transport",
-        "user",
-        "port",
-        "key",
-        "options",
-        "become",
-        "folder",
-        "agent",
-        "vars",
-        "rack",
-        "answers",
-    ],
+    names: with_settings!("address"),
     elsewhere: &[(&["groups", "group"], "a group lists its hosts: `[groups.NAME]` with `hosts = [\"…\"]`")],
 };
 

@@ -4,6 +4,11 @@
 //! stdin when it is not, and become it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openssh::{Child, Session};
+use tokio::time::timeout;
 
 use crate::model::inventory::Login;
 use crate::transport::ssh::program::Program;
@@ -45,6 +50,16 @@ pub(super) fn as_root(script: &str, r#become: bool) -> String {
     }
     let choose = r#"if [ "$(id -u)" = 0 ]; then exec /bin/sh -c "$0"; else exec sudo -n -H /bin/sh -c "$0"; fi"#;
     format!("exec /bin/sh -c {} {script}", quote(choose))
+}
+
+/// The exit code of a command that has ended, or is about to; `None` when nobody knows it.
+pub(super) async fn exit_code(child: Child<Arc<Session>>) -> Option<i32> {
+    match timeout(Duration::from_secs(2), child.wait()).await {
+        Ok(Ok(status)) => status.code(),
+        // The crate takes 127 for an error of its own.
+        Ok(Err(openssh::Error::Remote(_))) => Some(127),
+        _ => None,
+    }
 }
 
 /// Why nothing could be started as root, when that is why.

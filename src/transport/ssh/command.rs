@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::agent::last_line;
 use crate::transport::command::{Ends, Exited, GRACE, Gone, Listener, Said, follow, told};
-use crate::transport::ssh::bootstrap::{as_root, no_root, quote};
+use crate::transport::ssh::bootstrap::{as_root, exit_code, no_root, quote};
 use crate::transport::ssh::connector::Master;
 use crate::transport::ssh::host::Host;
 use crate::transport::ssh::trouble::{Kind, Trouble};
@@ -176,11 +176,7 @@ fn mark(text: &[u8]) -> Option<u32> {
 
 /// Says why a command did not come to its gate, from what came instead and how it ended.
 async fn explain(child: Child<Arc<Session>>, stderr: &str, stdout: &str) -> Trouble {
-    let code = match timeout(Duration::from_secs(2), child.wait()).await {
-        Ok(Ok(status)) => status.code(),
-        Ok(Err(SshError::Remote(_))) => Some(127),
-        _ => None,
-    };
+    let code = exit_code(child).await;
     if let Some(trouble) = no_root(stderr, code) {
         return trouble;
     }

@@ -4,7 +4,6 @@
 //! Its socket has a name made of everything that says where it leads, in a folder of the person alone.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::process::Stdio;
@@ -21,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{Error, Result};
+use crate::model::hash::Hash;
 use crate::model::inventory::{Login, Ssh};
 use crate::transport::ssh::program::{Program, Programs};
 use crate::transport::ssh::proxies;
@@ -214,12 +214,8 @@ impl Connector {
         let Login { user, port, key, options, .. } = login;
         let config =
             self.settings.config.as_ref().map(|config| camino::absolute_utf8(config).unwrap_or(config.clone()));
-        let digest = Sha256::digest(format!("{:?}", (address, user, port, key, options, config)));
-        let name = digest[..8].iter().fold(String::new(), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        });
-        self.folder.join(name)
+        let leads = format!("{:?}", (address, user, port, key, options, config));
+        self.folder.join(&Hash::of(leads.as_bytes()).to_string()[..16])
     }
 
     /// Waits until no other upshift opens the same connection.
@@ -239,12 +235,8 @@ impl Connector {
 impl Master {
     /// Lets the master go once nothing uses it any more.
     pub(super) async fn close(self) {
-        let (socket, _) = match Arc::try_unwrap(self.session) {
-            Ok(session) => session.detach(),
-            Err(session) => (session.control_socket().into(), None),
-        };
         // One that is gone is closed.
-        let _ = Session::resume_mux(socket, None).close().await;
+        let _ = Session::resume_mux(self.session.control_socket().into(), None).close().await;
     }
 }
 

@@ -80,10 +80,12 @@ impl Host {
             link = Link::open(master.session.clone(), &program, &self.login).await;
         }
         let link = Arc::new(link?);
-        if let Some(claim) = &self.claim
-            && let Tell::Held(held) = link.one(Ask::Claim(claim.clone())).await?
-        {
-            return Err(held_by(&held));
+        if let Some(claim) = &self.claim {
+            match link.one(Ask::Claim(claim.clone())).await? {
+                Tell::Done => {}
+                Tell::Held(held) => return Err(held_by(&held)),
+                _ => return Err(Trouble::nonsense()),
+            }
         }
         *open = Some(Open { master, link: link.clone() });
         Ok(link)

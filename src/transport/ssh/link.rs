@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::agent::frame;
 use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, Question, Tell};
+use crate::agent::{frame, last_line};
 use crate::model::inventory::Login;
 use crate::transport::ssh::bootstrap::{self, MARK};
 use crate::transport::ssh::program::Program;
@@ -57,8 +57,6 @@ impl Routes {
 /// A connection to the agent on a host.
 #[derive(Debug)]
 pub struct Link {
-    /// What the agent said first.
-    pub hello: Hello,
     next: AtomicU64,
     questions: mpsc::UnboundedSender<Question>,
     data: mpsc::Sender<(Question, Vec<u8>)>,
@@ -79,12 +77,12 @@ impl Link {
         };
         let mut start = Start { stdin, stdout: BufReader::new(stdout), login };
         match start.start(program).await {
-            Ok(hello) => Ok(Self::run(hello, start, child)),
+            Ok(()) => Ok(Self::run(start, child)),
             Err(trouble) => Err(explain(trouble, stderr, child, login).await),
         }
     }
 
-    fn run(hello: Hello, start: Start<'_>, child: Child<Arc<Session>>) -> Self {
+    fn run(start: Start<'_>, child: Child<Arc<Session>>) -> Self {
         let Start { mut stdin, mut stdout, .. } = start;
         let (questions, mut asked) = mpsc::unbounded_channel::<Question>();
         let (data, mut pieces) = mpsc::channel::<(Question, Vec<u8>)>(DATA);
@@ -116,7 +114,7 @@ impl Link {
             }
             known.close();
         });
-        Self { hello, next: AtomicU64::new(0), questions, data, routes, tasks: [write, read] }
+        Self { next: AtomicU64::new(0), questions, data, routes, tasks: [write, read] }
     }
 
     /// Whether answers can still come.
@@ -187,7 +185,7 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    async fn start(&mut self, program: &Program) -> Result<Hello, Trouble> {
+    async fn start(&mut self, program: &Program) -> Result<(), Trouble> {
         let mut said = self.said(START).await?;
         if let Some(machine) = said.strip_prefix("need ") {
             self.send(program, machine).await?;
@@ -203,7 +201,7 @@ impl Start<'_> {
             let why = format!("upshift {upshift} is there, which speaks format {format}, and this one speaks {FORMAT}");
             return Err(Trouble::new(Kind::Agent, why).hint("`agent` in the inventory has to be of this version"));
         }
-        Ok(hello)
+        Ok(())
     }
 
     /// The script's next answer; what a login shell says besides is passed over.
@@ -259,13 +257,8 @@ async fn explain(trouble: Trouble, stderr: ChildStderr, child: Child<Arc<Session
     }
     let mut text = String::new();
     let _ = timeout(Duration::from_secs(2), stderr.take(4096).read_to_string(&mut text)).await;
-    let code = match timeout(Duration::from_secs(2), child.wait()).await {
-        Ok(Ok(status)) => status.code(),
-        // The crate takes 127 for an error of its own.
-        Ok(Err(openssh::Error::Remote(_))) => Some(127),
-        _ => None,
-    };
-    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    let code = bootstrap::exit_code(child).await;
+    let last = last_line(&text).unwrap_or_default();
     if let Some(trouble) = bootstrap::no_root(&text, code) {
         return trouble;
     }

@@ -1,23 +1,21 @@
 //! The upshift that is sent to hosts: this one, or one that was built for another kind of processor.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::model::hash::Hash;
 use crate::transport::ssh::trouble::{Kind, Trouble};
 
 /// An upshift as it is sent.
 #[derive(Debug)]
 pub(super) struct Program {
-    /// SHA-256, in hexadecimal.
-    pub(super) hash: String,
+    pub(super) hash: Hash,
     /// The kind of processor it is for, as `uname -m` says it.
     pub(super) machine: &'static str,
     path: Utf8PathBuf,
@@ -51,11 +49,7 @@ impl Program {
     fn read(path: Utf8PathBuf) -> io::Result<Self> {
         let bytes = fs_err::read(&path)?;
         let machine = machine(&bytes).ok_or_else(|| io::Error::other("it is no Linux program that upshift knows"))?;
-        let hash = Sha256::digest(&bytes).iter().fold(String::new(), |mut hash, byte| {
-            let _ = write!(hash, "{byte:02x}");
-            hash
-        });
-        Ok(Self { hash, machine, path, packed: OnceCell::new() })
+        Ok(Self { hash: Hash::of(&bytes), machine, path, packed: OnceCell::new() })
     }
 
     /// The program, compressed: made when a host needs it.

@@ -90,6 +90,11 @@ impl Trouble {
         self
     }
 
+    /// An agent that says something else than it was asked: no answer never means success.
+    pub(crate) fn nonsense() -> Self {
+        Self::new(Kind::Agent, "upshift there answers something else than it was asked")
+    }
+
     /// Whether another try in a moment may do better.
     pub(super) fn passes(&self) -> bool {
         self.kind == Kind::Busy

@@ -76,7 +76,7 @@ async fn attempt(
     let silence = tries.silence();
     let ask = |about| async { within(silence, link.one(Ask::Files(about))).await };
     let Tell::Found(found) = ask(About::Compare { places: places.to_vec(), parents }).await? else {
-        unreachable!("an agent answers what it is asked")
+        return Err(Trouble::nonsense());
     };
     let mut needed = HashSet::new();
     let (mut differs, mut contents): (Vec<usize>, Vec<File>) = (Vec::new(), Vec::new());
@@ -97,7 +97,7 @@ async fn attempt(
     // What an answer that is lost would have said, the next look cannot tell.
     copied.changed.extend(&differs);
     let asked = About::Place { places: places.clone(), parents };
-    let Tell::Placed(placed) = ask(asked).await? else { unreachable!("an agent answers what it is asked") };
+    let Tell::Placed(placed) = ask(asked).await? else { return Err(Trouble::nonsense()) };
     let mut is_whole = true;
     for ((at, placed), place) in differs.into_iter().zip(placed).zip(places) {
         match placed {

@@ -46,10 +46,8 @@ impl<'a, 's> Sender<'a, 's> {
     pub(super) async fn send(mut self, wanted: &[File]) -> Result<(), Trouble> {
         let mut missing = Vec::new();
         for wanted in wanted.chunks(ASKED) {
-            let gaps = match self.one(About::Missing { files: wanted.to_vec() }).await? {
-                Tell::Missing(gaps) => gaps,
-                other => unreachable!("an agent answers what it is asked, and not {other:?}"),
-            };
+            let asked = self.one(About::Missing { files: wanted.to_vec() }).await?;
+            let Tell::Missing(gaps) = asked else { return Err(Trouble::nonsense()) };
             for Gap { at, have, so_far } in gaps {
                 let file =
                     *wanted.get(at).ok_or_else(|| Trouble::new(Kind::Agent, "it asks for a file that there is not"))?;
