@@ -17,6 +17,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod error;
+pub mod formula;
 pub mod journal;
 pub mod model;
 pub mod plan;

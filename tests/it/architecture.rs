@@ -3,16 +3,17 @@
 use std::path::Path;
 
 /// What each room may use besides itself, `error` and the crates it needs. Nothing else.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("config", &["model"]),
     ("journal", &["model"]),
-    ("agent", &["model"]),
+    ("formula", &["model"]),
+    ("agent", &["model", "formula"]),
     ("transport", &["model", "agent"]),
     ("plan", &["model", "engine::state"]),
     ("engine", &["model", "journal", "transport", "agent"]),
     ("report", &["model", "engine::state", "engine::news"]),
-    ("cli", &["model", "config", "journal", "agent", "transport", "plan", "engine", "report"]),
+    ("cli", &["model", "formula", "config", "journal", "agent", "transport", "plan", "engine", "report"]),
 ];
 
 #[test]

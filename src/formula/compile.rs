@@ -1,0 +1,1 @@
+//! The whole way from SLS names to low state for one host.

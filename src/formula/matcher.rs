@@ -1,0 +1,1 @@
+//! Salt's matchers: which hosts a line of a top file is for.

@@ -1,0 +1,1 @@
+//! Pillar trees: top file, includes, merge strategies.

@@ -1,0 +1,209 @@
+//! Python's `list`.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, from_args};
+use minijinja::{Error, ErrorKind, State, Value};
+
+use super::{items, print};
+
+/// A list that can be changed through every name it has.
+#[derive(Default)]
+pub struct PyList(RwLock<Vec<Value>>);
+
+impl From<Vec<Value>> for PyList {
+    fn from(items: Vec<Value>) -> Self {
+        Self(RwLock::new(items))
+    }
+}
+
+impl PyList {
+    /// The items as they are now.
+    pub fn items(&self) -> Vec<Value> {
+        self.read().clone()
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds an item at the end.
+    pub fn push(&self, item: Value) {
+        self.write().push(item);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Value>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Value>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sort(&self, args: &[Value]) -> Result<Value, Error> {
+        let (named,): (Kwargs,) = from_args(args)?;
+        let reverse = named.get::<Option<bool>>("reverse")?.unwrap_or(false);
+        named.assert_all_used()?;
+        let mut sorted = self.items();
+        sort(&mut sorted, reverse)?;
+        *self.write() = sorted;
+        Ok(Value::from(()))
+    }
+}
+
+/// Sorts as Python does: stable, and an error for items that have no order between them.
+pub(crate) fn sort(items: &mut [Value], reverse: bool) -> Result<(), Error> {
+    let mut wrong = None;
+    items.sort_by(|one, two| {
+        let order = compare(one, two).unwrap_or_else(|error| {
+            wrong.get_or_insert(error);
+            Ordering::Equal
+        });
+        if reverse { order.reverse() } else { order }
+    });
+    wrong.map_or(Ok(()), Err)
+}
+
+/// The order of two values, or Python's `TypeError` where they have none.
+pub(crate) fn compare(one: &Value, two: &Value) -> Result<Ordering, Error> {
+    use minijinja::value::ValueKind::{Bool, Number, Seq, String, Undefined};
+    match (one.kind(), two.kind()) {
+        (Undefined, _) | (_, Undefined) => Err(Error::from(ErrorKind::UndefinedError)),
+        (String, String) => Ok(one.as_str().cmp(&two.as_str())),
+        (Number | Bool, Number | Bool) => Ok(number(one).cmp(&number(two))),
+        (Seq, Seq) if one.is_tuple() == two.is_tuple() => {
+            let (one, two) = (items(one)?, items(two)?);
+            for (one, two) in one.iter().zip(&two) {
+                if one != two {
+                    return compare(one, two);
+                }
+            }
+            Ok(one.len().cmp(&two.len()))
+        }
+        _ => {
+            let (one, two) = (super::type_name(one), super::type_name(two));
+            let message = format!("'<' not supported between instances of '{one}' and '{two}'");
+            Err(Error::new(ErrorKind::InvalidOperation, message))
+        }
+    }
+}
+
+/// A boolean as the number it is in Python.
+fn number(value: &Value) -> Value {
+    if value.kind() == minijinja::value::ValueKind::Bool {
+        Value::from(i64::from(value.is_true()))
+    } else {
+        value.clone()
+    }
+}
+
+/// Where a Python index points: negative ones count from the end.
+fn at(index: i64, length: usize) -> Option<usize> {
+    let length = i64::try_from(length).ok()?;
+    let index = if index < 0 { length + index } else { index };
+    usize::try_from(index).ok().filter(|_| index < length)
+}
+
+fn missing(message: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+impl fmt::Debug for PyList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "list of {}", self.len())
+    }
+}
+
+impl Object for PyList {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let items = self.read();
+        items.get(at(key.as_i64()?, items.len())?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.items())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.len())
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print::text(&Value::from_dyn_object(Arc::clone(self))))
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let none = Value::from(());
+        match method {
+            "append" => {
+                let (item,): (Value,) = from_args(args)?;
+                self.push(item);
+                Ok(none)
+            }
+            "extend" => {
+                let (more,): (Value,) = from_args(args)?;
+                let more = items(&more)?;
+                self.write().extend(more);
+                Ok(none)
+            }
+            "insert" => {
+                let (index, item): (i64, Value) = from_args(args)?;
+                let mut items = self.write();
+                let end = items.len();
+                let index = if index < 0 { at(index, end).unwrap_or(0) } else { at(index, end).unwrap_or(end) };
+                items.insert(index, item);
+                Ok(none)
+            }
+            "remove" => {
+                let (item,): (Value,) = from_args(args)?;
+                let mut items = self.write();
+                let index = items.iter().position(|other| *other == item);
+                items.remove(index.ok_or_else(|| missing("list.remove(x): x not in list"))?);
+                Ok(none)
+            }
+            "pop" => {
+                let (index,): (Option<i64>,) = from_args(args)?;
+                let mut items = self.write();
+                let index = at(index.unwrap_or(-1), items.len());
+                Ok(items.remove(index.ok_or_else(|| missing("pop index out of range"))?))
+            }
+            "index" => {
+                let (item,): (Value,) = from_args(args)?;
+                let index = self.read().iter().position(|other| *other == item);
+                index.map(Value::from).ok_or_else(|| missing("the item is not in the list"))
+            }
+            "count" => {
+                let (item,): (Value,) = from_args(args)?;
+                Ok(Value::from(self.read().iter().filter(|other| **other == item).count()))
+            }
+            "sort" => self.sort(args),
+            "reverse" => {
+                from_args::<()>(args)?;
+                self.write().reverse();
+                Ok(none)
+            }
+            "copy" => {
+                from_args::<()>(args)?;
+                Ok(super::list(self.items()))
+            }
+            "clear" => {
+                from_args::<()>(args)?;
+                self.write().clear();
+                Ok(none)
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Python's dictionaries and lists as values of a template: changed in place, shared by every name they have.
+//!
+//! Everything that makes a list or a mapping for a template makes one of these, never minijinja's own,
+//! which cannot be changed.
+
+mod convert;
+mod dict;
+mod list;
+mod print;
+
+pub use convert::{from_data, to_data};
+pub use dict::PyDict;
+pub use list::PyList;
+pub use print::{float_text, printed, repr, text};
+
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, Value};
+
+/// The deepest nesting that is printed, compared or converted; a list can contain itself.
+pub const DEEPEST: usize = 200;
+
+/// A list with these items.
+pub fn list(items: Vec<Value>) -> Value {
+    Value::from_object(PyList::from(items))
+}
+
+/// A plain `dict` with these entries.
+pub fn dict(entries: impl IntoIterator<Item = (Value, Value)>) -> Value {
+    Value::from_object(PyDict::new(entries.into_iter().collect(), false))
+}
+
+/// An `OrderedDict` with these entries.
+pub fn ordered_dict(entries: impl IntoIterator<Item = (Value, Value)>) -> Value {
+    Value::from_object(PyDict::new(entries.into_iter().collect(), true))
+}
+
+/// The mapping behind a value.
+pub fn as_dict(value: &Value) -> Option<&PyDict> {
+    value.downcast_object_ref()
+}
+
+/// The list behind a value.
+pub fn as_list(value: &Value) -> Option<&PyList> {
+    value.downcast_object_ref()
+}
+
+/// Whether a value is a mapping, a [`PyDict`] or one of minijinja's own (keyword arguments, a namespace).
+pub fn is_mapping(value: &Value) -> bool {
+    value.kind() == ValueKind::Map
+}
+
+/// Whether Python would call a value a `list`.
+pub fn is_list(value: &Value) -> bool {
+    as_list(value).is_some() || (value.kind() == ValueKind::Seq && !value.is_tuple())
+}
+
+/// The entries of a mapping, as they are now; none for anything else.
+pub fn entries(value: &Value) -> Vec<(Value, Value)> {
+    if let Some(dict) = as_dict(value) {
+        return dict.entries();
+    }
+    if !is_mapping(value) {
+        return Vec::new();
+    }
+    let keys = value.try_iter().map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+    keys.into_iter().map(|key| (key.clone(), value.get_item(&key).unwrap_or_default())).collect()
+}
+
+/// What iterating over a value gives, as it is now: items, keys, characters. An error says what cannot be iterated.
+pub fn items(value: &Value) -> Result<Vec<Value>, Error> {
+    if let Some(list) = as_list(value) {
+        return Ok(list.items());
+    }
+    if let Some(text) = value.as_str() {
+        return Ok(text.chars().map(|character| Value::from(character.to_string())).collect());
+    }
+    match value.kind() {
+        ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::Plain => Ok(value.try_iter()?.collect()),
+        _ => Err(Error::new(ErrorKind::InvalidOperation, format!("'{}' object is not iterable", type_name(value)))),
+    }
+}
+
+/// What Python calls the type of a value.
+pub fn type_name(value: &Value) -> &'static str {
+    match value.kind() {
+        ValueKind::Undefined => "Undefined",
+        ValueKind::None => "NoneType",
+        ValueKind::Bool => "bool",
+        ValueKind::Number if value.is_integer() => "int",
+        ValueKind::Number => "float",
+        ValueKind::String => "str",
+        ValueKind::Bytes => "bytes",
+        ValueKind::Seq if value.is_tuple() => "tuple",
+        ValueKind::Seq => "list",
+        ValueKind::Map if as_dict(value).is_some_and(PyDict::is_ordered) => "OrderedDict",
+        ValueKind::Map => "dict",
+        ValueKind::Iterable => "generator",
+        _ => "object",
+    }
+}

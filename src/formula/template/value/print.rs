@@ -1,0 +1,183 @@
+//! Values as Python prints them: `repr`, `str`, and what Salt puts in their place when a template prints one.
+
+use minijinja::Value;
+use minijinja::value::ValueKind;
+
+use super::{DEEPEST, as_dict, entries, items};
+
+/// Python's `repr`.
+pub fn repr(value: &Value) -> String {
+    let mut out = String::new();
+    Printer { yaml_friendly: false }.repr(value, 0, &mut out);
+    out
+}
+
+/// Python's `str`, which a filter or `~` sees.
+pub fn text(value: &Value) -> String {
+    let mut out = String::new();
+    Printer { yaml_friendly: false }.text(value, 0, &mut out);
+    out
+}
+
+/// What `{{ value }}` prints. Salt makes every mapping in it one that YAML can read: no `OrderedDict(…)`, and
+/// text with line ends in double quotes.
+pub fn printed(value: &Value) -> String {
+    let mut out = String::new();
+    Printer { yaml_friendly: true }.text(value, 0, &mut out);
+    out
+}
+
+/// A float as Python writes it: the fewest digits that read back the same, an exponent from 1e16 on.
+pub fn float_text(number: f64) -> String {
+    if number.is_nan() {
+        return "nan".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..16).contains(&exponent) {
+        format!("{number:?}")
+    } else {
+        format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    }
+}
+
+struct Printer {
+    yaml_friendly: bool,
+}
+
+impl Printer {
+    fn text(&self, value: &Value, depth: usize, out: &mut String) {
+        match value.kind() {
+            ValueKind::String => out.push_str(value.as_str().unwrap_or_default()),
+            _ => self.print(value, depth, Self::text, out),
+        }
+    }
+
+    fn repr(&self, value: &Value, depth: usize, out: &mut String) {
+        match value.kind() {
+            ValueKind::String => quote(value.as_str().unwrap_or_default(), out),
+            _ => self.print(value, depth, Self::repr, out),
+        }
+    }
+
+    /// `inner` is how a mapping that YAML shall read prints what it holds: as text within text, else as `repr`.
+    fn print(&self, value: &Value, depth: usize, inner: fn(&Self, &Value, usize, &mut String), out: &mut String) {
+        if depth > DEEPEST {
+            out.push_str("...");
+            return;
+        }
+        match value.kind() {
+            ValueKind::Undefined => out.push_str("Undefined"),
+            ValueKind::None => out.push_str("None"),
+            ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
+            ValueKind::Number if value.is_integer() => out.push_str(&value.to_string()),
+            ValueKind::Number => out.push_str(&float_text(f64::try_from(value.clone()).unwrap_or(f64::NAN))),
+            ValueKind::Bytes => {
+                out.push('b');
+                quote(&String::from_utf8_lossy(value.as_bytes().unwrap_or_default()), out);
+            }
+            ValueKind::Map => self.mapping(value, depth, inner, out),
+            ValueKind::Seq => {
+                let (open, close) = if value.is_tuple() { ('(', ')') } else { ('[', ']') };
+                let items = items(value).unwrap_or_default();
+                out.push(open);
+                self.row(&items, depth, out);
+                if value.is_tuple() && items.len() == 1 {
+                    out.push(',');
+                }
+                out.push(close);
+            }
+            _ => out.push_str(&value.to_string()),
+        }
+    }
+
+    fn row(&self, items: &[Value], depth: usize, out: &mut String) {
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.push_str(", ");
+            }
+            self.repr(item, depth + 1, out);
+        }
+    }
+
+    fn mapping(&self, value: &Value, depth: usize, inner: fn(&Self, &Value, usize, &mut String), out: &mut String) {
+        let entries = entries(value);
+        let is_ordered = as_dict(value).is_some_and(super::PyDict::is_ordered);
+        if is_ordered && !self.yaml_friendly {
+            let pairs: Vec<Value> = entries.into_iter().map(Value::from).collect();
+            out.push_str("OrderedDict(");
+            if !pairs.is_empty() {
+                out.push('[');
+                self.row(&pairs, depth + 1, out);
+                out.push(']');
+            }
+            out.push(')');
+            return;
+        }
+        out.push('{');
+        for (index, (key, value)) in entries.iter().enumerate() {
+            if index > 0 {
+                out.push_str(", ");
+            }
+            Self { yaml_friendly: false }.repr(key, depth + 1, out);
+            out.push_str(": ");
+            match value.as_str() {
+                Some(text) if self.yaml_friendly && text.contains(['\n', '\r', '\t']) => double_quote(text, out),
+                Some(text) => quote(text, out),
+                None if self.yaml_friendly => inner(self, value, depth + 1, out),
+                None => self.repr(value, depth + 1, out),
+            }
+        }
+        out.push('}');
+    }
+}
+
+/// Text between quotes, as Python's `repr` writes it.
+fn quote(text: &str, out: &mut String) {
+    let mark = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    out.push(mark);
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            other if other == mark => out.extend(['\\', other]),
+            other if (other as u32) < 0x20 || (0x7f..0xa1).contains(&(other as u32)) || other == '\u{ad}' => {
+                out.push_str(&format!("\\x{:02x}", other as u32));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push(mark);
+}
+
+/// Text as a YAML scalar between double quotes, on one line.
+fn double_quote(text: &str, out: &mut String) {
+    out.push_str(&crate::formula::yaml::double_quoted(text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{dict, list, ordered_dict};
+    use super::*;
+
+    #[test]
+    fn a_mapping_is_printed_for_yaml_and_passed_on_as_python_has_it() {
+        let inner = ordered_dict([(Value::from("b"), Value::from(true))]);
+        let outer = dict([(Value::from("a"), list(vec![Value::from("it's"), inner]))]);
+        assert_eq!(printed(&outer), r#"{'a': ["it's", {'b': True}]}"#);
+        assert_eq!(text(&outer), r#"{'a': ["it's", OrderedDict([('b', True)])]}"#);
+    }
+
+    #[test]
+    fn floats_have_pythons_exponents() {
+        for (number, text) in [(1.0, "1.0"), (1e16, "1e+16"), (1.5e-7, "1.5e-07"), (123_456.789, "123456.789")] {
+            assert_eq!(float_text(number), text);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Top files: which SLS a host gets.
