@@ -12,6 +12,7 @@ pub mod error;
 pub mod facts;
 pub mod matcher;
 pub mod pillar;
+pub mod renderer;
 pub mod roots;
 pub mod sls;
 pub mod template;

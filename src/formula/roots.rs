@@ -16,3 +16,118 @@ pub trait Root: fmt::Debug + Send + Sync {
 /// Several roots: the first one that has a file wins, as with Salt's `file_roots`.
 #[derive(Debug, Clone, Default)]
 pub struct Roots(pub Vec<Arc<dyn Root>>);
+
+/// An SLS file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The path within its root.
+    pub path: String,
+    /// Whether it is the `init.sls` of a folder, from which relative includes count differently.
+    pub is_init: bool,
+    /// The text.
+    pub text: String,
+}
+
+impl Roots {
+    /// The content of a file from the first root that has it.
+    pub fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+        for root in &self.0 {
+            if let Some(content) = root.read(path)? {
+                return Ok(Some(content));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A file's text; what is not UTF-8 is an error.
+    pub fn text(&self, path: &str) -> std::io::Result<Option<String>> {
+        let Some(content) = self.read(path)? else { return Ok(None) };
+        let wrong = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, format!("{path} is not UTF-8"));
+        String::from_utf8(content).map(Some).map_err(wrong)
+    }
+
+    /// The file of an SLS name: `nova.api` is `nova/api.sls` or `nova/api/init.sls`.
+    pub fn sls(&self, name: &str) -> std::io::Result<Option<Found>> {
+        let path = name.replace('.', "/");
+        for (path, is_init) in [(format!("{path}.sls"), false), (format!("{path}/init.sls"), true)] {
+            if let Some(text) = self.text(&path)? {
+                return Ok(Some(Found { path, is_init, text }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every SLS name, sorted.
+    pub fn sls_names(&self) -> std::io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for root in &self.0 {
+            for path in root.list()? {
+                if let Some(path) = path.strip_suffix(".sls") {
+                    let name = path.replace('/', ".");
+                    names.push(name.strip_suffix(".init").unwrap_or(&name).to_owned());
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+}
+
+/// A folder of this machine.
+#[derive(Debug, Clone)]
+pub struct Directory(pub std::path::PathBuf);
+
+impl Root for Directory {
+    fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+        if path.split('/').any(|part| part == "..") || path.starts_with('/') {
+            return Ok(None);
+        }
+        match fs_err::read(self.0.join(path)) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) => match error.kind() {
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory | std::io::ErrorKind::IsADirectory => {
+                    Ok(None)
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn list(&self) -> std::io::Result<Vec<String>> {
+        let mut files = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs_err::read_dir(self.0.join(&folder))? {
+                let entry = entry?;
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                if entry.file_type()?.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn name(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+/// Files in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Memory(pub std::collections::BTreeMap<String, Vec<u8>>);
+
+impl Root for Memory {
+    fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+        Ok(self.0.get(path).cloned())
+    }
+
+    fn list(&self) -> std::io::Result<Vec<String>> {
+        Ok(self.0.keys().cloned().collect())
+    }
+
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+}

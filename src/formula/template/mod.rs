@@ -1,16 +1,23 @@
 //! Salt's dialect of Jinja on minijinja.
 //!
 //! [`syntax`] checks a template as Jinja would and translates it; minijinja runs it; [`value`] has Python's mutable
-//! objects; [`filters`], [`tests`], [`globals`], [`strings`] and [`functions`] are what a template can call.
+//! objects; `filters`, `tests`, `globals`, `strings` and [`functions`] are what a template can call. The [`Engine`]
+//! puts them together for one host.
 
+mod engine;
 mod filters;
 pub mod functions;
 mod globals;
+mod imports;
 mod operators;
+mod salt;
 mod strings;
 pub mod syntax;
 mod tests;
+mod trouble;
 pub mod value;
+
+pub use engine::Engine;
 
 use std::sync::Arc;
 

@@ -18,3 +18,9 @@ pub(super) fn call(context: &Context, state: &mut State<'_, '_>, name: &str, arg
     let _ = (context, state, args);
     Err(Error::new(ErrorKind::UnknownFunction, format!("upshift does not have the function `{name}`")))
 }
+
+/// Whether upshift has any function of a module.
+pub fn is_module(name: &str) -> bool {
+    let _ = name;
+    false
+}
