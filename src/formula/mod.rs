@@ -10,6 +10,7 @@ pub mod compile;
 pub mod data;
 pub mod error;
 pub mod facts;
+pub mod fnmatch;
 pub mod matcher;
 pub mod pillar;
 pub mod renderer;
