@@ -18,6 +18,7 @@ pub mod roots;
 pub mod sls;
 pub mod template;
 pub mod top;
+pub mod traverse;
 pub mod yaml;
 
 pub use data::{Data, Dict};

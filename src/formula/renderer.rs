@@ -19,8 +19,8 @@ enum Format {
     Json,
 }
 
-/// The data of one SLS file; an empty one is an empty mapping.
-pub fn render(engine: &Engine, sls: &str, found: &Found) -> Result<Data> {
+/// The data of one SLS file, whose template finds `more` variables; an empty one is an empty mapping.
+pub fn render(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<Data> {
     let pipe =
         pipe(&found.text).map_err(|error| error.at(&found.path, 1, found.text.lines().next().map(str::to_owned)))?;
     if found.text.trim().is_empty() {
@@ -30,7 +30,7 @@ pub fn render(engine: &Engine, sls: &str, found: &Found) -> Result<Data> {
     let (text, format) = match pipe {
         Pipe::Plain(format) => (&found.text, format),
         Pipe::Jinja { then } => {
-            rendered = engine.render_sls(sls, &found.path)?;
+            rendered = engine.render_sls(sls, &found.path, more)?;
             (&rendered, then)
         }
     };

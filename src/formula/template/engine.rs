@@ -92,11 +92,11 @@ impl Engine {
         &self.context
     }
 
-    /// Renders an SLS file: `path` within the roots, `sls` as it is named.
-    pub fn render_sls(&self, sls: &str, path: &str) -> Result<String> {
+    /// Renders an SLS file: `path` within the roots, `sls` as it is named, and more variables that it finds.
+    pub fn render_sls(&self, sls: &str, path: &str, more: &Data) -> Result<String> {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let here = if folder.is_empty() { "." } else { folder };
-        let variables = Variables::from_iter([
+        let mut variables = Variables::from_iter([
             ("sls".to_owned(), Value::from(sls)),
             ("tplpath".to_owned(), Value::from(path)),
             ("tplfile".to_owned(), Value::from(path)),
@@ -107,14 +107,13 @@ impl Engine {
             ("slscolonpath".to_owned(), Value::from(folder.replace('/', ":"))),
             ("sls_path".to_owned(), Value::from(folder.replace('/', "_"))),
         ]);
+        variables.extend(named(more));
         self.render(path, variables)
     }
 
     /// Renders a file template with the variables that `file.managed` gives it.
     pub fn render_file(&self, path: &str, variables: &Data) -> Result<String> {
-        let entries = value::entries(&value::from_data(variables));
-        let entries = entries.into_iter().map(|(name, value)| (value::text(&name), value));
-        self.render(path, entries.collect())
+        self.render(path, named(variables).collect())
     }
 
     fn render(&self, path: &str, variables: Variables) -> Result<String> {
@@ -133,6 +132,12 @@ impl Engine {
         });
         source.map_err(|error| trouble::explain(&error, &self.context.roots))
     }
+}
+
+/// The entries of a mapping as variables.
+fn named(variables: &Data) -> impl Iterator<Item = (String, Value)> {
+    let entries = value::entries(&value::from_data(variables)).into_iter();
+    entries.map(|(name, value)| (value::text(&name), value))
 }
 
 /// What minijinja compiles for a file of the roots.
