@@ -11,6 +11,7 @@ pub mod data;
 pub mod error;
 pub mod facts;
 pub mod matcher;
+pub mod merge;
 pub mod pillar;
 pub mod roots;
 pub mod sls;
