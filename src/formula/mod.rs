@@ -12,6 +12,7 @@ pub mod error;
 pub mod facts;
 pub mod fnmatch;
 pub mod matcher;
+pub mod merge;
 pub mod pillar;
 pub mod renderer;
 pub mod roots;

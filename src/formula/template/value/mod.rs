@@ -6,12 +6,14 @@
 mod convert;
 mod dict;
 mod list;
+mod merge;
 mod print;
 
 pub use convert::{from_data, to_data};
 pub(crate) use dict::PYTHON2;
 pub use dict::PyDict;
 pub use list::PyList;
+pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
 pub use print::{float_text, printed, repr, text};
 
 use minijinja::value::ValueKind;
