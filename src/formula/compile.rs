@@ -63,7 +63,7 @@ impl Subject {
         let strategy = opts.get("pillar_source_merging_strategy").and_then(Data::as_str).unwrap_or("smart");
         let is_set = |name: &str| opts.get(name).is_some_and(Data::is_true);
         let options = pillar::Options {
-            strategy: Strategy::named(strategy),
+            strategy: Strategy::named(strategy, "jinja|yaml"),
             merge_lists: is_set("pillar_merge_lists"),
             includes_win: is_set("pillar_includes_override_sls"),
         };

@@ -41,6 +41,11 @@ pub fn render(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<
     Ok(if data.is_true() { data } else { super::Dict::ordered().into() })
 }
 
+/// Whether upshift has the renderers that a file asks for.
+pub fn check(text: &str) -> Result<()> {
+    pipe(text).map(|_| ())
+}
+
 /// The renderers that the first line asks for.
 fn pipe(text: &str) -> Result<Pipe> {
     let first = text.lines().next().unwrap_or_default();

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::agent::grains;
+use crate::agent::{git, grains};
+use crate::engine::clock;
 use crate::error::{Error, Result};
 use crate::formula::compile::Subject;
 use crate::formula::facts::{Facts, Host, Recorded};
 use crate::formula::roots::{Directory, Git, Package, Root, Roots};
 use crate::formula::yaml::{self, Mappings};
 use crate::formula::{Data, Dict};
+use crate::model::Hash;
+use crate::model::address::redact;
 
 /// Where formulas are when nothing else is said.
 const FOLDER: &str = "formulas";
@@ -44,13 +47,25 @@ impl Files {
             roots.push(Arc::new(Directory(folder.clone().into())));
         }
         for repository in &self.git {
-            roots.push(Arc::new(Git::open(repository)?));
+            roots.push(Arc::new(pinned(repository)?));
         }
         for package in &self.packages {
             roots.push(Arc::new(Package::open(package)?));
         }
         Ok(Roots(roots))
     }
+}
+
+/// A repository at the commit that `URL@REVISION` names, by way of a copy in the project's own folder.
+fn pinned(given: &str) -> Result<Git> {
+    let (url, revision) = given.rsplit_once('@').filter(|(url, _)| !url.is_empty()).ok_or_else(|| {
+        Error::usage(format!("`{}` names no commit", redact(given))).hint("write `--git URL@COMMIT`")
+    })?;
+    let commit = git::resolve(url, revision)?;
+    let copy = Utf8PathBuf::from(format!(".upshift/git/{}", Hash::of(url.as_bytes())));
+    fs_err::create_dir_all(&copy)?;
+    git::mirror(url, &commit, &copy)?;
+    Ok(Git::open(copy.as_std_path(), &commit, &format!("{} at {commit}", redact(url)))?)
 }
 
 /// What a host's pillar is.
@@ -134,7 +149,7 @@ impl Minion {
 
 /// This machine's grains.
 fn here(id: Option<&str>) -> Data {
-    let grains = grains::collect(&grains::Facts { root: Utf8Path::new("/"), id, now: crate::cli::now() });
+    let grains = grains::collect(&grains::Facts { root: Utf8Path::new("/"), id, now: clock::real_now() });
     serde_json::Value::Object(grains).into()
 }
 

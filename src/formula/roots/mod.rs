@@ -1,7 +1,20 @@
 //! Where formula files come from: directories, git at a commit, a Debian package's file list.
 
+mod directory;
+mod git;
+mod package;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::Hash;
+
+pub use directory::Directory;
+pub use git::Git;
+pub use package::Package;
 
 /// One place to look for files, by their path within the file root (`nova/map.jinja`).
 pub trait Root: fmt::Debug + Send + Sync {
@@ -72,51 +85,28 @@ impl Roots {
         names.dedup();
         Ok(names)
     }
-}
 
-/// A folder of this machine.
-#[derive(Debug, Clone)]
-pub struct Directory(pub std::path::PathBuf);
-
-impl Root for Directory {
-    fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
-        if path.split('/').any(|part| part == "..") || path.starts_with('/') {
-            return Ok(None);
+    /// What tells these files from all others: their paths and contents, whatever else they lie beside.
+    pub fn digest(&self) -> std::io::Result<Hash> {
+        let mut files: BTreeMap<String, &Arc<dyn Root>> = BTreeMap::new();
+        for root in self.0.iter().rev() {
+            files.extend(root.list()?.into_iter().map(|path| (path, root)));
         }
-        match fs_err::read(self.0.join(path)) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) => match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory | std::io::ErrorKind::IsADirectory => {
-                    Ok(None)
-                }
-                _ => Err(error),
-            },
-        }
-    }
-
-    fn list(&self) -> std::io::Result<Vec<String>> {
-        let mut files = Vec::new();
-        let mut folders = vec![String::new()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs_err::read_dir(self.0.join(&folder))? {
-                let entry = entry?;
-                let Ok(name) = entry.file_name().into_string() else { continue };
-                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                if entry.file_type()?.is_dir() { folders.push(path) } else { files.push(path) }
+        let mut digest = Sha256::new();
+        for (path, root) in files {
+            let content = root.read(&path)?.unwrap_or_default();
+            for part in [path.as_bytes(), &content] {
+                digest.update(part.len().to_le_bytes());
+                digest.update(part);
             }
         }
-        files.sort();
-        Ok(files)
-    }
-
-    fn name(&self) -> String {
-        self.0.display().to_string()
+        Ok(Hash::so_far(&digest))
     }
 }
 
 /// Files in memory.
 #[derive(Debug, Clone, Default)]
-pub struct Memory(pub std::collections::BTreeMap<String, Vec<u8>>);
+pub struct Memory(pub BTreeMap<String, Vec<u8>>);
 
 impl Root for Memory {
     fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
