@@ -336,6 +336,19 @@ impl<'de> Visitor<'de> for DataVisitor {
     }
 }
 
+/// JSON objects become plain mappings.
+impl From<serde_json::Value> for Data {
+    fn from(value: serde_json::Value) -> Self {
+        Self::deserialize(value).unwrap_or_default()
+    }
+}
+
+impl FromIterator<(Data, Data)> for Dict {
+    fn from_iter<I: IntoIterator<Item = (Data, Data)>>(entries: I) -> Self {
+        Self { entries: entries.into_iter().collect(), is_ordered: false }
+    }
+}
+
 /// As JSON: keys that are not text become the text Python's `json` makes of them.
 impl Serialize for Data {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

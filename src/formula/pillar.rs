@@ -25,7 +25,8 @@ const DEEPEST: usize = 100;
 /// The pillar of one host. The engine's roots are the pillar's, and its pillar what templates of the tree see, which
 /// in Salt is what was given on the command line; `given` is merged over the tree.
 pub fn compile(engine: &Engine, host: &Host<'_>, given: &Data, options: Options) -> Result<Data> {
-    let mut tree = Tree { engine, options, names: names(engine)?, rendered: IndexMap::new(), may_be_missing: Vec::new() };
+    let mut tree =
+        Tree { engine, options, names: names(engine)?, rendered: IndexMap::new(), may_be_missing: Vec::new() };
     let Some(found) = read(engine, top::FILE)? else {
         return Err(Error::new(Kind::Missing, "the pillar has no `top.sls`"));
     };
@@ -116,7 +117,11 @@ impl Tree<'_> {
                 all.extend(data.filter(Data::is_true).map(|data| under(data, include.key.as_deref())));
             }
         }
-        if self.options.includes_win { all.insert(0, own) } else { all.push(own) }
+        if self.options.includes_win {
+            all.insert(0, own)
+        } else {
+            all.push(own)
+        }
         let mut all = all.into_iter();
         let first = all.next().unwrap_or_default();
         all.try_fold(first, |base, over| self.merged(base, over)).map(Some)

@@ -75,7 +75,9 @@ fn choose(target: &Data, lines: &Data, host: &Host<'_>, chosen: &mut Vec<String>
     }
     for line in lines.iter() {
         match line {
-            Data::Str(name) if name.is_empty() => return Err(wrong(format!("the target {target:?} has an empty line"))),
+            Data::Str(name) if name.is_empty() => {
+                return Err(wrong(format!("the target {target:?} has an empty line")));
+            }
             Data::Str(name) => chosen.push(name.to_string()),
             Data::Dict(line) => {
                 if let Some(empty) = line.entries.iter().find(|(_, value)| !value.is_true()) {

@@ -120,4 +120,3 @@ impl Facts for Remote {
         }
     }
 }
-

@@ -58,9 +58,10 @@ impl Files {
 
 /// A repository at the commit that `URL@REVISION` names, by way of a copy in the project's own folder.
 fn pinned(given: &str) -> Result<Git> {
-    let (url, revision) = given.rsplit_once('@').filter(|(url, _)| !url.is_empty()).ok_or_else(|| {
-        Error::usage(format!("`{}` names no commit", redact(given))).hint("write `--git URL@COMMIT`")
-    })?;
+    let (url, revision) = given
+        .rsplit_once('@')
+        .filter(|(url, _)| !url.is_empty())
+        .ok_or_else(|| Error::usage(format!("`{}` names no commit", redact(given))).hint("write `--git URL@COMMIT`"))?;
     let commit = git::resolve(url, revision)?;
     let copy = Utf8PathBuf::from(format!(".upshift/git/{}", Hash::of(url.as_bytes())));
     fs_err::create_dir_all(&copy)?;
@@ -82,7 +83,8 @@ pub(super) struct Pillar {
 impl Pillar {
     /// The pillar of one host.
     pub(super) fn of(&self, subject: &Subject) -> Result<Data> {
-        let given = self.pillar.as_deref().map_or_else(|| Ok(Dict::default().into()), |given| mapping("pillar", given))?;
+        let given =
+            self.pillar.as_deref().map_or_else(|| Ok(Dict::default().into()), |given| mapping("pillar", given))?;
         if self.pillar_root.is_empty() {
             return Ok(given);
         }
@@ -155,11 +157,8 @@ fn here(id: Option<&str>) -> Data {
 
 /// A mapping from a file, or written out.
 pub(super) fn mapping(what: &str, given: &str) -> Result<Data> {
-    let data = if given.trim_start().starts_with('{') {
-        parse(given, what)?
-    } else {
-        read(Utf8Path::new(given), what)?
-    };
+    let data =
+        if given.trim_start().starts_with('{') { parse(given, what)? } else { read(Utf8Path::new(given), what)? };
     match data {
         Data::Dict(_) => Ok(data),
         Data::None => Ok(Dict::default().into()),

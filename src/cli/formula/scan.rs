@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::formula::renderer;
 use crate::formula::roots::Roots;
 use crate::formula::template::functions;
-use crate::formula::renderer;
 
 /// A function or renderer that is missing, and where it is used.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
