@@ -50,3 +50,15 @@ openssh-server-service:
     - reload: True
     - watch:
       - file: openssh-server-config
+{%- if grains['os_family'] == 'Debian' %}
+
+# Since Ubuntu 22.10 systemd listens in sshd's place, on ports that it reads from the same file.
+openssh-server-socket:
+  cmd.run:
+    - name: systemctl daemon-reload && systemctl restart ssh.socket
+    - onlyif: systemctl is-enabled --quiet ssh.socket
+    - onchanges:
+      - file: openssh-server-config
+    - require:
+      - service: openssh-server-service
+{%- endif %}

@@ -33,5 +33,5 @@ keystone-upgrade-packages:
 keystone-upgrade-policy-absent:
   file.absent:
     - name: /usr/sbin/policy-rc.d
-    - onlyif: grep -q 'formula .keystone' /usr/sbin/policy-rc.d
+    - onlyif: grep -qs 'formula .keystone' /usr/sbin/policy-rc.d
 {%- endif %}

@@ -2,4 +2,4 @@
 keystone-upgrade-policy-absent:
   file.absent:
     - name: /usr/sbin/policy-rc.d
-    - onlyif: grep -q 'formula .keystone' /usr/sbin/policy-rc.d
+    - onlyif: grep -qs 'formula .keystone' /usr/sbin/policy-rc.d

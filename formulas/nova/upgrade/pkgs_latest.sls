@@ -33,5 +33,5 @@ nova-upgrade-packages:
 nova-upgrade-policy-absent:
   file.absent:
     - name: /usr/sbin/policy-rc.d
-    - onlyif: grep -q 'formula .nova' /usr/sbin/policy-rc.d
+    - onlyif: grep -qs 'formula .nova' /usr/sbin/policy-rc.d
 {%- endif %}

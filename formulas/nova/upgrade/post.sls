@@ -6,7 +6,7 @@
 nova-upgrade-policy-absent:
   file.absent:
     - name: /usr/sbin/policy-rc.d
-    - onlyif: grep -q 'formula .nova' /usr/sbin/policy-rc.d
+    - onlyif: grep -qs 'formula .nova' /usr/sbin/policy-rc.d
 {%- if 'compute' in roles and upgrade.take_out %}
 
 # Only a compute that `pre` took out: one that somebody else disabled has another reason.

@@ -2,4 +2,4 @@
 opencontrail-upgrade-policy-absent:
   file.absent:
     - name: /usr/sbin/policy-rc.d
-    - onlyif: grep -q 'formula .opencontrail' /usr/sbin/policy-rc.d
+    - onlyif: grep -qs 'formula .opencontrail' /usr/sbin/policy-rc.d
