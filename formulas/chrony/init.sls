@@ -20,6 +20,8 @@ chrony-config:
     - mode: '0644'
     # Parses the file and prints what it means: a typo never reaches the running daemon.
     - check_cmd: chronyd -p -f
+    # AppArmor lets chronyd read its own directory and not /tmp, where the check would look else.
+    - tmp_dir: {{ chrony.config_dir }}
     - require:
       - pkg: chrony-package
 

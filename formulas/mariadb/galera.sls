@@ -46,7 +46,10 @@ mariadb-galera-socket:
     - require:
       - pkg: mariadb-packages
     - require_in:
-      - service: mariadb-service
+      - cmd: mariadb-galera-restart
+{%- if member.founder %}
+      - cmd: mariadb-galera-bootstrap
+{%- endif %}
 {%- endif %}
 
 {%- if member.founder %}
