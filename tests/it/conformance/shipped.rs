@@ -121,6 +121,9 @@ fn expect(given: &Data, low: &[Data], rendered: &[(String, String)]) {
         });
         assert!(found, "no chunk is {wanted:?}");
     }
+    for id in given.get("absent").and_then(Data::as_list).unwrap_or_default() {
+        assert!(low.iter().all(|chunk| chunk.get("__id__") != Some(id)), "a chunk is {id:?}");
+    }
     for wanted in given.get("files").and_then(Data::as_list).unwrap_or_default() {
         let source = wanted.get("source").and_then(Data::as_str).unwrap();
         let chunk = low.iter().find(|chunk| template(chunk).as_deref() == Some(source));
