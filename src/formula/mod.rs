@@ -10,6 +10,7 @@ pub mod compile;
 pub mod data;
 pub mod error;
 pub mod facts;
+mod glob;
 pub mod matcher;
 pub mod merge;
 pub mod pillar;
