@@ -1,14 +1,18 @@
 //! The whole way from SLS names to low state for one host.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::{Error, Kind, Result};
 use super::facts::Facts;
 use super::merge::Strategy;
 use super::roots::Roots;
-use super::sls::{self, Rendered, Source};
+use super::sls::{self, Low, Rendered, Source};
 use super::template::{Context, Engine, value};
 use super::{Data, Dict, matcher, pillar, renderer, top};
+
+/// The one environment that there is.
+const ENVIRONMENT: &str = "base";
 
 /// One host, as its formulas see it.
 #[derive(Debug, Clone)]
@@ -94,8 +98,9 @@ impl Compiler {
     }
 
     /// The low state of some SLS, in the order in which Salt 3007 runs it.
-    pub fn low_state(&mut self, sls: &[String]) -> Result<Vec<Data>> {
-        sls::low_state(sls::high_state(self, sls)?)
+    pub fn low_state(&mut self, sls: &[String]) -> Result<Low> {
+        let high = sls::high_state(self, &[(ENVIRONMENT.to_owned(), sls.to_vec())])?;
+        sls::low_state(high)
     }
 
     /// The SLS that `top.sls` gives the host.
@@ -106,7 +111,7 @@ impl Compiler {
         let first = renderer::render(&self.engine, "", &found, &Data::None)?;
         let tops = top::gather(first, |pattern| {
             let names = self.names.iter().filter(|name| super::fnmatch::is_match(pattern, name));
-            names.map(|name| Ok((name.clone(), self.data(name)?.data))).collect()
+            names.filter_map(|name| self.data(name).transpose().map(|read| Ok((name.clone(), read?.data)))).collect()
         })?;
         let opts = self.subject.opts();
         let nodegroups = opts.get("nodegroups").cloned().unwrap_or_default();
@@ -133,20 +138,30 @@ impl Compiler {
         &self.engine.context().roots
     }
 
-    fn data(&self, sls: &str) -> Result<Rendered> {
+    fn data(&self, sls: &str) -> Result<Option<Rendered>> {
         let found = self.roots().sls(sls).map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
-        let found = found.ok_or_else(|| Error::new(Kind::Missing, format!("there is no SLS `{sls}`")))?;
+        let Some(found) = found else { return Ok(None) };
         let data = renderer::render(&self.engine, sls, &found, &Data::None)?;
-        Ok(Rendered { data, is_init: found.is_init, path: found.path })
+        let lines = lines(&found.text);
+        Ok(Some(Rendered { data, is_init: found.is_init, path: found.path, lines }))
     }
 }
 
+/// Where the IDs of an SLS stand, as far as its text says so before it is rendered.
+fn lines(text: &str) -> HashMap<String, usize> {
+    let id = |line: &str| {
+        let id = line.split_once(':').filter(|(id, _)| !id.starts_with([' ', '#', '-', '{']))?.0;
+        Some(id.trim_matches(['"', '\'']).to_owned())
+    };
+    text.lines().enumerate().filter_map(|(at, line)| Some((id(line)?, at + 1))).collect()
+}
+
 impl Source for Compiler {
-    fn available(&self) -> &[String] {
-        &self.names
+    fn available(&self, saltenv: &str) -> Option<&[String]> {
+        (saltenv == ENVIRONMENT).then_some(self.names.as_slice())
     }
 
-    fn render(&mut self, sls: &str) -> Result<Rendered> {
-        self.data(sls)
+    fn render(&mut self, saltenv: &str, sls: &str) -> Result<Option<Rendered>> {
+        if saltenv == ENVIRONMENT { self.data(sls) } else { Ok(None) }
     }
 }

@@ -88,7 +88,8 @@ impl Matcher {
         self.is_text_match(text, ":", host)
     }
 
-    fn is_text_match(self, target: &str, delimiter: &str, host: &Host<'_>) -> bool {
+    /// The same for a target of text, in which `delimiter` parts keys from one another and from the pattern.
+    pub fn is_text_match(self, target: &str, delimiter: &str, host: &Host<'_>) -> bool {
         match self {
             Self::Glob => fnmatch::is_match(target, host.id),
             Self::Pcre => begins(target, host.id),

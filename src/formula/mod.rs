@@ -11,7 +11,6 @@ pub mod data;
 pub mod error;
 pub mod facts;
 pub mod fnmatch;
-mod glob;
 pub mod matcher;
 pub mod merge;
 pub mod pillar;

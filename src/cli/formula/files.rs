@@ -139,7 +139,7 @@ impl Minion {
             None => (here(self.id.as_deref()), true),
         };
         let facts: Arc<dyn Facts> = match &self.facts {
-            Some(file) => Arc::new(Recorded::read(&read(file, "facts")?)?),
+            Some(file) => Arc::new(Recorded::from_data(&read(file, "facts")?)?),
             None if own => Arc::new(Host),
             None => Arc::new(Recorded::default()),
         };

@@ -82,7 +82,7 @@ pub(super) fn subject(grains: Data, options: &Data, facts: &Data) -> Subject {
         grains: merged(&grains, &[(Data::from("id"), Data::from(id.as_str()))].into_iter().collect::<Dict>().into()),
         id,
         options: opts,
-        facts: Arc::new(Recorded::read(facts).unwrap()),
+        facts: Arc::new(Recorded::from_data(facts).unwrap()),
         python2: options.get("python2").is_some_and(Data::is_true),
     }
 }
