@@ -246,7 +246,10 @@ class Minion:
         config.update(opts)
         config["grains"]["id"] = config["id"]
         os.makedirs(self.work + "/cache", exist_ok=True)
-        self.high = salt.state.HighState(config)
+        try:
+            self.high = salt.state.HighState(config)
+        except Exception as error:
+            raise Refused("pillar", f"{error!r}\n{traceback.format_exc()}") from error
         pillar = self.high.state.opts["pillar"]
         if pillar.get("_errors"):
             raise Refused("pillar", "\n".join(map(str, pillar["_errors"])))
