@@ -499,7 +499,7 @@ def show(key, path, answer):
             rest = {k: v for k, v in c.items() if k not in hidden}
             head = f"{c['order']} {c['__sls__']} {c['__id__']} {c['state']}.{c['fun']}"
             print(f"  {head} {json.dumps(rest, ensure_ascii=False)}"[:1500])
-        if path.suffix == ".case" and "--- pillar/" in path.read_text(encoding="utf8"):
+        if path.suffix == ".case" and not answer["low"]:
             print("  pillar: " + json.dumps(answer["pillar"], ensure_ascii=False)[:1500])
 
 
