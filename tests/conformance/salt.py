@@ -28,6 +28,8 @@ from pathlib import Path
 if os.environ.get("PYTHONHASHSEED") != "0":
     os.environ["PYTHONHASHSEED"] = "0"
     os.execv(sys.executable, [sys.executable, *sys.argv])
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 HERE = Path(__file__).resolve().parent
 # `salt.py` would hide the package `salt`, which is wanted here.
