@@ -425,21 +425,17 @@ def run_formula(path, work, named):
     (work / "pillar/top.sls").write_text("base: {'*': [pillar]}\n")
     text = json.dumps(case.get("pillar") or {})
     (work / "pillar/pillar.sls").write_text("#!json\n" + text, encoding="utf8")
-    roots = formula_roots(formula)
     sls = case["sls"] if isinstance(case["sls"], list) else [case["sls"]]
     try:
-        minion = Minion(work, roots, [work / "pillar"], grains, case.get("opts") or {})
+        minion = Minion(work, [formula.parent], [work / "pillar"], grains, case.get("opts") or {})
         low = minion.low({"base": sls})
-        out = {"pillar": encode(minion.pillar), "low": encode(low), "files": {}}
+        out = {"pillar": encode(minion.pillar), "low": encode(low), "files": {}, "rendered": {}}
+        templates = [(source, chunk) for chunk in low for source in template_sources(chunk)]
+        for source, chunk in templates:
+            out["rendered"][chunk["name"]] = minion.file(source, chunk)
         for wanted in case.get("files") or []:
             source = wanted["source"].removeprefix("salt://")
-            for chunk in low:
-                sources = chunk.get("source") or []
-                sources = [sources] if isinstance(sources, str) else sources
-                if chunk["state"] == "file" and "salt://" + source in sources:
-                    break
-            else:
-                chunk = {"name": "/etc/rendered.conf"}
+            chunk = next((c for s, c in templates if s == source), {"name": "/etc/rendered.conf"})
             if "context" in wanted:
                 context = {**(chunk.get("context") or {}), **ordered(wanted["context"])}
                 chunk = dict(chunk, context=context)
@@ -449,10 +445,13 @@ def run_formula(path, work, named):
         return refusal(error, work)
 
 
-def formula_roots(formula):
-    """A formula is found as `<formula>/…`; formulas beside it can be included."""
-    inner = [d.parent for d in formula.glob("*/init.sls")]
-    return [formula.parent] if not inner or (formula / "init.sls").exists() else [formula]
+def template_sources(chunk):
+    """The Jinja template that a chunk of `file.managed` renders; the first of several sources."""
+    if (chunk["state"], chunk["fun"], chunk.get("template")) != ("file", "managed", "jinja"):
+        return []
+    sources = chunk.get("source") or []
+    sources = [sources] if isinstance(sources, str) else sources
+    return [s.removeprefix("salt://") for s in sources if str(s).startswith("salt://")][:1]
 
 
 # --- the whole ----------------------------------------------------------------------------------
