@@ -488,6 +488,8 @@ def main():
     answers, started = {}, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="upshift-salt-") as top:
         for root in args.dirs:
+            if not root.is_dir():
+                raise SystemExit(f"{root} is no directory")
             for path in sorted(root.rglob("*.case")):
                 key = f"{path.parent.name}/{path.stem}"
                 if args.only in key:
