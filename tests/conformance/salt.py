@@ -377,7 +377,8 @@ def sections(text):
 
 
 def read(text):
-    return yaml.safe_load(text or "") or {}
+    """YAML as Salt reads it: `0644` is the number 644, and a date is a text."""
+    return salt.utils.yamlloader.load(text or "") or {}
 
 
 # What a person may say in `options.yaml`.
@@ -441,8 +442,8 @@ def run_formula(path, work, named):
     prepare(work, case.get("facts"), case.get("python2"))
     (work / "pillar").mkdir()
     (work / "pillar/top.sls").write_text("base: {'*': [pillar]}\n")
-    text = json.dumps(case.get("pillar") or {})
-    (work / "pillar/pillar.sls").write_text("#!json\n" + text, encoding="utf8")
+    text = yaml.safe_dump(case.get("pillar") or {}, sort_keys=False, allow_unicode=True)
+    (work / "pillar/pillar.sls").write_text("#!yaml\n" + text, encoding="utf8")
     sls = case["sls"] if isinstance(case["sls"], list) else [case["sls"]]
     try:
         minion = Minion(work, [formula.parent], [work / "pillar"], grains, case.get("opts") or {})
