@@ -52,12 +52,12 @@ impl Subject {
     }
 
     fn engine(&self, roots: Roots, pillar: &Data) -> Engine {
-        let (pillar, grains) = (value::from_data(pillar), value::from_data(&self.grains));
         let opts = value::from_data(&self.opts().into());
         if let Some(opts) = value::as_dict(&opts) {
-            opts.insert("grains".into(), grains.clone());
-            opts.insert("pillar".into(), pillar.clone());
+            opts.insert("grains".into(), value::from_data(&self.grains));
+            opts.insert("pillar".into(), value::from_data(pillar));
         }
+        let (pillar, grains) = (value::from_data(pillar), value::from_data(&self.grains));
         Engine::new(Context { pillar, grains, opts, roots, facts: Arc::clone(&self.facts), python2: self.python2 })
     }
 

@@ -77,8 +77,9 @@ impl Engine {
         super::globals::add(&mut env);
         imports::add(&mut env, &shared);
         env.add_global("salt", Value::from_object(Salt(Arc::clone(&context))));
-        env.add_global("pillar", context.pillar.clone());
-        env.add_global("grains", context.grains.clone());
+        // What a template changes in these, functions do not see, and the other way round.
+        env.add_global("pillar", value::deep_copy(&context.pillar).unwrap_or_default());
+        env.add_global("grains", value::deep_copy(&context.grains).unwrap_or_default());
         env.add_global("opts", context.opts.clone());
         env.add_global("saltenv", "base");
         if context.python2 {

@@ -29,7 +29,7 @@ use super::roots::Roots;
 /// What templates of one host see.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The pillar, a mapping that templates may change (as in Salt, later templates then see the change).
+    /// The pillar as functions see it; templates see a copy, and later ones what earlier ones changed in it.
     pub pillar: Value,
     /// The grains, likewise.
     pub grains: Value,
