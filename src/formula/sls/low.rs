@@ -58,6 +58,9 @@ pub(super) fn compile(high: &High) -> Result<Vec<Dict>> {
         if id.as_str().is_some_and(|id| id.starts_with("__")) {
             continue;
         }
+        if let Some(sls) = high.heap.get_str(body, "__sls__").filter(|&sls| high.heap.as_scalar(sls).is_none()) {
+            return Err(unfit(&format!("`__sls__` of ID `{}`", show(&id)), "text", high.heap.type_name(sls)));
+        }
         for (state, arguments) in high.heap.entries(body) {
             if state.as_str().is_some_and(|state| state.starts_with("__")) {
                 continue;
