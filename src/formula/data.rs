@@ -159,7 +159,7 @@ impl Hash for Data {
 }
 
 /// A key of text, to look something up without making a [`Data`] of it.
-struct Key<'a>(&'a str);
+pub(super) struct Key<'a>(pub(super) &'a str);
 
 impl Hash for Key<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
