@@ -6,7 +6,9 @@
 mod filters;
 pub mod functions;
 mod globals;
+mod number_text;
 mod operators;
+mod percent;
 mod strings;
 pub mod syntax;
 mod tests;
