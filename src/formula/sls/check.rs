@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::Low;
 use super::declare::show;
-use super::glob;
+use crate::formula::fnmatch;
 use super::heap::unfit;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
@@ -154,7 +154,7 @@ impl<'l> Graph<'l> {
         let offset = if is_trial { self.low.chunks.len() } else { 0 };
         let chunks = self.matching(state, name);
         let is_there = !chunks.is_empty()
-            || (state == "sls" && self.low.files.sls().any(|rendered| glob::matches(name, rendered)));
+            || (state == "sls" && self.low.files.sls().any(|rendered| fnmatch::is_match(name, rendered)));
         let node = is_there.then_some(self.before.len());
         if is_there {
             self.before.push(chunks.into_iter().map(|chunk| offset + chunk).collect());
@@ -170,12 +170,12 @@ impl<'l> Graph<'l> {
             let chunk = self.low.chunks.get(index);
             matches!(state, "sls" | "id") || chunk.is_some_and(|chunk| text(chunk, "state") == state)
         };
-        if !glob::is_pattern(name) {
+        if !fnmatch::is_pattern(name) {
             let found = exact.get(name).into_iter().flatten().copied();
             return found.filter(|&index| is_of_kind(index)).collect();
         }
         let chunks = self.low.chunks.iter().enumerate().filter(|(index, chunk)| {
-            let is_match = |key| glob::matches(name, text(chunk, key));
+            let is_match = |key| fnmatch::is_match(name, text(chunk, key));
             is_of_kind(*index)
                 && if state == "sls" { is_match("__sls__") } else { is_match("name") || is_match("__id__") }
         });

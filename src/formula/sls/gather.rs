@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::declare::{self, Origin, Refusal, show};
-use super::glob;
+use crate::formula::fnmatch;
 use super::heap::{Heap, Ref, unfit};
 use super::{Rendered, Source};
 use crate::formula::{Data, Error, Kind, Result};
@@ -104,11 +104,11 @@ impl<'a> Gather<'a> {
     /// The SLS of an environment that a pattern describes.
     fn matching(&self, saltenv: &str, pattern: &str) -> Vec<String> {
         let available = self.source.available(saltenv).unwrap_or_default();
-        if !glob::is_pattern(pattern) {
+        if !fnmatch::is_pattern(pattern) {
             let found = available.binary_search_by(|name| name.as_str().cmp(pattern));
             return found.ok().map(|_| pattern.to_owned()).into_iter().collect();
         }
-        available.iter().filter(|name| glob::matches(pattern, name)).cloned().collect()
+        available.iter().filter(|name| fnmatch::is_match(pattern, name)).cloned().collect()
     }
 
     /// One SLS, with all it includes.

@@ -7,7 +7,7 @@ use indexmap::IndexSet;
 
 use super::High;
 use super::declare::show;
-use super::glob;
+use crate::formula::fnmatch;
 use super::heap::{Heap, Ref, unfit};
 use crate::formula::template::value;
 use crate::formula::{Data, Dict, Error, Kind, Result};
@@ -41,7 +41,7 @@ pub(super) fn exclude(high: &mut High) -> Result<()> {
             continue;
         }
         let own = heap.get_str(body, "__sls__").and_then(|own| heap.as_str(own)).unwrap_or_default();
-        if !own.is_empty() && sls.iter().any(|pattern| glob::matches(pattern, own)) {
+        if !own.is_empty() && sls.iter().any(|pattern| fnmatch::is_match(pattern, own)) {
             ids.insert(id);
         }
     }

@@ -9,7 +9,6 @@ mod check;
 mod declare;
 mod extend;
 mod gather;
-mod glob;
 mod heap;
 mod low;
 mod names;

@@ -11,6 +11,8 @@ mod globals;
 mod imports;
 mod operators;
 mod salt;
+mod number_text;
+mod percent;
 mod strings;
 pub mod syntax;
 mod tests;
