@@ -77,8 +77,7 @@ fn pipe(text: &str) -> Result<Pipe> {
 fn read_yaml(text: &str, path: &str) -> Result<Data> {
     yaml::load(text, Mappings::Ordered).map_err(|error| {
         let source = text.lines().nth(error.line.saturating_sub(1)).map(str::to_owned);
-        let kind = if error.is_limit { Kind::Limit } else { Kind::Yaml };
-        Error::new(kind, error.message)
+        Error::new(Kind::Yaml, error.message)
             .at(format!("{path} (rendered)"), error.line, source)
             .hint(format!("`upshift formula render {path}` prints the rendered text"))
     })

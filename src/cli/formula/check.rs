@@ -76,7 +76,7 @@ fn compile(subject: Subject, work: &(Pillar, Roots, Vec<String>)) -> Result<usiz
     let names = if names.is_empty() { compiler.top()? } else { names.clone() };
     let low = compiler.low_state(&names)?;
     sls::check(&low)?;
-    Ok(low.len())
+    Ok(low.chunks.len())
 }
 
 fn report(

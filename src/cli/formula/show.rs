@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::files::{Files, Minion, Pillar};
 use crate::error::{Exit, Result};
 use crate::formula::compile::Compiler;
-use crate::formula::{Data, sls, yaml};
+use crate::formula::{Data, Dict, sls, yaml};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Show {
@@ -43,28 +43,32 @@ impl Show {
             sls::check(&low)?;
         }
         super::super::print(&match self.format {
-            Format::Text => text(&low),
+            Format::Text => text(&low.chunks),
             Format::Json => {
-                let mut text = serde_json::to_string_pretty(&low).unwrap_or_default();
+                let mut text = serde_json::to_string_pretty(&data(low.chunks)).unwrap_or_default();
                 text.push('\n');
                 text
             }
             Format::Yaml => {
-                yaml::dump(&low.into_iter().collect(), &yaml::Layout { flow: Some(false), ..yaml::Layout::default() })
+                yaml::dump(&data(low.chunks), &yaml::Layout { flow: Some(false), ..yaml::Layout::default() })
             }
         })?;
         Ok(Exit::Done)
     }
 }
 
+fn data(chunks: Vec<Dict>) -> Data {
+    chunks.into_iter().map(Data::from).collect()
+}
+
 /// What the header of a chunk says already.
 const HEADER: [&str; 6] = ["state", "fun", "name", "__id__", "__sls__", "__env__"];
 
 /// A paragraph a chunk, in the order in which they run.
-fn text(low: &[Data]) -> String {
+fn text(low: &[Dict]) -> String {
     let mut out = String::new();
     let flow = yaml::Layout { flow: Some(true), width: usize::MAX, ..yaml::Layout::default() };
-    for chunk in low.iter().filter_map(Data::as_dict) {
+    for chunk in low {
         let word = |key: &str| chunk.get(key).and_then(Data::as_str).unwrap_or_default();
         let _ = write!(out, "{}: {}.{}", word("__id__"), word("state"), word("fun"));
         if word("name") != word("__id__") {

@@ -18,8 +18,6 @@ pub struct Error {
     pub line: usize,
     /// The column, counted from one.
     pub column: usize,
-    /// Whether a limit of ours was met, rather than a rule of YAML.
-    pub is_limit: bool,
 }
 
 /// Which mappings reading makes.

@@ -47,6 +47,7 @@ fn run(given: &Data, named: &Data, folder: &Path) -> Result<Answer> {
     let compiled = Compiler::new(subject, roots, pillar.clone()).and_then(|mut compiler| {
         let low = compiler.low_state(&names(given))?;
         upshift::formula::sls::check(&low)?;
+        let low: Vec<Data> = low.chunks.into_iter().map(Data::from).collect();
         let mut rendered = Vec::new();
         for (path, chunk) in low.iter().filter_map(|chunk| Some((template(chunk)?, chunk.as_dict()?))) {
             let name = chunk.get("name").and_then(Data::as_str).unwrap().to_owned();

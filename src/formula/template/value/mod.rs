@@ -14,13 +14,8 @@ pub(crate) use dict::PYTHON2;
 pub use dict::PyDict;
 pub(crate) use dict::pairs;
 pub use list::PyList;
-<<<<<<< HEAD
-pub(crate) use list::compare;
 pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
-=======
 pub(crate) use list::{compare, sort, sort_by};
-pub(crate) use dict::pairs;
->>>>>>> f-filters
 pub use print::{float_text, printed, repr, text};
 
 use minijinja::value::ValueKind;
