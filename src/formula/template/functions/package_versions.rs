@@ -45,7 +45,7 @@ fn compared(
 }
 
 /// The order of two Debian versions; `None` if one is not a version.
-pub(super) fn debian(one: &str, two: &str) -> Option<Ordering> {
+pub(in crate::formula) fn debian(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (debian_parts(one)?, debian_parts(two)?);
     let order = one.0.cmp(&two.0).then_with(|| debian_part(one.1, two.1));
     Some(order.then_with(|| debian_part(one.2, two.2)))
