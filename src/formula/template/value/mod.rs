@@ -9,6 +9,7 @@ mod list;
 mod print;
 
 pub use convert::{from_data, to_data};
+pub(crate) use dict::PYTHON2;
 pub use dict::PyDict;
 pub use list::PyList;
 pub use print::{float_text, printed, repr, text};
