@@ -11,7 +11,7 @@ mod print;
 pub use convert::{from_data, to_data};
 pub use dict::PyDict;
 pub use list::PyList;
-pub(crate) use list::{compare, sort, sort_by};
+pub(crate) use list::{compare, sort_by};
 pub(crate) use dict::pairs;
 pub use print::{float_text, printed, repr, text};
 
