@@ -49,6 +49,7 @@ impl Emitter {
         self.writer.next_block("if __n|__absent");
         self.writer.next_block("with");
         self.writer.next_block("macro __import(__n)");
+        self.writer.next_block("set tplfile, tpldir, tpldot = __n|__tpl");
         self.writer.next_block("import __n as __m");
         self.writer.next_block("set __ = __m|__module(__n, true)");
         self.writer.next_block("endmacro");
