@@ -34,9 +34,6 @@ use minijinja::{Error, ErrorKind, State, Value};
 use super::Context;
 use arguments::{Arguments, Signature};
 
-pub(super) use json::{Json, json_text};
-pub(super) use mersenne::Mersenne;
-pub(super) use traverse::traverse;
 
 /// A function of Salt's that is answered here.
 struct Function {
