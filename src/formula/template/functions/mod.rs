@@ -34,7 +34,6 @@ use minijinja::{Error, ErrorKind, State, Value};
 use super::Context;
 use arguments::{Arguments, Signature};
 
-
 /// A function of Salt's that is answered here.
 struct Function {
     /// `module.function`.

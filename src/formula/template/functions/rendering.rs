@@ -3,10 +3,10 @@
 use minijinja::value::Kwargs;
 use minijinja::{Error, State, Value};
 
-use super::super::value::{from_data, items};
+use super::super::Context;
 use super::super::engine::translated;
 use super::super::syntax::Options;
-use super::super::Context;
+use super::super::value::{from_data, items};
 use super::arguments::Default::{Bool, None, Required, Text};
 use super::arguments::{Arguments, Signature, defined, takes, wrong};
 use super::files::read_text;
