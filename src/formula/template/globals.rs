@@ -47,6 +47,11 @@ fn mapping(args: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
 /// What Jinja's sandbox lets a range have at most.
 const LONGEST_RANGE: i128 = 100_000;
 
+/// Whether a value is a range.
+pub(super) fn is_range(value: &Value) -> bool {
+    value.downcast_object_ref::<Range>().is_some()
+}
+
 /// Python's `range`: numbers that are made as they are asked for.
 struct Range {
     start: i128,

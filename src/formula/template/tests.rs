@@ -3,11 +3,11 @@
 use minijinja::value::{ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::filters::arguments::{Args, Run, defined, index, is_hashable, wrong};
-use super::filters::{contains, is_generator, items_can_be_had, matches, values};
+use super::filters::arguments::{Args, Run, defined, index, wrong};
+use super::filters::{contains, items_can_be_had, matches, values};
 use super::number_text::Number;
 use super::strings::{is_lower, is_upper};
-use super::value::{as_dict, as_list, compare, is_mapping, text};
+use super::value::{as_dict, as_list, compare, is_equal, is_mapping, text};
 
 const TESTS: &[(&str, &str, Run)] = &[
     ("!=", "a b", |args| equal(args, false)),
@@ -82,7 +82,7 @@ fn both(args: &Args) -> Result<(Value, Value), Error> {
 
 fn equal(args: &Args, wanted: bool) -> Result<Value, Error> {
     let (one, other) = both(args)?;
-    Ok(Value::from((one == other) == wanted))
+    Ok(Value::from(is_equal(&one, &other) == wanted))
 }
 
 fn ordered(args: &Args, is_so: fn(std::cmp::Ordering) -> bool) -> Result<Value, Error> {
@@ -149,7 +149,7 @@ fn sequence(args: &Args) -> Result<Value, Error> {
     let value = args.value();
     let is_sequence = match value.kind() {
         ValueKind::String | ValueKind::Bytes | ValueKind::Seq | ValueKind::Map => true,
-        ValueKind::Iterable => !is_generator(&value) && is_hashable(&value) && value.get_item_by_index(0).is_ok(),
+        ValueKind::Iterable => super::globals::is_range(&value),
         _ => false,
     };
     Ok(Value::from(is_sequence))

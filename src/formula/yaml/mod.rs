@@ -1,5 +1,12 @@
 //! YAML 1.1, read as Salt reads it and written as PyYAML writes it.
 
+mod construct;
+mod number;
+mod parse;
+mod reader;
+mod resolve;
+mod scan;
+
 use super::Data;
 
 /// Why a text is not YAML as Salt reads it.
@@ -64,8 +71,7 @@ impl Default for Layout {
 
 /// Reads one document. An empty text is [`Data::None`].
 pub fn load(text: &str, mappings: Mappings) -> Result<Data, Error> {
-    let _ = (text, mappings);
-    unimplemented!()
+    construct::construct(parse::parse(text)?, mappings)
 }
 
 /// Writes a value as PyYAML's safe dumper does, with its last newline (and `...` after a lone plain scalar).

@@ -6,6 +6,7 @@ use minijinja::{Error, Value};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::arguments::{Args, Run, string, wrong};
+use crate::formula::template::strings::encoded;
 use crate::formula::template::value::type_name;
 
 /// The filters, with their parameters.
@@ -21,7 +22,7 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("sha1", "instr", |args| Ok(Value::from(hexadecimal(&sha1::Sha1::digest(bytes(args, "instr")?))))),
     ("sha256", "instr", |args| Ok(Value::from(hexadecimal(&Sha256::digest(bytes(args, "instr")?))))),
     ("sha512", "instr", |args| Ok(Value::from(hexadecimal(&Sha512::digest(bytes(args, "instr")?))))),
-    ("to_bytes", "s encoding? errors?", |args| Ok(Value::from_bytes(bytes(args, "s")?))),
+    ("to_bytes", "s encoding? errors?", to_bytes),
     ("uuid", "val", uuid),
 ];
 
@@ -34,6 +35,14 @@ fn bytes(args: &Args, parameter: &str) -> Result<Vec<u8>, Error> {
     match value.kind() {
         ValueKind::String | ValueKind::Bytes => Ok(value.as_bytes().unwrap_or_default().to_vec()),
         _ => Err(wrong(format!("expected str, bytes, or bytearray not {}", type_name(&value)))),
+    }
+}
+
+fn to_bytes(args: &Args) -> Result<Value, Error> {
+    let bytes = bytes(args, "s")?;
+    match (args.value().kind(), args.str("encoding")?) {
+        (ValueKind::String, Some(encoding)) => encoded(args.value().as_str().unwrap_or_default(), encoding),
+        _ => Ok(Value::from_bytes(bytes)),
     }
 }
 
@@ -84,7 +93,11 @@ fn base64_decode(args: &Args) -> Result<Value, Error> {
     }
     match count % 4 {
         0 => {}
-        1 => return Err(wrong("Invalid base64-encoded string: the number of data characters cannot be 1 more than a multiple of 4")),
+        1 => {
+            return Err(wrong(
+                "Invalid base64-encoded string: the number of data characters cannot be 1 more than a multiple of 4",
+            ));
+        }
         _ => return Err(wrong("Incorrect padding")),
     }
     Ok(String::from_utf8(decoded).map_or_else(|error| Value::from_bytes(error.into_bytes()), Value::from))

@@ -28,7 +28,6 @@ mod wrap;
 mod xml;
 mod yaml;
 
-pub(super) use generator::is_generator;
 pub(super) use random::chance;
 pub(super) use regex::matches;
 pub(super) use sets::{contains, items_can_be_had};

@@ -14,10 +14,16 @@ use crate::formula::template::value::{dict, entries, is_list, is_mapping, items,
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("filter_by_networks", "values networks", filter_by_networks),
-    ("ip_host", "value options? version?", |args| of_each(args, |interface| Ok(Value::from(interface.to_string())))),
+    ("ip_host", "value options? version?", |args| {
+        of_each(args, |network| Ok(Value::from(format!("{}/{}", written(network.addr()), network.prefix_len()))))
+    }),
     ("ipaddr", "value options?", |args| Ok(ipaddr(&args.defined()?, args.str("options")?)?.unwrap_or(Value::from(())))),
-    ("ipv4", "value options?", |args| Ok(of_version(&args.defined()?, 4, args.str("options")?)?.unwrap_or(Value::from(())))),
-    ("ipv6", "value options?", |args| Ok(of_version(&args.defined()?, 6, args.str("options")?)?.unwrap_or(Value::from(())))),
+    ("ipv4", "value options?", |args| {
+        Ok(of_version(&args.defined()?, 4, args.str("options")?)?.unwrap_or(Value::from(())))
+    }),
+    ("ipv6", "value options?", |args| {
+        Ok(of_version(&args.defined()?, 6, args.str("options")?)?.unwrap_or(Value::from(())))
+    }),
     ("ipwrap", "data", ipwrap),
     ("is_ip", "ip_addr options?", |args| Ok(Value::from(is_ip(args, 4)? || is_ip(args, 6)?))),
     ("is_ipv4", "ip_addr options?", |args| is_ip(args, 4).map(Value::from)),
@@ -80,7 +86,8 @@ impl Found {
     /// The text of it, if it is of this version and all that the options ask for.
     fn text_if(self, version: u8, options: Option<&str>) -> Option<String> {
         let mut wanted = options.unwrap_or_default().split(',').map(str::trim);
-        let text = self.prefix.map_or_else(|| self.address.to_string(), |prefix| format!("{}/{prefix}", self.address));
+        let address = written(self.address);
+        let text = self.prefix.map_or_else(|| address.clone(), |prefix| format!("{address}/{prefix}"));
         (self.version() == version && wanted.all(|option| self.is(option))).then_some(text)
     }
 
@@ -103,6 +110,17 @@ impl Found {
     }
 }
 
+/// An address as Python 3.11 writes it: without dots in version 6.
+fn written(address: IpAddr) -> String {
+    match address {
+        IpAddr::V6(six) if six.to_ipv4_mapped().is_some() => {
+            let [.., high, low] = six.segments();
+            format!("::ffff:{high:x}:{low:x}")
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The length of the prefix that a mask, or its complement, stands for.
 fn prefix_of(mask: Ipv4Addr) -> Option<u8> {
     let bits = u32::from(mask);
@@ -118,15 +136,46 @@ fn prefix_of(mask: Ipv4Addr) -> Option<u8> {
 
 /// What the registries of special addresses call private, as Python 3.11 has them.
 const PRIVATE: &[&str] = &[
-    "0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/29", "192.0.0.170/31",
-    "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "::1/128",
-    "::/128", "100::/64", "2001::/23", "2001:db8::/32", "fc00::/7", "fe80::/10",
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/29",
+    "192.0.0.170/31",
+    "192.0.2.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "240.0.0.0/4",
+    "::1/128",
+    "::/128",
+    "100::/64",
+    "2001::/23",
+    "2001:db8::/32",
+    "fc00::/7",
+    "fe80::/10",
 ];
 
 /// What is set aside: all of version 6 but the blocks that are given out, link-local and multicast.
 const RESERVED: &[&str] = &[
-    "240.0.0.0/4", "::/8", "100::/8", "200::/7", "400::/6", "800::/5", "1000::/4", "4000::/3", "6000::/3", "8000::/3",
-    "a000::/3", "c000::/3", "e000::/4", "f000::/5", "f800::/6", "fe00::/9",
+    "240.0.0.0/4",
+    "::/8",
+    "100::/8",
+    "200::/7",
+    "400::/6",
+    "800::/5",
+    "1000::/4",
+    "4000::/3",
+    "6000::/3",
+    "8000::/3",
+    "a000::/3",
+    "c000::/3",
+    "e000::/4",
+    "f000::/5",
+    "f800::/6",
+    "fe00::/9",
 ];
 
 fn is_in(address: IpAddr, networks: &[&str]) -> bool {
@@ -217,7 +266,7 @@ fn four_hosts(network: Ipv4Net) -> Vec<Value> {
 fn six_hosts(network: Ipv6Net) -> Vec<Value> {
     let (first, last) = (u128::from(network.network()), u128::from(network.broadcast()));
     let first = if network.prefix_len() < 127 { first + 1 } else { first };
-    (first..=last).map(|address| Value::from(Ipv6Addr::from(address).to_string())).collect()
+    (first..=last).map(|address| Value::from(written(Ipv6Addr::from(address).into()))).collect()
 }
 
 fn size(network: IpNet) -> Result<Value, Error> {
@@ -271,7 +320,7 @@ fn ipwrap(args: &Args) -> Result<Value, Error> {
         let bare = string(value)?.trim_start_matches('[').trim_end_matches(']');
         let invalid = || wrong(format!("'{bare}' does not appear to be an IPv4 or IPv6 address"));
         let address: IpAddr = bare.parse().map_err(|_| invalid())?;
-        Ok(Value::from(format!("[{address}]")))
+        Ok(Value::from(format!("[{}]", written(address))))
     };
     let data = args.defined()?;
     if is_list(&data) || data.is_tuple() {

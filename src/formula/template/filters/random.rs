@@ -46,7 +46,7 @@ fn gen_mac(args: &Args) -> Result<Value, Error> {
 }
 
 fn random_str(args: &Args) -> Result<Value, Error> {
-    let size = args.int("size")?.unwrap_or(32);
+    let size = args.get("size").map_or(Ok(32), index)?;
     let size = usize::try_from(size).ok().filter(|size| *size <= WIDEST).ok_or_else(|| wrong("a size out of range"))?;
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let letter = |_| letters.get(below(64)).copied().map(char::from);

@@ -2,11 +2,11 @@
 
 use minijinja::{Error, Value};
 
-use super::arguments::{Args, Run, defined, is_hashable, string, wrong};
+use super::arguments::{Args, Run, defined, is_hashable, is_true, string, wrong};
 use super::sequences::add;
 use super::set::{combine, hashable, set};
 use crate::formula::template::value::{
-    as_dict, as_list, dict, entries, is_list, is_mapping, items, list, sort_by, type_name,
+    self, as_dict, as_list, dict, entries, is_list, is_mapping, items, list, sort_by, type_name,
 };
 
 /// The filters, with their parameters.
@@ -38,7 +38,7 @@ fn unique(values: &Value) -> Result<Value, Error> {
     for value in items(values)? {
         let value = defined(value)?;
         // Values that Python can hash are equal only if their hashes are; the others have to be compared.
-        let is_new = if is_hashable(&value) { seen.insert(value.clone()) } else { !kept.contains(&value) };
+        let is_new = if is_hashable(&value) { seen.insert(value.clone()) } else { !value::contains(&kept, &value) };
         if is_new {
             kept.push(value);
         }
@@ -59,7 +59,7 @@ fn as_sets(args: &Args, how: &str) -> Result<Value, Error> {
             return Ok(together);
         }
         let (one, two) = (items(&one)?, items(&two)?);
-        let is_apart = |item: &Value| !(one.contains(item) && two.contains(item));
+        let is_apart = |item: &Value| !(value::contains(&one, item) && value::contains(&two, item));
         return Ok(list(items(&together)?.into_iter().filter(is_apart).collect()));
     }
     unique(&list(combine(how, &items(&one)?, &items(&two)?)))
@@ -109,13 +109,13 @@ pub(in crate::formula::template) fn contains(container: &Value, item: &Value) ->
     }
     match as_dict(&container) {
         Some(dict) => Ok(dict.get(&hashable(item.clone())?).is_some()),
-        None if items_can_be_had(&container) => Ok(items(&container)?.contains(item)),
+        None if items_can_be_had(&container) => Ok(value::contains(&items(&container)?, item)),
         None => Err(wrong(format!("argument of type '{}' is not iterable", type_name(&container)))),
     }
 }
 
 fn exactly(args: &Args, amount: i128) -> Result<Value, Error> {
-    let count = items(&args.value())?.iter().filter(|item| super::arguments::is_true(item)).count();
+    let count = items(&args.value())?.iter().filter(|item| is_true(item)).count();
     Ok(Value::from(i128::try_from(count).is_ok_and(|count| count == amount.max(0))))
 }
 
@@ -123,20 +123,22 @@ fn compare_dicts(args: &Args) -> Result<Value, Error> {
     let old = args.get("old").cloned().unwrap_or(Value::from(()));
     let new = args.get("new").cloned().unwrap_or(Value::from(()));
     for side in [&old, &new] {
-        if !is_mapping(side) {
+        if !is_mapping(side) && (is_true(&old) || is_true(&new)) {
             return Err(wrong(format!("argument of type '{}' is not iterable", type_name(side))));
         }
     }
     let (old, new) = (entries(&old), entries(&new));
-    let find = |side: &[(Value, Value)], key: &Value| side.iter().find(|(other, _)| other == key).map(|(_, v)| v.clone());
+    let find =
+        |side: &[(Value, Value)], key: &Value| side.iter().find(|(other, _)| other == key).map(|(_, v)| v.clone());
     let mut changes = Vec::new();
-    let keys = new.iter().map(|(key, _)| key).chain(old.iter().map(|(key, _)| key).filter(|key| find(&new, key).is_none()));
+    let keys =
+        new.iter().map(|(key, _)| key).chain(old.iter().map(|(key, _)| key).filter(|key| find(&new, key).is_none()));
     for key in keys {
         let empty = || Value::from("");
         let change = match (find(&old, key), find(&new, key)) {
             (None, Some(new)) => [("old", empty()), ("new", new)],
             (Some(old), None) => [("new", empty()), ("old", old)],
-            (Some(old), Some(new)) if old != new => [("old", old), ("new", new)],
+            (Some(old), Some(new)) if !value::is_equal(&old, &new) => [("old", old), ("new", new)],
             _ => continue,
         };
         changes.push((key.clone(), dict(change.map(|(name, value)| (Value::from(name), value)))));

@@ -77,7 +77,8 @@ fn in_mapping(found: &Value, key: &Value) -> Option<Value> {
         let is_key = is_mapping(found) || key.is_integer();
         found.get_item(key).ok().filter(|value| is_key && !value.is_undefined())
     };
-    get(key).or_else(|| get(&yamlified(key.as_str()?)?))
+    // Only a mapping says that it has no such key; text and tuples say that it is no key at all.
+    get(key).or_else(|| get(&yamlified(key.as_str().filter(|_| is_mapping(found))?)?))
 }
 
 /// What Salt makes of an argument on its command line, if that is not the text itself.
@@ -244,7 +245,11 @@ fn from_entries(args: &Args) -> Result<Value, Error> {
 
 fn encoded_dict(args: &Args) -> Result<Value, Error> {
     let data = args.defined()?;
-    if is_mapping(&data) { Ok(encoded(&data, 0)) } else { Err(wrong(format!("'{}' object has no attribute 'items'", type_name(&data)))) }
+    if is_mapping(&data) {
+        Ok(encoded(&data, 0))
+    } else {
+        Err(wrong(format!("'{}' object has no attribute 'items'", type_name(&data))))
+    }
 }
 
 fn encoded_list(args: &Args) -> Result<Value, Error> {

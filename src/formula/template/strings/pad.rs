@@ -11,7 +11,7 @@ use super::Method;
 /// The methods of this kind.
 pub(super) const METHODS: &[Method] = &[
     ("center", "width fillchar?", |text, args| Ok(Value::from(centered(text, width(args)?, filling(args)?)))),
-    ("encode", "encoding? errors?", encode),
+    ("encode", "encoding? errors?", |text, args| encoded(text, args.str("encoding")?.unwrap_or("utf-8"))),
     ("expandtabs", "tabsize?", expand_tabs),
     ("ljust", "width fillchar?", |text, args| {
         let missing = width(args)?.saturating_sub(text.chars().count());
@@ -57,13 +57,15 @@ pub(in crate::formula::template) fn centered(text: &str, width: usize, filling: 
     fill(filling, left) + text + &fill(filling, missing - left)
 }
 
-fn encode(text: &str, args: &Args) -> Result<Value, Error> {
-    match args.str("encoding")?.unwrap_or("utf-8").to_lowercase().replace('_', "-").as_str() {
+/// Text as bytes.
+pub(in crate::formula::template) fn encoded(text: &str, encoding: &str) -> Result<Value, Error> {
+    match encoding.to_lowercase().replace('_', "-").as_str() {
         "utf-8" | "utf8" => Ok(Value::from_bytes(text.as_bytes().to_vec())),
         "ascii" | "us-ascii" if text.is_ascii() => Ok(Value::from_bytes(text.as_bytes().to_vec())),
         "ascii" | "us-ascii" => Err(wrong("'ascii' codec can't encode the text")),
         "latin-1" | "iso-8859-1" | "latin1" => {
-            let bytes = text.chars().map(|character| u8::try_from(u32::from(character))).collect::<Result<Vec<u8>, _>>();
+            let bytes =
+                text.chars().map(|character| u8::try_from(u32::from(character))).collect::<Result<Vec<u8>, _>>();
             bytes.map(Value::from_bytes).map_err(|_| wrong("'latin-1' codec can't encode the text"))
         }
         other => Err(wrong(format!("upshift does not have the encoding `{other}`"))),

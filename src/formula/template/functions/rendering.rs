@@ -1,0 +1,108 @@
+//! Functions that render a template or call another function.
+
+use minijinja::value::Kwargs;
+use minijinja::{Error, State, Value};
+
+use super::super::value::{from_data, items};
+use super::super::{Context, syntax};
+use super::arguments::Default::{Bool, None, Required, Text};
+use super::arguments::{Arguments, Signature, defined, takes, wrong};
+use super::files::read_text;
+use super::{Function, Run};
+use crate::formula::Data;
+use crate::formula::yaml::{self, Mappings};
+
+const RENDERER: Signature =
+    takes(&[("path", None), ("string", None), ("default_renderer", Text("jinja|yaml"))]).and_more_named();
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    rendering("slsutil.renderer", RENDERER, renderer),
+    rendering("jinja.load_map", takes(&[("path", Required), ("value", Required)]), |_, state, arguments| {
+        let (path, value) = (arguments.text("path")?, arguments.text("value")?);
+        import(state, &format!("{{% from \"{path}\" import {value} with context %}}{{{{ {value} | tojson }}}}"))
+    }),
+    rendering("jinja.import_yaml", takes(&[("path", Required)]), |_, state, arguments| {
+        let path = arguments.text("path")?;
+        import(state, &format!("{{% import_yaml \"{path}\" as imported %}}{{{{ imported | tojson }}}}"))
+    }),
+    rendering("jinja.import_json", takes(&[("path", Required)]), |_, state, arguments| {
+        let path = arguments.text("path")?;
+        import(state, &format!("{{% import_json \"{path}\" as imported %}}{{{{ imported | tojson }}}}"))
+    }),
+    rendering("test.cross_test", takes(&[("func", Required), ("args", None)]), |context, state, arguments| {
+        let args = arguments.some("args").map_or_else(|| Ok(Vec::new()), items)?;
+        super::call(context, state, &arguments.text("func")?, &args)
+    }),
+    rendering(
+        "test.try",
+        takes(&[("module", Required), ("return_try_exception", Bool(false))]).and_more_named(),
+        |context, state, arguments| {
+            let named = Kwargs::from_iter(arguments.more_named.iter().cloned());
+            match super::call(context, state, &arguments.text("module")?, &[named.into()]) {
+                Err(error) if arguments.is_true("return_try_exception")? => {
+                    Ok(Value::from(error.detail().unwrap_or_default()))
+                }
+                answer => Ok(answer.unwrap_or(Value::from(()))),
+            }
+        },
+    ),
+];
+
+const fn rendering(
+    name: &'static str,
+    signature: Signature,
+    run: fn(&Context, &mut State<'_, '_>, &Arguments) -> Result<Value, Error>,
+) -> Function {
+    Function { name, signature, run: Run::Rendering(run) }
+}
+
+/// Renders a text with what every template sees, and with `named`.
+fn rendered(state: &State<'_, '_>, source: &str, named: Vec<(String, Value)>) -> Result<String, Error> {
+    let source = syntax::translate(source, syntax::Options::default()).map_err(|error| wrong(error.message))?;
+    state.env().render_str(&source, Value::from_iter(named))
+}
+
+fn import(state: &State<'_, '_>, source: &str) -> Result<Value, Error> {
+    let text = rendered(state, source, Vec::new())?;
+    let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    Ok(from_data(&Data::from(json)))
+}
+
+fn renderer(context: &Context, state: &mut State<'_, '_>, arguments: &Arguments) -> Result<Value, Error> {
+    let source = match (arguments.is_true("path")?, arguments.is_true("string")?) {
+        (true, true) => return Err(wrong("Must not pass both path and string")),
+        (false, false) => return Err(wrong("Must pass either path or string")),
+        (false, true) => arguments.text("string")?,
+        (true, false) => {
+            let path = arguments.text("path")?;
+            let within = path.strip_prefix("salt://").unwrap_or(&path);
+            read_text(context, within)?.ok_or_else(|| wrong(format!("there is no file `{path}`")))?
+        }
+    };
+    let (line, source) = match source.split_once('\n') {
+        Some((first, rest)) if first.starts_with("#!") => {
+            (first.trim_start_matches("#!").trim().to_owned(), rest.to_owned())
+        }
+        _ => (arguments.text("default_renderer")?, source),
+    };
+    let mut value = Value::from(source);
+    for step in line.split('|') {
+        let text = super::super::value::text(defined(&value)?);
+        value = match step.trim() {
+            "jinja" => Value::from(rendered(state, &text, arguments.more_named.clone())?),
+            "yaml" => read(&text)?,
+            "json" => {
+                let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+                from_data(&Data::from(json))
+            }
+            other => return Err(wrong(format!("upshift does not have the renderer `{other}`"))),
+        };
+    }
+    Ok(value)
+}
+
+/// A document as the renderer of SLS files reads it: nothing is an empty mapping.
+fn read(text: &str) -> Result<Value, Error> {
+    let data = yaml::load(text, Mappings::Ordered).map_err(|error| wrong(error.message))?;
+    Ok(from_data(&if data.is_true() { data } else { crate::formula::Dict::default().into() }))
+}

@@ -1,0 +1,180 @@
+//! `slsutil.serialize` and `slsutil.deserialize`.
+
+use minijinja::{Error, Value};
+
+use super::super::Context;
+use super::super::value::{dict, entries, from_data, is_mapping, items, pairs, text, to_data, type_name};
+use super::arguments::Default::Required;
+use super::arguments::{Arguments, defined, takes, wrong};
+use super::json::{Json, json_text};
+use super::{Function, plain};
+use crate::formula::yaml::{self, Layout, Mappings};
+use crate::formula::{Data, Dict};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    plain(
+        "slsutil.serialize",
+        takes(&[("serializer", Required), ("obj", Required)]).and_more_named(),
+        |context, arguments| {
+            let value = defined(arguments.get("obj"))?;
+            let text = match arguments.text("serializer")?.as_str() {
+                "json" => json_text(value, &layout_of_json(arguments)?)?,
+                "yaml" => yaml_text(value, arguments)?,
+                "configparser" => ini_text(value)?,
+                "keyvalue" => key_value_text(value, arguments)?,
+                other => return Err(missing(context, other)),
+            };
+            Ok(Value::from(text))
+        },
+    ),
+    plain(
+        "slsutil.deserialize",
+        takes(&[("serializer", Required), ("stream_or_string", Required)]).and_more_named(),
+        |context, arguments| {
+            let source = arguments.text("stream_or_string")?;
+            match arguments.text("serializer")?.as_str() {
+                "json" => {
+                    let json: serde_json::Value =
+                        serde_json::from_str(&source).map_err(|error| wrong(error.to_string()))?;
+                    Ok(from_data(&Data::from(json)))
+                }
+                "yaml" => {
+                    let data = yaml::load(&source, Mappings::Plain);
+                    Ok(from_data(&data.map_err(|error| wrong(error.message))?))
+                }
+                "keyvalue" => read_key_values(&source, arguments),
+                other => Err(missing(context, other)),
+            }
+        },
+    ),
+];
+
+fn missing(_: &Context, name: &str) -> Error {
+    wrong(format!(
+        "upshift does not have the serializer `{name}`; it has `configparser`, `json`, `keyvalue` and `yaml`"
+    ))
+}
+
+/// `indent` and its kind, from the options of a call.
+fn layout_of_json(arguments: &Arguments) -> Result<Json, Error> {
+    let mut layout = Json::default();
+    for (name, value) in &arguments.more_named {
+        match name.as_str() {
+            "indent" => layout.indent = indent(value),
+            "sort_keys" => layout.sort_keys = value.is_true(),
+            "ensure_ascii" => layout.ensure_ascii = value.is_true(),
+            "separators" if value.is_none() => {}
+            "separators" => {
+                if let [items, keys] = items(value)?.as_slice() {
+                    (layout.item_separator, layout.key_separator) = (Some(text(items)), text(keys));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(layout)
+}
+
+/// What JSON's levels are indented by: a number of spaces or a text.
+fn indent(value: &Value) -> Option<String> {
+    match (value.as_str(), value.as_i64()) {
+        (Some(text), _) => Some(text.to_owned()),
+        (_, Some(width)) => Some(" ".repeat(usize::try_from(width.min(200)).unwrap_or(0))),
+        _ => None,
+    }
+}
+
+/// As PyYAML's safe dumper writes it, where an ordered mapping is sorted too, without the last newline.
+fn yaml_text(value: &Value, arguments: &Arguments) -> Result<String, Error> {
+    let mut layout = Layout { allow_unicode: false, ..Layout::default() };
+    for (name, value) in &arguments.more_named {
+        let number = value.as_i64().and_then(|number| usize::try_from(number).ok());
+        match name.as_str() {
+            "default_flow_style" => layout.flow = Some(value.is_true()).filter(|_| !value.is_none()),
+            "default_style" => layout.style = value.as_str().and_then(|style| style.chars().next()),
+            "allow_unicode" => layout.allow_unicode = value.is_true(),
+            "explicit_start" => layout.explicit_start = value.is_true(),
+            "explicit_end" => layout.explicit_end = value.is_true(),
+            "sort_keys" => layout.sort_keys = value.is_true(),
+            "indent" => layout.indent = number.unwrap_or(layout.indent),
+            "width" => layout.width = number.unwrap_or(layout.width),
+            _ => {}
+        }
+    }
+    let text = yaml::dump(&plain_data(&to_data(value)?), &layout);
+    let trimmed = text.strip_suffix("\n...\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);
+    Ok(trimmed.to_owned())
+}
+
+/// The same data with no mapping that is ordered.
+fn plain_data(data: &Data) -> Data {
+    match data {
+        Data::List(items) => items.iter().map(plain_data).collect(),
+        Data::Dict(dict) => {
+            let entries = dict.entries.iter().map(|(key, value)| (key.clone(), plain_data(value))).collect();
+            Dict { entries, is_ordered: false }.into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Sections of `key = value`, as Python's `configparser` writes them.
+fn ini_text(value: &Value) -> Result<String, Error> {
+    if !is_mapping(value) {
+        return Err(wrong(format!("configparser can only serialize dictionaries, not <class '{}'>", type_name(value))));
+    }
+    let (mut out, mut others) = (String::new(), String::new());
+    for (section, keys) in entries(value) {
+        if !is_mapping(&keys) {
+            return Err(wrong(format!("'{}' object has no attribute 'items'", type_name(&keys))));
+        }
+        let section = text(&section);
+        // The section of defaults comes first, and only if it holds something.
+        let target = if section == "DEFAULT" { &mut out } else { &mut others };
+        if section != "DEFAULT" || keys.is_true() {
+            target.push_str(&format!("[{section}]\n"));
+            for (key, value) in entries(&keys) {
+                let key = text(&key).to_lowercase();
+                if value.is_none() {
+                    target.push_str(&format!("{key} = None\n"));
+                } else {
+                    target.push_str(&format!("{key} = {}\n", text(&value).replace('\n', "\n\t")));
+                }
+            }
+            target.push('\n');
+        }
+    }
+    Ok(out + &others)
+}
+
+fn key_value_text(value: &Value, arguments: &Arguments) -> Result<String, Error> {
+    let separator = arguments.other("separator").map_or_else(|| "=".to_owned(), text);
+    let end = arguments.other("line_ending").filter(|end| end.is_true()).map_or_else(|| "\n".to_owned(), text);
+    let is_quoted = arguments.other("quoting").is_some_and(Value::is_true);
+    let pairs = pairs(value)?;
+    let line = |(key, value): &(Value, Value)| {
+        let value = text(value);
+        let value = if is_quoted { format!("'{}'", value.replace('\'', "\\'")) } else { value };
+        format!("{}{separator}{value}", text(key))
+    };
+    Ok(pairs.iter().map(line).collect::<Vec<_>>().join(&end))
+}
+
+fn read_key_values(source: &str, arguments: &Arguments) -> Result<Value, Error> {
+    let separator = arguments.other("separator").map_or_else(|| "=".to_owned(), text);
+    let unquotes = arguments.other("quoting").is_some_and(|quoting| !quoting.is_true() && !quoting.is_none());
+    let mut found = Vec::new();
+    for line in source.lines() {
+        let Some((key, value)) = line.split_once(separator.as_str()) else {
+            return Err(wrong("not enough values to unpack (expected 2, got 1)"));
+        };
+        let is_quoted = |mark| value.len() > 1 && value.starts_with(mark) && value.ends_with(mark);
+        let value = if unquotes && (is_quoted('\'') || is_quoted('"')) {
+            value.get(1..value.len() - 1).unwrap_or(value)
+        } else {
+            value
+        };
+        found.push((Value::from(key), Value::from(value)));
+    }
+    Ok(dict(found))
+}
