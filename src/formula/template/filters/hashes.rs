@@ -1,5 +1,7 @@
 //! Salt's filters that hash and encode.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit, Mac};
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
@@ -46,8 +48,12 @@ fn to_bytes(args: &Args) -> Result<Value, Error> {
     }
 }
 
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Bytes as pairs of hexadecimal digits.
+pub(in crate::formula::template) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn signature(args: &Args) -> Result<Vec<u8>, Error> {
@@ -118,4 +124,24 @@ fn mac_str_to_bytes(args: &Args) -> Result<Value, Error> {
 
 fn uuid(args: &Args) -> Result<Value, Error> {
     Ok(Value::from(uuid::Uuid::new_v5(&SALT_NAMESPACE, &bytes(args, "val")?).to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn hashes_and_encodings_are_those_of_salt() {
+        assert_shown(&[
+            ("{{ 'Grüße'|md5 }}", Some("49c5f675b49037b6044b803ac9d1a6d7")),
+            ("{{ 'Hello'|sha1 }}", Some("f7ff9e8b7bb2e09b70935a5d785e0cc5d9d0abf0")),
+            ("{{ 'example'|uuid }}", Some("9ade8beb-355a-50d8-9011-1c99848a7719")),
+            ("{{ 5|sha256 }}", None),
+            ("{{ 'Grüße'|base64_encode }}", Some("R3LDvMOfZQ==")),
+            ("{{ 'aGVs\nbG8=garbage'|base64_decode }}", Some("hello")),
+            ("{{ 'R3L'|base64_decode }}", None),
+            ("{{ 'get salted'|hmac('shared secret', 'eBWf9bstXg+NiP5AOwppB5HMvZiYMPzEM9W5YMm/AmQ=') }}", Some("True")),
+            ("{{ '08:00:27:13:69:77'|mac_str_to_bytes }}", Some(r#"b"\x08\x00'\x13iw""#)),
+        ]);
+    }
 }

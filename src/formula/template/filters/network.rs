@@ -225,7 +225,7 @@ fn ipaddr(value: &Value, options: Option<&str>) -> Result<Option<Value>, Error> 
 fn of_each(args: &Args, each: fn(IpNet) -> Result<Value, Error>) -> Result<Value, Error> {
     let value = args.defined()?;
     let options = args.str("options")?;
-    let filtered = match args.some("version").and_then(|version| version.as_i64()) {
+    let filtered = match args.some("version").and_then(Value::as_i64) {
         None | Some(0) => ipaddr(&value, options)?,
         Some(4) => of_version(&value, 4, options)?,
         Some(6) => of_version(&value, 6, options)?,
@@ -327,4 +327,31 @@ fn ipwrap(args: &Args) -> Result<Value, Error> {
         return items(&data)?.iter().map(one).collect::<Result<_, Error>>().map(list);
     }
     one(&data)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn addresses_are_sorted_out_as_in_salt() {
+        assert_shown(&[
+            (
+                "{{ ['10.0.0.1', '192.168.1.5/24', 'fe80::1', 'foo', '8.8.8.8']|ipaddr }}",
+                Some("['10.0.0.1', '192.168.1.5/24', '8.8.8.8', 'fe80::1']"),
+            ),
+            ("{{ ['10.0.0.1', '8.8.8.8', '::1']|ipaddr('private') }}", Some("['10.0.0.1', '::1']")),
+            ("{{ '010.0.0.1'|is_ip }}", Some("False")),
+            ("{{ '192.168.0.1/255.255.255.0'|ip_host }}", Some("192.168.0.1/24")),
+            (
+                "{{ '192.168.0.1/29'|network_hosts }}",
+                Some("['192.168.0.1', '192.168.0.2', '192.168.0.3', '192.168.0.4', '192.168.0.5', '192.168.0.6']"),
+            ),
+            ("{{ '2001:db8::/64'|network_size }}", Some("18446744073709551616")),
+            ("{{ ['10.1.2.3', '192.168.1.9']|filter_by_networks(['10.0.0.0/8']) }}", Some("['10.1.2.3']")),
+            ("{{ ['10.1.2.3']|filter_by_networks(['10.1.0.0/8']) }}", None),
+            ("{{ ['::1', '1.2.3.4']|ipwrap }}", Some("['[::1]', '1.2.3.4']")),
+            ("{{ '::ffff:1.2.3.4'|ipaddr }}", Some("::ffff:102:304")),
+        ]);
+    }
 }

@@ -252,3 +252,31 @@ pub(super) fn add(one: &Value, two: &Value) -> Result<Value, Error> {
     let (one, two) = (type_name(one), type_name(two));
     Err(wrong(format!("unsupported operand type(s) for +: '{one}' and '{two}'")))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn sequences_are_gone_through_as_in_python() {
+        assert_shown(&[
+            ("{{ ['b', 'A', 'c', 'a']|sort }}", Some("['A', 'a', 'b', 'c']")),
+            ("{{ ['b', 'A', 'c', 'a']|sort(true, true) }}", Some("['c', 'b', 'a', 'A']")),
+            ("{{ [1, 'x']|sort }}", None),
+            (
+                "{{ [{'n': 'b', 'a': 1}, {'n': 'a', 'a': 1}]|sort(attribute='a,n')|map(attribute='n')|join(',') }}",
+                Some("a,b"),
+            ),
+            ("{{ {'b': 1, 'A': 2}|dictsort }}", Some("[('A', 2), ('b', 1)]")),
+            ("{{ {'b': 1, 'A': 2}|dictsort(by='value', reverse=true) }}", Some("[('A', 2), ('b', 1)]")),
+            ("{{ range(7)|batch(3, 'x')|list }}", Some("[[0, 1, 2], [3, 4, 5], [6, 'x', 'x']]")),
+            ("{{ range(7)|slice(3)|list }}", Some("[[0, 1, 2], [3, 4], [5, 6]]")),
+            ("{{ range(7)|slice(0)|list }}", None),
+            ("{{ [[1], [2]]|sum(start=[]) }}", Some("[1, 2]")),
+            ("{{ ['a']|sum }}", None),
+            ("{{ []|first }}", None),
+            ("{{ 'abc'|last }}", Some("c")),
+            ("{{ [1, 2]|reverse|list }}", Some("[2, 1]")),
+        ]);
+    }
+}

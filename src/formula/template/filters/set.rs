@@ -93,11 +93,9 @@ impl Object for Set {
                 let (item,): (Value,) = from_args(args)?;
                 let item = hashable(item)?;
                 let message = format!("KeyError: {}", repr(&item));
-                let is_there = match method {
-                    "add" => self.change(|items| items.insert(item)) || true,
-                    _ => self.change(|items| items.shift_remove(&item)),
-                };
-                if is_there || method == "discard" { Ok(none) } else { Err(wrong(message)) }
+                let is_there =
+                    self.change(|items| if method == "add" { items.insert(item) } else { items.shift_remove(&item) });
+                if is_there || method != "remove" { Ok(none) } else { Err(wrong(message)) }
             }
             "update" => {
                 for more in args {

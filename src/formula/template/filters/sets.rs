@@ -17,9 +17,9 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("exactly_n_true", "iterable amount?", |args| exactly(args, args.int("amount")?.unwrap_or(1))),
     ("exactly_one_true", "iterable", |args| exactly(args, 1)),
     ("intersect", "lst1 lst2", |args| as_sets(args, "intersection")),
-    ("is_iter", "thing ignore?", is_iter),
+    ("is_iter", "thing ignore?", |args| Ok(Value::from(is_iter(&args.value(), args.get("ignore").is_none())))),
     ("is_list", "value", |args| Ok(Value::from(as_list(&args.value()).is_some()))),
-    ("sequence", "data", sequence),
+    ("sequence", "data", |args| Ok(sequence(args.value()))),
     ("skip", "data", |_| Ok(Value::from(""))),
     ("sorted_ignorecase", "to_sort", sorted_ignorecase),
     ("substring_in_list", "string_to_search_for list_to_search", substring_in_list),
@@ -66,16 +66,13 @@ fn as_sets(args: &Args, how: &str) -> Result<Value, Error> {
 }
 
 /// Lists, tuples, sets and mappings as they are; anything else as the only item of a list.
-fn sequence(args: &Args) -> Result<Value, Error> {
-    let value = args.value();
+fn sequence(value: Value) -> Value {
     let is_one = is_list(&value) || value.is_tuple() || is_mapping(&value) || super::set::is_set(&value);
-    Ok(if is_one { value } else { list(vec![value]) })
+    if is_one { value } else { list(vec![value]) }
 }
 
-fn is_iter(args: &Args) -> Result<Value, Error> {
-    let value = args.value();
-    let ignores_text = args.get("ignore").is_none();
-    Ok(Value::from(value.is_undefined() || (items_can_be_had(&value) && !(ignores_text && value.as_str().is_some()))))
+fn is_iter(value: &Value, ignores_text: bool) -> bool {
+    value.is_undefined() || (items_can_be_had(value) && !(ignores_text && value.as_str().is_some()))
 }
 
 /// Whether Python could go through a value.
@@ -157,4 +154,24 @@ fn compare_lists(args: &Args) -> Result<Value, Error> {
         }
     }
     Ok(dict(changes))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn lists_are_compared_as_salt_compares_them() {
+        assert_shown(&[
+            ("{{ ['b', 'a', 'b', 1, 1.0, true]|unique }}", Some("['b', 'a', 1]")),
+            ("{{ [1, 2]|union([2, 3]) }}", Some("[1, 2, 3]")),
+            ("{{ [1, 2]|symmetric_difference([2, 3]) }}", Some("[1, 3]")),
+            ("{{ (2, 1, 2)|unique }}", Some("{1, 2}")),
+            ("{{ [1, 2]|union(none) }}", None),
+            ("{{ ['a']|compare_lists(['b']) }}", Some("{'new': ['b'], 'old': ['a']}")),
+            ("{{ 'x'|sequence }}", Some("['x']")),
+            ("{{ missing|skip }}", Some("")),
+            ("{{ [1, 0, 2]|exactly_n_true(2) }}", Some("True")),
+        ]);
+    }
 }

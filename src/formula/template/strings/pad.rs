@@ -124,3 +124,21 @@ fn ended_lines(text: &str) -> Vec<(&str, &str)> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn text_is_padded_where_python_pads_it() {
+        assert_shown(&[
+            (
+                "{{ ['ab'.center(5, '*'), 'abc'.center(6, '*'), '-7'.zfill(4), 'ab'.ljust(4, '.'), 'ab'.rjust(4)] }}",
+                Some("['**ab*', '*abc**', '-007', 'ab..', '  ab']"),
+            ),
+            ("{{ 'a\tb'.expandtabs(4) }}", Some("a   b")),
+            ("{{ 'a\n\nb'.splitlines(true) }}", Some(r"['a\n', '\n', 'b']")),
+            ("{{ 'a'.center(5, 'ab') }}", None),
+        ]);
+    }
+}

@@ -1,5 +1,7 @@
 //! Values as Python prints them: `repr`, `str`, and what Salt puts in their place when a template prints one.
 
+use std::fmt::Write as _;
+
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
@@ -145,7 +147,7 @@ fn quote(text: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             other if other == mark => out.extend(['\\', other]),
             other if (other as u32) < 0x20 || (0x7f..0xa1).contains(&(other as u32)) || other == '\u{ad}' => {
-                out.push_str(&format!("\\x{:02x}", other as u32));
+                let _ = write!(out, "\\x{:02x}", other as u32);
             }
             other => out.push(other),
         }
@@ -165,7 +167,9 @@ fn bytes(bytes: &[u8], out: &mut String) {
             b'\t' => out.push_str("\\t"),
             byte if char::from(byte) == mark => out.extend(['\\', mark]),
             byte @ b' '..=b'~' => out.push(char::from(byte)),
-            byte => out.push_str(&format!("\\x{byte:02x}")),
+            byte => {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
         }
     }
     out.push(mark);
