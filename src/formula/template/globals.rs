@@ -16,7 +16,7 @@ use super::value::{dict, ordered_dict, pairs, text};
 const GLOBALS: &[(&str, &str, Run)] = &[
     ("cycler", "*", cycler),
     ("ifelse", "* **", ifelse),
-    ("joiner", "sep?", joiner),
+    ("joiner", "sep?", |args| Ok(joiner(args.get("sep")))),
     ("lipsum", "n? html? min? max?", lipsum),
     ("raise", "msg", |args| Err(wrong(text(&args.value())))),
     ("range", "*", range),
@@ -46,6 +46,11 @@ fn mapping(args: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
 
 /// What Jinja's sandbox lets a range have at most.
 const LONGEST_RANGE: i128 = 100_000;
+
+/// Whether a value is a range.
+pub(super) fn is_range(value: &Value) -> bool {
+    value.downcast_object_ref::<Range>().is_some()
+}
 
 /// Python's `range`: numbers that are made as they are asked for.
 struct Range {
@@ -173,9 +178,9 @@ struct Joiner {
     is_used: AtomicBool,
 }
 
-fn joiner(args: &Args) -> Result<Value, Error> {
-    let separator = args.get("sep").cloned().unwrap_or(Value::from(", "));
-    Ok(Value::from_object(Joiner { separator, is_used: AtomicBool::new(false) }))
+fn joiner(separator: Option<&Value>) -> Value {
+    let separator = separator.cloned().unwrap_or(Value::from(", "));
+    Value::from_object(Joiner { separator, is_used: AtomicBool::new(false) })
 }
 
 impl Object for Joiner {
@@ -223,4 +228,24 @@ fn ifelse(args: &Args) -> Result<Value, Error> {
 fn show_full_context(state: &mut State<'_, '_>) -> Value {
     let names: Vec<String> = state.known_variables().iter().map(|name| name.clone().into_owned()).collect();
     dict(names.iter().filter_map(|name| Some((Value::from(name.as_str()), state.lookup(name)?))))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn globals_are_those_of_jinja_and_salt() {
+        assert_shown(&[
+            ("{{ range(1, 10, 3) }}", Some("range(1, 10, 3)")),
+            ("{{ range(5, 0, -2)|list }}", Some("[5, 3, 1]")),
+            ("{{ range(200000) }}", None),
+            ("{{ range(1, 2, 0) }}", None),
+            ("{{ dict([('a', 1)], b=2) }}", Some("{'a': 1, 'b': 2}")),
+            ("{{ odict([('a', 1)])|string }}", Some("OrderedDict([('a', 1)])")),
+            ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{{ c.current }}", Some("abab")),
+            ("{% set j = joiner('|') %}{{ j() }}a{{ j() }}b{{ j() }}", Some("a|b|")),
+            ("{{ raise('no') }}", None),
+        ]);
+    }
 }

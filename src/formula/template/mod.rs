@@ -23,7 +23,7 @@ pub use engine::Engine;
 
 use std::sync::Arc;
 
-use minijinja::{Environment, Value};
+use minijinja::Value;
 
 use super::facts::Facts;
 use super::roots::Roots;
@@ -43,13 +43,4 @@ pub struct Context {
     pub facts: Arc<dyn Facts>,
     /// Whether formulas find Python 2's dictionaries: `iteritems`, `has_key`, lists from `keys()`.
     pub python2: bool,
-}
-
-/// Adds all that a template can call without knowing its host: filters, tests, globals, and the methods of texts,
-/// numbers and tuples.
-pub fn furnish(env: &mut Environment<'_>) {
-    filters::add(env);
-    tests::add(env);
-    globals::add(env);
-    env.set_unknown_method_callback(strings::method);
 }

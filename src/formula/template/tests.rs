@@ -1,23 +1,25 @@
 //! Tests (`x is …`): Jinja's own with Python's results, and Salt's.
 
+use std::cmp::Ordering;
+
 use minijinja::value::{ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::filters::arguments::{Args, Run, defined, index, is_hashable, wrong};
-use super::filters::{contains, is_generator, items_can_be_had, matches, values};
+use super::filters::arguments::{Args, Run, defined, index, wrong};
+use super::filters::{contains, items_can_be_had, matches, values};
 use super::number_text::Number;
 use super::strings::{is_lower, is_upper};
-use super::value::{as_dict, as_list, compare, is_mapping, text};
+use super::value::{as_dict, as_list, compare, is_equal, is_mapping, text};
 
 const TESTS: &[(&str, &str, Run)] = &[
     ("!=", "a b", |args| equal(args, false)),
-    ("<", "a b", |args| ordered(args, |order| order.is_lt())),
-    ("<=", "a b", |args| ordered(args, |order| order.is_le())),
+    ("<", "a b", |args| ordered(args, Ordering::is_lt)),
+    ("<=", "a b", |args| ordered(args, Ordering::is_le)),
     ("==", "a b", |args| equal(args, true)),
-    (">", "a b", |args| ordered(args, |order| order.is_gt())),
-    (">=", "a b", |args| ordered(args, |order| order.is_ge())),
+    (">", "a b", |args| ordered(args, Ordering::is_gt)),
+    (">=", "a b", |args| ordered(args, Ordering::is_ge)),
     ("boolean", "value", |args| Ok(Value::from(args.value().kind() == ValueKind::Bool))),
-    ("callable", "obj", callable),
+    ("callable", "obj", |args| Ok(callable(args))),
     ("defined", "value", |args| Ok(Value::from(!args.value().is_undefined()))),
     ("divisibleby", "value num", divisible),
     ("eq", "a b", |args| equal(args, true)),
@@ -26,25 +28,25 @@ const TESTS: &[(&str, &str, Run)] = &[
     ("even", "value", |args| parity(args, 0)),
     ("false", "value", |args| Ok(Value::from(args.value().kind() == ValueKind::Bool && !args.value().is_true()))),
     ("float", "value", |args| Ok(Value::from(args.value().is_number() && !args.value().is_integer()))),
-    ("ge", "a b", |args| ordered(args, |order| order.is_ge())),
-    ("greaterthan", "a b", |args| ordered(args, |order| order.is_gt())),
-    ("gt", "a b", |args| ordered(args, |order| order.is_gt())),
+    ("ge", "a b", |args| ordered(args, Ordering::is_ge)),
+    ("greaterthan", "a b", |args| ordered(args, Ordering::is_gt)),
+    ("gt", "a b", |args| ordered(args, Ordering::is_gt)),
     ("in", "value seq", |args| contains(&other(args, "seq"), &args.value()).map(Value::from)),
     ("integer", "value", |args| Ok(Value::from(args.value().is_integer()))),
     ("iterable", "value", iterable),
-    ("le", "a b", |args| ordered(args, |order| order.is_le())),
-    ("lessthan", "a b", |args| ordered(args, |order| order.is_lt())),
+    ("le", "a b", |args| ordered(args, Ordering::is_le)),
+    ("lessthan", "a b", |args| ordered(args, Ordering::is_lt)),
     ("list", "value", |args| Ok(Value::from(as_list(&args.value()).is_some()))),
     ("lower", "value", |args| Ok(Value::from(is_lower(&args.text()?)))),
-    ("lt", "a b", |args| ordered(args, |order| order.is_lt())),
+    ("lt", "a b", |args| ordered(args, Ordering::is_lt)),
     ("mapping", "value", |args| Ok(Value::from(is_mapping(&args.value())))),
     ("match", "txt rgx ignorecase? multiline?", matches),
     ("ne", "a b", |args| equal(args, false)),
     ("none", "value", |args| Ok(Value::from(args.value().is_none()))),
     ("number", "value", |args| Ok(Value::from(Number::of(&args.value()).is_some()))),
     ("odd", "value", |args| parity(args, 1)),
-    ("sameas", "value other", sameas),
-    ("sequence", "value", sequence),
+    ("sameas", "value other", |args| Ok(sameas(args))),
+    ("sequence", "value", |args| Ok(sequence(args))),
     ("string", "value", |args| Ok(Value::from(args.value().kind() == ValueKind::String))),
     ("true", "value", |args| Ok(Value::from(args.value().kind() == ValueKind::Bool && args.value().is_true()))),
     ("undefined", "value", |args| Ok(Value::from(args.value().is_undefined()))),
@@ -82,10 +84,10 @@ fn both(args: &Args) -> Result<(Value, Value), Error> {
 
 fn equal(args: &Args, wanted: bool) -> Result<Value, Error> {
     let (one, other) = both(args)?;
-    Ok(Value::from((one == other) == wanted))
+    Ok(Value::from(is_equal(&one, &other) == wanted))
 }
 
-fn ordered(args: &Args, is_so: fn(std::cmp::Ordering) -> bool) -> Result<Value, Error> {
+fn ordered(args: &Args, is_so: fn(Ordering) -> bool) -> Result<Value, Error> {
     let (one, other) = both(args)?;
     Ok(Value::from(is_so(compare(&one, &other)?)))
 }
@@ -116,11 +118,11 @@ fn divisible(args: &Args) -> Result<Value, Error> {
 }
 
 /// Whether a value can be called: macros and functions can. An undefined value can, too: the call is what fails.
-fn callable(args: &Args) -> Result<Value, Error> {
+fn callable(args: &Args) -> Value {
     let value = args.value();
     let is_plain = value.as_object().is_some_and(|object| object.repr() == ObjectRepr::Plain);
     let is_function = is_plain || value.as_object().is_some_and(|object| object.type_name().contains("Macro"));
-    Ok(Value::from(value.is_undefined() || is_function))
+    Value::from(value.is_undefined() || is_function)
 }
 
 fn iterable(args: &Args) -> Result<Value, Error> {
@@ -130,7 +132,7 @@ fn iterable(args: &Args) -> Result<Value, Error> {
 
 /// Whether two values are one object. Text and numbers are compared: whether Python makes one object of two equal ones
 /// is not for a template to know.
-fn sameas(args: &Args) -> Result<Value, Error> {
+fn sameas(args: &Args) -> Value {
     let (one, other) = (args.value(), other(args, "other"));
     let object = |value: &Value| {
         let list = as_list(value).map(|list| std::ptr::from_ref(list).addr());
@@ -141,16 +143,44 @@ fn sameas(args: &Args) -> Result<Value, Error> {
         (None, None) => one.kind() == other.kind() && one.is_integer() == other.is_integer() && one == other,
         _ => false,
     };
-    Ok(Value::from(is_same))
+    Value::from(is_same)
 }
 
 /// Whether a value has a length and can be indexed.
-fn sequence(args: &Args) -> Result<Value, Error> {
+fn sequence(args: &Args) -> Value {
     let value = args.value();
     let is_sequence = match value.kind() {
         ValueKind::String | ValueKind::Bytes | ValueKind::Seq | ValueKind::Map => true,
-        ValueKind::Iterable => !is_generator(&value) && is_hashable(&value) && value.get_item_by_index(0).is_ok(),
+        ValueKind::Iterable => super::globals::is_range(&value),
         _ => false,
     };
-    Ok(Value::from(is_sequence))
+    Value::from(is_sequence)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn tests_answer_as_in_jinja() {
+        assert_shown(&[
+            (
+                "{{ [3 is odd, -3 is odd, 4 is divisibleby 2, 1 is boolean, true is number, 5.0 is integer] }}",
+                Some("[True, True, True, False, True, False]"),
+            ),
+            (
+                "{{ ['ab' is lower, '1' is upper, 'x' is sequence, range(3) is sequence, {} is mapping, (1,) is list] }}",
+                Some("[True, False, True, True, True, False]"),
+            ),
+            ("{{ 'x' is odd }}", None),
+            ("{{ 1 is gt 'a' }}", None),
+            ("{{ missing is iterable }}", None),
+            ("{{ missing is sequence }}", Some("False")),
+            ("{{ 'web1' is match('WEB', ignorecase=true) }}", Some("True")),
+            (
+                "{{ ['upper' is filter, 'nosuch' is filter, 'odd' is test, 'nosuch' is test] }}",
+                Some("[True, False, True, False]"),
+            ),
+        ]);
+    }
 }

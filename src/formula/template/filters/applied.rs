@@ -113,3 +113,22 @@ fn method_call(state: &mut State<'_, '_>, args: &Args) -> Result<Value, Error> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn filters_and_tests_are_applied_to_every_item() {
+        assert_shown(&[
+            ("{{ ['a', 'b']|map('replace', 'a', 'c')|list }}", Some("['c', 'b']")),
+            ("{{ [{'a': {'b': 1}}, {}]|map(attribute='a.b', default=0)|list }}", Some("[1, 0]")),
+            ("{{ [1, 2, 3]|select('divisibleby', 2)|list }}", Some("[2]")),
+            ("{{ [{'x': 1}, {'x': 2}]|rejectattr('x', '==', 1)|list }}", Some("[{'x': 2}]")),
+            ("{{ [1]|map('nosuch')|list }}", None),
+            ("{{ none|map('upper')|list }}", Some("[]")),
+            ("{% set odd = [1, 2, 3]|select('odd') %}{{ odd|first }}{{ odd|list }}{{ odd|list }}", Some("1[3][]")),
+            ("{{ 'a'|method_call('upper') }}", Some("A")),
+        ]);
+    }
+}

@@ -21,7 +21,7 @@ pub(in crate::formula::template) struct Args {
     /// Positional arguments beyond the named parameters.
     pub(in crate::formula::template) rest: Vec<Value>,
     /// Keyword arguments that no parameter has the name of.
-    pub(in crate::formula::template) named: Vec<(String, Value)>,
+    pub(in crate::formula::template) named: Named,
 }
 
 /// A Python `TypeError` and its kind.
@@ -29,8 +29,11 @@ pub(in crate::formula::template) fn wrong(message: impl Into<std::borrow::Cow<'s
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
+/// Keyword arguments.
+pub(in crate::formula::template) type Named = Vec<(String, Value)>;
+
 /// Positional and keyword arguments as minijinja passes them, the latter last.
-pub(in crate::formula::template) fn split(values: &[Value]) -> Result<(&[Value], Vec<(String, Value)>), Error> {
+pub(in crate::formula::template) fn split(values: &[Value]) -> Result<(&[Value], Named), Error> {
     let Some((last, before)) = values.split_last().filter(|(last, _)| last.is_kwargs()) else {
         return Ok((values, Vec::new()));
     };
@@ -180,4 +183,20 @@ pub(in crate::formula::template) fn truncated(number: Number) -> Result<i128, Er
 /// Whether Python can hash a value: neither a list nor a mapping, and nothing with one in it.
 pub(in crate::formula::template) fn is_hashable(value: &Value) -> bool {
     !is_mapping(value) && !crate::formula::template::value::is_list(value) && !super::set::is_set(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn arguments_are_bound_as_python_binds_them() {
+        assert_shown(&[
+            ("{{ 'a\nb'|indent(width=2, first=true) }}", Some("  a\n  b")),
+            ("{{ 'a'|indent(2, width=2) }}", None),
+            ("{{ 'a'|indent(wide=2) }}", None),
+            ("{{ 'a'|indent(2, true, true, 5) }}", None),
+            ("{{ 'a'|replace('a') }}", None),
+        ]);
+    }
 }

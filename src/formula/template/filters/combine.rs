@@ -131,3 +131,20 @@ fn zip(args: &Args, longest: bool) -> Result<Value, Error> {
     let at = |index: usize| columns.iter().map(|column| column.get(index).unwrap_or(&filling).clone()).collect();
     Ok(generator(kind(args), (0..length).map(|index| row(at(index))).collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn rows_come_in_pythons_order() {
+        assert_shown(&[
+            ("{{ [1, 2, 3]|combinations(2)|list }}", Some("[(1, 2), (1, 3), (2, 3)]")),
+            ("{{ [1, 2]|combinations_with_replacement(2)|list }}", Some("[(1, 1), (1, 2), (2, 2)]")),
+            ("{{ [1, 2, 3]|permutations(2)|list }}", Some("[(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)]")),
+            ("{{ 'ab'|product([1, 2])|list }}", Some("[('a', 1), ('a', 2), ('b', 1), ('b', 2)]")),
+            ("{{ [1, 2]|zip_longest('a', fillvalue='-')|list }}", Some("[(1, 'a'), (2, '-')]")),
+            ("{{ [1, 2]|zip(5) }}", None),
+        ]);
+    }
+}

@@ -70,3 +70,24 @@ impl Object for Group {
         fmt::Debug::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn groups_have_names_for_their_halves() {
+        assert_shown(&[
+            (
+                "{% for g in [{'c': 'B', 'n': 1}, {'c': 'a', 'n': 2}, {'c': 'b', 'n': 3}]|groupby('c') %}{{ g.grouper }}{{ g.list|map(attribute='n')|list }}{% endfor %}",
+                Some("a[2]B[1, 3]"),
+            ),
+            (
+                "{% for key, group in ['x', 'y', 'X']|groupby(0, case_sensitive=true) %}{{ key }}{{ group }}{% endfor %}",
+                Some("X['X']x['x']y['y']"),
+            ),
+            ("{{ [{'a': 1}, {}]|groupby('a') }}", None),
+            ("{{ [{'a': 1}, {}]|groupby('a', default=0)|map('first')|list }}", Some("[0, 1]")),
+        ]);
+    }
+}

@@ -1,11 +1,14 @@
 //! Salt's filters that hash and encode.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit, Mac};
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::arguments::{Args, Run, string, wrong};
+use crate::formula::template::strings::encoded;
 use crate::formula::template::value::type_name;
 
 /// The filters, with their parameters.
@@ -21,7 +24,7 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("sha1", "instr", |args| Ok(Value::from(hexadecimal(&sha1::Sha1::digest(bytes(args, "instr")?))))),
     ("sha256", "instr", |args| Ok(Value::from(hexadecimal(&Sha256::digest(bytes(args, "instr")?))))),
     ("sha512", "instr", |args| Ok(Value::from(hexadecimal(&Sha512::digest(bytes(args, "instr")?))))),
-    ("to_bytes", "s encoding? errors?", |args| Ok(Value::from_bytes(bytes(args, "s")?))),
+    ("to_bytes", "s encoding? errors?", to_bytes),
     ("uuid", "val", uuid),
 ];
 
@@ -37,8 +40,20 @@ fn bytes(args: &Args, parameter: &str) -> Result<Vec<u8>, Error> {
     }
 }
 
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn to_bytes(args: &Args) -> Result<Value, Error> {
+    let bytes = bytes(args, "s")?;
+    match (args.value().kind(), args.str("encoding")?) {
+        (ValueKind::String, Some(encoding)) => encoded(args.value().as_str().unwrap_or_default(), encoding),
+        _ => Ok(Value::from_bytes(bytes)),
+    }
+}
+
+/// Bytes as pairs of hexadecimal digits.
+pub(in crate::formula::template) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn signature(args: &Args) -> Result<Vec<u8>, Error> {
@@ -109,4 +124,24 @@ fn mac_str_to_bytes(args: &Args) -> Result<Value, Error> {
 
 fn uuid(args: &Args) -> Result<Value, Error> {
     Ok(Value::from(uuid::Uuid::new_v5(&SALT_NAMESPACE, &bytes(args, "val")?).to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn hashes_and_encodings_are_those_of_salt() {
+        assert_shown(&[
+            ("{{ 'Grüße'|md5 }}", Some("49c5f675b49037b6044b803ac9d1a6d7")),
+            ("{{ 'Hello'|sha1 }}", Some("f7ff9e8b7bb2e09b70935a5d785e0cc5d9d0abf0")),
+            ("{{ 'example'|uuid }}", Some("9ade8beb-355a-50d8-9011-1c99848a7719")),
+            ("{{ 5|sha256 }}", None),
+            ("{{ 'Grüße'|base64_encode }}", Some("R3LDvMOfZQ==")),
+            ("{{ 'aGVs\nbG8=garbage'|base64_decode }}", Some("hello")),
+            ("{{ 'R3L'|base64_decode }}", None),
+            ("{{ 'get salted'|hmac('shared secret', 'eBWf9bstXg+NiP5AOwppB5HMvZiYMPzEM9W5YMm/AmQ=') }}", Some("True")),
+            ("{{ '08:00:27:13:69:77'|mac_str_to_bytes }}", Some(r#"b"\x08\x00'\x13iw""#)),
+        ]);
+    }
 }

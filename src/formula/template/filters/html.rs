@@ -1,5 +1,7 @@
 //! Jinja's filters that make HTML, and those that mark text as being it.
 
+use std::fmt::Write as _;
+
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 
@@ -66,16 +68,10 @@ fn unescaped(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('&') {
         read.push_str(before);
         let entity = after.split_once(';').filter(|(name, _)| name.len() < 10);
-        match entity.and_then(|(name, after)| Some((entity_of(name)?, after))) {
-            Some((character, after)) => {
-                read.push(character);
-                rest = after;
-            }
-            None => {
-                read.push('&');
-                rest = after;
-            }
-        }
+        let known = entity.and_then(|(name, after)| Some((entity_of(name)?, after)));
+        let (character, after) = known.unwrap_or(('&', after));
+        read.push(character);
+        rest = after;
     }
     read + rest
 }
@@ -114,7 +110,9 @@ fn quoted(text: &str, for_query: bool) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => quoted.push(char::from(byte)),
             b'/' if !for_query => quoted.push('/'),
             b' ' if for_query => quoted.push('+'),
-            _ => quoted.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _ = write!(quoted, "%{byte:02X}");
+            }
         }
     }
     quoted
@@ -184,7 +182,7 @@ fn urlize(args: &Args) -> Result<Value, Error> {
     rel.dedup();
     let mut attributes = format!(" rel=\"{}\"", escaped(&rel.join(" ")));
     if let Some(target) = args.str("target")? {
-        attributes.push_str(&format!(" target=\"{}\"", escaped(target)));
+        let _ = write!(attributes, " target=\"{}\"", escaped(target));
     }
     let schemes = args.some("extra_schemes").map_or(Ok(Vec::new()), items)?;
     let schemes: Vec<String> = schemes.iter().map(text).collect();
@@ -324,4 +322,28 @@ fn trimmed(word: &str) -> (String, String, String) {
         }
     }
     (head, middle, tail.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn html_is_marked_and_escaped_once() {
+        assert_shown(&[
+            ("{{ '<a>'|e|e }}", Some("&lt;a&gt;")),
+            ("{{ '<a>'|e|forceescape }}", Some("&amp;lt;a&amp;gt;")),
+            ("{{ '<b>x</b>  &amp; <!-- c --> y <'|striptags }}", Some("x & y <")),
+            (
+                "{{ 'see (http://example.com/x), www.foo.org or me@x.com. foo.de'|urlize(15, true) }}",
+                Some(
+                    r#"see (<a href="http://example.com/x" rel="nofollow noopener">http://example....</a>), <a href="https://www.foo.org" rel="nofollow noopener">www.foo.org</a> or <a href="mailto:me@x.com">me@x.com</a>. foo.de"#,
+                ),
+            ),
+            ("{{ {'class': 'a b', 'none': none, 'id': '<1>'}|xmlattr }}", Some(r#" class="a b" id="&lt;1&gt;""#)),
+            ("{{ {'a b': 1}|xmlattr }}", None),
+            ("{{ {'q': 'a b/c', 'n': 1}|urlencode }}", Some("q=a+b%2Fc&n=1")),
+            ("{{ 'a b/c ü'|urlencode }}", Some("a%20b/c%20%C3%BC")),
+        ]);
+    }
 }

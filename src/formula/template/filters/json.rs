@@ -1,6 +1,7 @@
 //! JSON as Python's `json` reads and writes it.
 
 use std::fmt;
+use std::fmt::Write as _;
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
@@ -17,7 +18,7 @@ use crate::formula::{Data, Dict};
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("json", "value sort_keys? indent?", json),
     ("load_json", "value", load_json),
-    ("load_text", "value", |args| Ok(args.value())),
+    ("load_text", "value", |args| Ok(if has_undefined(&args.value()) { Value::UNDEFINED } else { args.value() })),
     ("tojson", "val indent? **", tojson),
 ];
 
@@ -32,16 +33,12 @@ struct Layout {
 
 impl Layout {
     fn new(indent: Option<&Value>) -> Result<Self, Error> {
-        let indent = match indent.filter(|indent| !indent.is_none()) {
-            None => None,
-            Some(indent) => Some(match indent.as_str() {
-                Some(text) => text.to_owned(),
-                None => {
-                    let width = usize::try_from(super::arguments::index(indent)?.max(0)).unwrap_or(usize::MAX);
-                    " ".repeat(width.min(WIDEST))
-                }
-            }),
+        let spaces = |indent: &Value| match indent.as_str() {
+            Some(text) => Ok(text.to_owned()),
+            None => super::arguments::index(indent)
+                .map(|width| " ".repeat(usize::try_from(width.max(0)).unwrap_or(usize::MAX).min(WIDEST))),
         };
+        let indent = indent.filter(|indent| !indent.is_none()).map(spaces).transpose()?;
         let between = if indent.is_some() { "," } else { ", " }.to_owned();
         Ok(Self { sort_keys: false, ensure_ascii: false, indent, between, after_key: ": ".to_owned() })
     }
@@ -194,7 +191,7 @@ fn quote(text: &str, ensure_ascii: bool, out: &mut String) {
             '\x0c' => out.push_str("\\f"),
             other if other < ' ' || (ensure_ascii && !(' '..='~').contains(&other)) => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    let _ = write!(out, "\\u{unit:04x}");
                 }
             }
             other => out.push(other),
@@ -269,5 +266,29 @@ impl<'de> Visitor<'de> for Reader {
             dict.insert(key, value);
         }
         Ok(dict.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn json_is_written_as_python_writes_it() {
+        assert_shown(&[
+            ("{{ {'b': [1, 1.0, none, true], 'a': {}}|json }}", Some(r#"{"a": {}, "b": [1, 1.0, null, true]}"#)),
+            (
+                "{{ {'b': [], 'a': {'c': 1}}|json(indent=2) }}",
+                Some("{\n  \"a\": {\n    \"c\": 1\n  },\n  \"b\": []\n}"),
+            ),
+            ("{{ {'b': 1, 'a': 2}|json(sort_keys=false) }}", Some(r#"{"b": 1, "a": 2}"#)),
+            ("{{ {1: 'x', 'a': 2}|json }}", None),
+            ("{{ 'é<\\'\"\n'|json }}", Some(r#""é<'\"\n""#)),
+            ("{{ 'é<\\'\"\n'|tojson }}", Some(r#""\u00e9\u003c\u0027\"\n""#)),
+            ("{{ [1, missing]|json is undefined }}", Some("True")),
+            ("{{ [1, 2]|map('int')|json }}", None),
+            (r#"{{ '{"b": 1, "a": [1.5, null], "b": 2}'|load_json }}"#, Some("{'b': 2, 'a': [1.5, None]}")),
+            ("{{ '[1'|load_json }}", None),
+        ]);
     }
 }

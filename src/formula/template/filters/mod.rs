@@ -28,7 +28,7 @@ mod wrap;
 mod xml;
 mod yaml;
 
-pub(super) use generator::is_generator;
+pub(super) use hashes::hexadecimal;
 pub(super) use random::chance;
 pub(super) use regex::matches;
 pub(super) use sets::{contains, items_can_be_had};
@@ -85,6 +85,33 @@ pub(super) fn add(env: &mut Environment<'_>) {
         env.add_filter(name, move |_: Rest<ValueOrKwargs>| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::UnknownFilter, format!("upshift does not have the filter `{name}`")))
         });
+    }
+}
+
+/// What a template prints, for tests.
+#[cfg(test)]
+pub(super) fn shown(source: &str) -> Result<String, Error> {
+    use super::value::printed;
+
+    let mut env = Environment::new();
+    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    env.set_formatter(|out, _, value| match value.is_undefined() {
+        true => Err(Error::from(ErrorKind::UndefinedError)),
+        false => out.write_str(&printed(value)).map_err(Error::from),
+    });
+    add(&mut env);
+    super::tests::add(&mut env);
+    super::globals::add(&mut env);
+    env.set_unknown_method_callback(super::strings::method);
+    env.render_str(source, ())
+}
+
+/// Compares what templates print with what they print under Salt; `None` is an error there, too.
+#[cfg(test)]
+pub(super) fn assert_shown(expected: &[(&str, Option<&str>)]) {
+    for (source, expected) in expected {
+        assert_eq!(shown(source).ok().as_deref(), *expected, "{source}");
     }
 }
 

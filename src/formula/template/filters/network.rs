@@ -14,7 +14,9 @@ use crate::formula::template::value::{dict, entries, is_list, is_mapping, items,
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("filter_by_networks", "values networks", filter_by_networks),
-    ("ip_host", "value options? version?", |args| of_each(args, |interface| Ok(Value::from(interface.to_string())))),
+    ("ip_host", "value options? version?", |args| {
+        of_each(args, |network| Ok(Value::from(format!("{}/{}", written(network.addr()), network.prefix_len()))))
+    }),
     ("ipaddr", "value options?", |args| Ok(ipaddr(&args.defined()?, args.str("options")?)?.unwrap_or(Value::from(())))),
     ("ipv4", "value options?", |args| {
         Ok(of_version(&args.defined()?, 4, args.str("options")?)?.unwrap_or(Value::from(())))
@@ -84,7 +86,8 @@ impl Found {
     /// The text of it, if it is of this version and all that the options ask for.
     fn text_if(self, version: u8, options: Option<&str>) -> Option<String> {
         let mut wanted = options.unwrap_or_default().split(',').map(str::trim);
-        let text = self.prefix.map_or_else(|| self.address.to_string(), |prefix| format!("{}/{prefix}", self.address));
+        let address = written(self.address);
+        let text = self.prefix.map_or_else(|| address.clone(), |prefix| format!("{address}/{prefix}"));
         (self.version() == version && wanted.all(|option| self.is(option))).then_some(text)
     }
 
@@ -104,6 +107,17 @@ impl Found {
             "site-local" | "sl" | "site_local" => is_in(self.address, &["fec0::/10"]),
             _ => true,
         }
+    }
+}
+
+/// An address as Python 3.11 writes it: without dots in version 6.
+fn written(address: IpAddr) -> String {
+    match address {
+        IpAddr::V6(six) if six.to_ipv4_mapped().is_some() => {
+            let [.., high, low] = six.segments();
+            format!("::ffff:{high:x}:{low:x}")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -211,7 +225,7 @@ fn ipaddr(value: &Value, options: Option<&str>) -> Result<Option<Value>, Error> 
 fn of_each(args: &Args, each: fn(IpNet) -> Result<Value, Error>) -> Result<Value, Error> {
     let value = args.defined()?;
     let options = args.str("options")?;
-    let filtered = match args.some("version").and_then(|version| version.as_i64()) {
+    let filtered = match args.some("version").and_then(Value::as_i64) {
         None | Some(0) => ipaddr(&value, options)?,
         Some(4) => of_version(&value, 4, options)?,
         Some(6) => of_version(&value, 6, options)?,
@@ -252,7 +266,7 @@ fn four_hosts(network: Ipv4Net) -> Vec<Value> {
 fn six_hosts(network: Ipv6Net) -> Vec<Value> {
     let (first, last) = (u128::from(network.network()), u128::from(network.broadcast()));
     let first = if network.prefix_len() < 127 { first + 1 } else { first };
-    (first..=last).map(|address| Value::from(Ipv6Addr::from(address).to_string())).collect()
+    (first..=last).map(|address| Value::from(written(Ipv6Addr::from(address).into()))).collect()
 }
 
 fn size(network: IpNet) -> Result<Value, Error> {
@@ -306,11 +320,38 @@ fn ipwrap(args: &Args) -> Result<Value, Error> {
         let bare = string(value)?.trim_start_matches('[').trim_end_matches(']');
         let invalid = || wrong(format!("'{bare}' does not appear to be an IPv4 or IPv6 address"));
         let address: IpAddr = bare.parse().map_err(|_| invalid())?;
-        Ok(Value::from(format!("[{address}]")))
+        Ok(Value::from(format!("[{}]", written(address))))
     };
     let data = args.defined()?;
     if is_list(&data) || data.is_tuple() {
         return items(&data)?.iter().map(one).collect::<Result<_, Error>>().map(list);
     }
     one(&data)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn addresses_are_sorted_out_as_in_salt() {
+        assert_shown(&[
+            (
+                "{{ ['10.0.0.1', '192.168.1.5/24', 'fe80::1', 'foo', '8.8.8.8']|ipaddr }}",
+                Some("['10.0.0.1', '192.168.1.5/24', '8.8.8.8', 'fe80::1']"),
+            ),
+            ("{{ ['10.0.0.1', '8.8.8.8', '::1']|ipaddr('private') }}", Some("['10.0.0.1', '::1']")),
+            ("{{ '010.0.0.1'|is_ip }}", Some("False")),
+            ("{{ '192.168.0.1/255.255.255.0'|ip_host }}", Some("192.168.0.1/24")),
+            (
+                "{{ '192.168.0.1/29'|network_hosts }}",
+                Some("['192.168.0.1', '192.168.0.2', '192.168.0.3', '192.168.0.4', '192.168.0.5', '192.168.0.6']"),
+            ),
+            ("{{ '2001:db8::/64'|network_size }}", Some("18446744073709551616")),
+            ("{{ ['10.1.2.3', '192.168.1.9']|filter_by_networks(['10.0.0.0/8']) }}", Some("['10.1.2.3']")),
+            ("{{ ['10.1.2.3']|filter_by_networks(['10.1.0.0/8']) }}", None),
+            ("{{ ['::1', '1.2.3.4']|ipwrap }}", Some("['[::1]', '1.2.3.4']")),
+            ("{{ '::ffff:1.2.3.4'|ipaddr }}", Some("::ffff:102:304")),
+        ]);
+    }
 }

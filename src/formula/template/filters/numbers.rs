@@ -22,7 +22,7 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("min", "obj", |args| extreme(args, std::cmp::Ordering::Less)),
     ("round", "value precision? method?", round),
     ("str_to_num", "text", to_num),
-    ("to_bool", "val", to_bool),
+    ("to_bool", "val", |args| Ok(Value::from(to_bool(&args.value())))),
     ("to_num", "text", to_num),
 ];
 
@@ -128,15 +128,14 @@ fn is_hex(args: &Args) -> Result<Value, Error> {
 }
 
 /// Salt's `to_bool`, which does not ask what an undefined value is.
-fn to_bool(args: &Args) -> Result<Value, Error> {
-    let value = args.value();
-    Ok(Value::from(match value.kind() {
+fn to_bool(value: &Value) -> bool {
+    match value.kind() {
         ValueKind::Bool => value.is_true(),
-        ValueKind::String => ["yes", "1", "true"].contains(&text(&value).to_lowercase().as_str()),
-        ValueKind::Number if value.is_integer() => value > Value::from(0),
-        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable if !is_hashable(&value) => value.len() != Some(0),
+        ValueKind::String => ["yes", "1", "true"].contains(&text(value).to_lowercase().as_str()),
+        ValueKind::Number if value.is_integer() => *value > Value::from(0),
+        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable if !is_hashable(value) => value.len() != Some(0),
         _ => false,
-    }))
+    }
 }
 
 fn round(args: &Args) -> Result<Value, Error> {
@@ -171,14 +170,12 @@ pub(super) fn rounded(number: f64, precision: i32) -> f64 {
     if !number.is_finite() {
         return number;
     }
-    match usize::try_from(precision) {
+    if let Ok(precision) = usize::try_from(precision) {
         // Formatting works from the exact value, as Python's rounding does.
-        Ok(precision) => format!("{number:.precision$}").parse().unwrap_or(number),
-        Err(_) => {
-            let unit = 10_f64.powi(-precision);
-            if unit.is_finite() { (number / unit).round_ties_even() * unit } else { 0.0 * number }
-        }
+        return format!("{number:.precision$}").parse().unwrap_or(number);
     }
+    let unit = 10_f64.powi(-precision);
+    if unit.is_finite() { (number / unit).round_ties_even() * unit } else { 0.0 * number }
 }
 
 fn filesizeformat(args: &Args) -> Result<Value, Error> {
@@ -276,4 +273,28 @@ fn average(args: &Args) -> Result<Value, Error> {
     }
     #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
     Ok(Value::from(total.float() / items.len() as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn numbers_are_read_as_python_reads_them() {
+        assert_shown(&[
+            (
+                "{{ ['1_000', ' 7 ', '2.5', '1e3', '0x1f', 'inf', '007']|map('int')|list }}",
+                Some("[1000, 7, 2, 1000, 0, 0, 7]"),
+            ),
+            ("{{ '0x1f'|int(0, 16) }}", Some("31")),
+            ("{{ ['1_0.5', 'nan', '.5', '1__0']|map('float')|list }}", Some("[10.5, nan, 0.5, 0.0]")),
+            ("{{ '1.5k'|human_to_bytes }}", Some("1536")),
+            ("{{ '30MB'|human_to_bytes(handle_metric=true) }}", Some("30000000")),
+            ("{{ [2.675|round(2), 2.5|round, 1250|round(-2), 2.1|round(1, 'ceil')] }}", Some("[2.67, 2.0, 1200, 2.1]")),
+            ("{{ 123456789|filesizeformat(true) }}", Some("117.7 MiB")),
+            ("{{ ['yes', 'True', 'on', 2, none]|map('to_bool')|list }}", Some("[True, True, False, True, False]")),
+            ("{{ []|max }}", None),
+            ("{{ [1, none]|min }}", None),
+        ]);
+    }
 }

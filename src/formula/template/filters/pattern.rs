@@ -1,5 +1,6 @@
 //! Python's regular expressions in the words of this program's own engine.
 
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -61,13 +62,13 @@ impl Translator<'_> {
                 '\\' => self.escape(false)?,
                 '[' => self.class()?,
                 '$' if !self.multiline => self.out.push_str("(?=\\n?\\z)"),
-                '{' => self.brace(),
+                '{' => self.brace()?,
                 '}' => self.out.push_str("\\}"),
                 '(' if self.starts_with("?#") => while self.chars.next().is_some_and(|skipped| skipped != ')') {},
                 '(' if self.starts_with("?P=") => {
                     self.chars.nth(2);
                     let name: String = self.chars.by_ref().take_while(|character| *character != ')').collect();
-                    self.out.push_str(&format!("(?:\\k<{name}>)"));
+                    let _ = write!(self.out, "(?:\\k<{name}>)");
                 }
                 '(' if self.starts_with("?<") && !self.starts_with("?<=") && !self.starts_with("?<!") => {
                     return Err(wrong("unknown extension ?<"));
@@ -83,7 +84,7 @@ impl Translator<'_> {
     }
 
     /// `{`: of a repetition, or standing for itself.
-    fn brace(&mut self) {
+    fn brace(&mut self) -> Result<(), Error> {
         let inner: String = self.chars.clone().take_while(|character| *character != '}').collect();
         let is_closed = self.chars.clone().nth(inner.chars().count()).is_some();
         let is_digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
@@ -95,12 +96,18 @@ impl Translator<'_> {
             || (least.is_empty() && most.is_empty() && inner != ",")
         {
             self.out.push_str("\\{");
-            return;
+            return Ok(());
+        }
+        if self.out.is_empty()
+            || self.out.ends_with(['(', '|']) && !self.out.ends_with("\\(") && !self.out.ends_with("\\|")
+        {
+            return Err(wrong("nothing to repeat"));
         }
         let least = if least.is_empty() { "0" } else { least };
         let repetition = if inner.contains(',') { format!("{{{least},{most}}}") } else { format!("{{{least}}}") };
         self.out.push_str(&repetition);
         self.chars.nth(inner.chars().count());
+        Ok(())
     }
 
     /// A set of characters between brackets, in which only a few mean something.
@@ -152,7 +159,7 @@ impl Translator<'_> {
                     'u' => 4,
                     _ => 8,
                 })?;
-                self.out.push_str(&format!("\\x{{{code:X}}}"));
+                let _ = write!(self.out, "\\x{{{code:X}}}");
             }
             '0' => {
                 let mut code = 0;
@@ -160,26 +167,47 @@ impl Translator<'_> {
                     let Some(digit) = self.chars.next_if(|digit| ('0'..='7').contains(digit)) else { break };
                     code = code * 8 + digit.to_digit(8).unwrap_or(0);
                 }
-                self.out.push_str(&format!("\\x{{{code:X}}}"));
+                let _ = write!(self.out, "\\x{{{code:X}}}");
             }
             '1'..='9' if in_class => {
                 let mut code = escape.to_digit(8).ok_or_else(|| wrong(format!("bad escape \\{escape}")))?;
                 while let Some(digit) = self.chars.next_if(|digit| ('0'..='7').contains(digit) && code < 0o40) {
                     code = code * 8 + digit.to_digit(8).unwrap_or(0);
                 }
-                self.out.push_str(&format!("\\x{{{code:X}}}"));
+                let _ = write!(self.out, "\\x{{{code:X}}}");
             }
             '1'..='9' => {
                 let second = self.chars.next_if(char::is_ascii_digit);
-                self.out.push_str(&format!("(?:\\{escape}{})", second.map(String::from).unwrap_or_default()));
+                let _ = write!(self.out, "(?:\\{escape}{})", second.map(String::from).unwrap_or_default());
             }
             letter if letter.is_ascii_alphabetic() => return Err(wrong(format!("bad escape \\{letter}"))),
-            other if other.is_ascii_whitespace() => self.out.push_str(&format!("\\x{:02X}", u32::from(other))),
+            other if other.is_ascii_whitespace() => {
+                let _ = write!(self.out, "\\x{:02X}", u32::from(other));
+            }
             other if other.is_ascii_punctuation() && !"<>\"'/,:;=@!%_`".contains(other) => {
-                self.out.extend(['\\', other])
+                self.out.extend(['\\', other]);
             }
             other => self.out.push(other),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn braces_and_brackets_may_stand_for_themselves() {
+        assert_shown(&[
+            ("{{ 'x{y}'|regex_replace('{y}', '-') }}", Some("x-")),
+            ("{{ 'aab'|regex_replace('a{,2}b', '-') }}", Some("-")),
+            ("{{ '[x]'|regex_replace('[[]x[]]', '-') }}", Some("-")),
+            ("{{ 'a&&b'|regex_replace('[&&]+', '-') }}", Some("a-b")),
+            (r"{{ 'a<b>'|regex_replace('\\<', '-') }}", Some("a-b>")),
+            (r"{{ 'a b'|regex_replace('(?x) a \\s b # all', '-') }}", Some("-")),
+            ("{{ 'x'|regex_replace('{1}', '-') }}", None),
+            (r"{{ 'x'|regex_replace('\\h', '-') }}", None),
+        ]);
     }
 }

@@ -1,25 +1,26 @@
 //! Python's `pprint`: values over several lines where one of 80 columns is not enough.
 
-use minijinja::value::ValueKind;
-use minijinja::{Error, Value};
+use std::fmt::Write as _;
 
-use super::arguments::{Args, Run};
+use minijinja::Value;
+use minijinja::value::ValueKind;
+
+use super::arguments::Run;
 use super::json::has_undefined;
-use super::sequences::sorted;
-use crate::formula::template::value::{DEEPEST, PyDict, as_dict, entries, items, list, repr, type_name};
+use crate::formula::template::value::{
+    DEEPEST, PyDict, as_dict, compare, entries, items, list, repr, sort_by, type_name,
+};
 
 /// The filters, with their parameters.
-pub(super) const FILTERS: &[(&str, &str, Run)] =
-    &[("pprint", "value", |args| Ok(Value::from(formatted(&args.defined()?)))), ("python", "value", python)];
+pub(super) const FILTERS: &[(&str, &str, Run)] = &[
+    ("pprint", "value", |args| Ok(Value::from(formatted(&args.defined()?)))),
+    ("python", "value", |args| Ok(python(&args.value()))),
+];
 
 const WIDTH: usize = 80;
 
-fn python(args: &Args) -> Result<Value, Error> {
-    let value = args.value();
-    if has_undefined(&value) {
-        return Ok(Value::UNDEFINED);
-    }
-    Ok(Value::from_safe_string(formatted(&value).trim().to_owned()))
+fn python(value: &Value) -> Value {
+    if has_undefined(value) { Value::UNDEFINED } else { Value::from_safe_string(formatted(value).trim().to_owned()) }
 }
 
 fn formatted(value: &Value) -> String {
@@ -32,18 +33,14 @@ fn is_ordered(value: &Value) -> bool {
     as_dict(value).is_some_and(PyDict::is_ordered)
 }
 
-/// The entries of a plain mapping in the order of their keys; keys that have none go by their types.
+/// The entries of a plain mapping in the order of their keys; two keys without one go by their types.
 fn ordered_entries(value: &Value) -> Vec<(Value, Value)> {
-    let entries = entries(value);
-    let keys = entries.iter().map(|(key, _)| key.clone()).collect();
-    let order = sorted(keys, false, |key| Ok(vec![key.clone()]));
-    let order = order.or_else(|_| {
-        let keys = entries.iter().map(|(key, _)| key.clone()).collect();
-        sorted(keys, false, |key| Ok(vec![Value::from(type_name(key))]))
-    });
-    let Ok(order) = order else { return entries };
-    let find = |key: &Value| entries.iter().find(|(other, _)| other == key).map(|(_, value)| value.clone());
-    order.into_iter().map(|(_, key)| (key.clone(), find(&key).unwrap_or_default())).collect()
+    let mut entries = entries(value);
+    let by_type = |one: &Value, two: &Value| type_name(one).cmp(type_name(two));
+    let sorted =
+        sort_by(&mut entries, |(one, _), (two, _)| Ok(compare(one, two).unwrap_or_else(|_| by_type(one, two))));
+    debug_assert!(sorted.is_ok(), "this order has no errors");
+    entries
 }
 
 /// A value on one line.
@@ -94,7 +91,7 @@ fn write(value: &Value, indent: usize, allowance: usize, level: usize, out: &mut
             let entries = ordered_entries(value);
             for (index, (key, value)) in entries.iter().enumerate() {
                 if index > 0 {
-                    out.push_str(&format!(",\n{}", spaces(indent + 1)));
+                    let _ = write!(out, ",\n{}", spaces(indent + 1));
                 }
                 let key = line(key, level + 1);
                 out.push_str(&key);
@@ -114,7 +111,7 @@ fn write(value: &Value, indent: usize, allowance: usize, level: usize, out: &mut
             out.push_str(open);
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
-                    out.push_str(&format!(",\n{}", spaces(indent + 1)));
+                    let _ = write!(out, ",\n{}", spaces(indent + 1));
                 }
                 let room = if index + 1 == items.len() { allowance + close.len() } else { 1 };
                 write(item, indent + 1, room, level + 1, out);
@@ -149,7 +146,7 @@ fn write_text(text: &str, indent: usize, allowance: usize, level: usize, out: &m
                 if !current.is_empty() {
                     chunks.push(quoted(&current));
                 }
-                current = (*part).to_owned();
+                (*part).clone_into(&mut current);
             } else {
                 current = candidate;
             }
@@ -176,4 +173,29 @@ fn words_with_space(line: &str) -> Vec<&str> {
         rest = after;
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn long_values_take_several_lines() {
+        assert_shown(&[
+            (
+                "{{ {'b': 'some fairly long text item number one', 'a': ['some fairly long text item number two', 1]}|python }}",
+                Some(
+                    "{'a': ['some fairly long text item number two', 1],\n 'b': 'some fairly long text item number one'}",
+                ),
+            ),
+            (
+                "{{ 'the quick brown fox jumps over the lazy dog and runs away from well known wolves quickly'|pprint }}",
+                Some(
+                    "('the quick brown fox jumps over the lazy dog and runs away from well known '\n 'wolves quickly')",
+                ),
+            ),
+            ("{{ {'b': 1, 2: 'x', 'a': none}|pprint }}", Some("{2: 'x', 'a': None, 'b': 1}")),
+            ("{{ (1,)|python }}", Some("(1,)")),
+        ]);
+    }
 }

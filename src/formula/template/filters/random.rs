@@ -12,7 +12,7 @@ use crate::formula::template::value::{is_list, items, list, text, type_name};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
-    ("gen_mac", "prefix?", gen_mac),
+    ("gen_mac", "prefix?", |args| Ok(Value::from(gen_mac(args.get("prefix"))))),
     ("rand_str", "size? hash_type?", random_hash),
     ("random", "seq", random),
     ("random_hash", "size? hash_type?", random_hash),
@@ -39,14 +39,14 @@ fn below(bound: usize) -> usize {
     chance().random_range(0..bound.max(1))
 }
 
-fn gen_mac(args: &Args) -> Result<Value, Error> {
-    let prefix = args.get("prefix").map_or_else(|| "AC:DE:48".to_owned(), text);
+fn gen_mac(prefix: Option<&Value>) -> String {
+    let prefix = prefix.map_or_else(|| "AC:DE:48".to_owned(), text);
     let [one, two, three]: [u8; 3] = chance().random();
-    Ok(Value::from(format!("{prefix}:{one:02X}:{two:02X}:{three:02X}")))
+    format!("{prefix}:{one:02X}:{two:02X}:{three:02X}")
 }
 
 fn random_str(args: &Args) -> Result<Value, Error> {
-    let size = args.int("size")?.unwrap_or(32);
+    let size = args.get("size").map_or(Ok(32), index)?;
     let size = usize::try_from(size).ok().filter(|size| *size <= WIDEST).ok_or_else(|| wrong("a size out of range"))?;
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let letter = |_| letters.get(below(64)).copied().map(char::from);
@@ -208,5 +208,20 @@ impl Twister {
                 return number;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn a_seed_gives_what_python_gives() {
+        assert_shown(&[
+            ("{{ ['a', 'b', 'c', 'd']|random_shuffle(seed='static') }}", Some("['d', 'b', 'c', 'a']")),
+            ("{{ range(1000)|list|random_sample(3, seed='big') }}", Some("[842, 55, 411]")),
+            ("{{ [1]|random_sample(2) }}", None),
+            ("{{ 5|random_hash|length }}", Some("32")),
+        ]);
     }
 }

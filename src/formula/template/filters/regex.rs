@@ -1,5 +1,7 @@
 //! Regular expressions as Python's `re` reads them, and Salt's filters of them.
 
+use std::fmt::Write as _;
+
 use fancy_regex::{Captures, Regex, RegexBuilder};
 use minijinja::value::Tuple;
 use minijinja::{Error, Value};
@@ -256,7 +258,7 @@ fn shell_pattern(glob: &str) -> String {
                 let (inside, after) = rest.split_at(end);
                 let inside = inside.replace('\\', "\\\\");
                 let inside = inside.strip_prefix('!').map_or(inside.clone(), |inside| format!("^{inside}"));
-                pattern.push_str(&format!("[{inside}]"));
+                let _ = write!(pattern, "[{inside}]");
                 rest = after.get(1..).unwrap_or_default();
             }
             other => pattern.push_str(&escaped(&other.to_string())),
@@ -290,4 +292,27 @@ fn check_whitelist_blacklist(args: &Args) -> Result<Value, Error> {
     };
     let (black, white) = (listed("blacklist")?, listed("whitelist")?);
     Ok(Value::from(!black.unwrap_or(false) && white.unwrap_or(true)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn expressions_mean_what_they_mean_in_python() {
+        assert_shown(&[
+            ("{{ 'abcd'|regex_search('^(.*)BC(.*)$', ignorecase=true) }}", Some("('a', 'd')")),
+            ("{{ 'abcd'|regex_match('bc') }}", Some("None")),
+            ("{{ 'line\n'|regex_search('line$') }}", Some("('line',)")),
+            ("{{ 'a\nb\n'|regex_replace('$', '|') }}", Some("a\nb|\n|")),
+            ("{{ 'abxd'|regex_replace('x*', '-') }}", Some("-a-b--d-")),
+            (r"{{ 'john smith'|regex_replace('(?P<f>\\w+) (\\w+)', '\\2, \\g<f>\\n') }}", Some("smith, john\n")),
+            (r"{{ 'aa bb cd'|regex_replace('(\\w)\\1', '<\\1>') }}", Some("<a> <b> cd")),
+            (r"{{ 'a'|regex_replace('a', '\\q') }}", None),
+            ("{{ 'a'|regex_search('(') }}", None),
+            ("{{ 'web1'|check_whitelist_blacklist('web[0-9]', 'web2') }}", Some("True")),
+            ("{{ 'fooBarBAZQux'|to_snake_case }}", Some("foo_bar_baz_qux")),
+            (r"{{ 'it\'s'|quote }}", Some(r#"'it'"'"'s'"#)),
+        ]);
+    }
 }

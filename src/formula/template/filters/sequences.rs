@@ -9,10 +9,13 @@ use super::generator::{generator, is_generator};
 use super::group;
 use super::set::is_set;
 use crate::formula::template::number_text::Number;
-use crate::formula::template::value::{compare, entries, is_list, is_mapping, items, list, sort_by, text, type_name};
+use crate::formula::template::value::{
+    as_dict, compare, entries, is_list, is_mapping, items, list, sort_by, text, type_name,
+};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
+    ("attr", "obj name", attr),
     ("batch", "value linecount fill_with?", batch),
     ("count", "value", length),
     ("d", "value default_value? boolean?", default),
@@ -30,6 +33,14 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("sort", "value reverse? case_sensitive? attribute?", sort),
     ("sum", "iterable attribute? start?", sum),
 ];
+
+/// An attribute, never an item: what Jinja's own objects have, and no mapping or text.
+fn attr(args: &Args) -> Result<Value, Error> {
+    let value = args.defined()?;
+    let has_none = as_dict(&value).is_some() || value.as_object().is_none();
+    let name = text(&defined(args.get("name").cloned().unwrap_or_default())?);
+    Ok(if has_none { Value::UNDEFINED } else { value.get_attr(&name).unwrap_or_default() })
+}
 
 fn length(args: &Args) -> Result<Value, Error> {
     let value = args.defined()?;
@@ -240,4 +251,32 @@ pub(super) fn add(one: &Value, two: &Value) -> Result<Value, Error> {
     }
     let (one, two) = (type_name(one), type_name(two));
     Err(wrong(format!("unsupported operand type(s) for +: '{one}' and '{two}'")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn sequences_are_gone_through_as_in_python() {
+        assert_shown(&[
+            ("{{ ['b', 'A', 'c', 'a']|sort }}", Some("['A', 'a', 'b', 'c']")),
+            ("{{ ['b', 'A', 'c', 'a']|sort(true, true) }}", Some("['c', 'b', 'a', 'A']")),
+            ("{{ [1, 'x']|sort }}", None),
+            (
+                "{{ [{'n': 'b', 'a': 1}, {'n': 'a', 'a': 1}]|sort(attribute='a,n')|map(attribute='n')|join(',') }}",
+                Some("a,b"),
+            ),
+            ("{{ {'b': 1, 'A': 2}|dictsort }}", Some("[('A', 2), ('b', 1)]")),
+            ("{{ {'b': 1, 'A': 2}|dictsort(by='value', reverse=true) }}", Some("[('A', 2), ('b', 1)]")),
+            ("{{ range(7)|batch(3, 'x')|list }}", Some("[[0, 1, 2], [3, 4, 5], [6, 'x', 'x']]")),
+            ("{{ range(7)|slice(3)|list }}", Some("[[0, 1, 2], [3, 4], [5, 6]]")),
+            ("{{ range(7)|slice(0)|list }}", None),
+            ("{{ [[1], [2]]|sum(start=[]) }}", Some("[1, 2]")),
+            ("{{ ['a']|sum }}", None),
+            ("{{ []|first }}", None),
+            ("{{ 'abc'|last }}", Some("c")),
+            ("{{ [1, 2]|reverse|list }}", Some("[2, 1]")),
+        ]);
+    }
 }

@@ -12,7 +12,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::arguments::{is_hashable, wrong};
-use crate::formula::template::value::{items, repr, type_name};
+use crate::formula::template::value::{contains, items, repr, type_name};
 
 /// A set that can be changed through every name it has.
 #[derive(Default)]
@@ -35,6 +35,9 @@ pub(super) fn hashable(value: Value) -> Result<Value, Error> {
     if value.is_undefined() {
         Err(Error::from(ErrorKind::UndefinedError))
     } else if is_hashable(&value) {
+        for item in if value.is_tuple() { items(&value)? } else { Vec::new() } {
+            hashable(item)?;
+        }
         Ok(value)
     } else {
         Err(wrong(format!("unhashable type: '{}'", type_name(&value))))
@@ -90,11 +93,9 @@ impl Object for Set {
                 let (item,): (Value,) = from_args(args)?;
                 let item = hashable(item)?;
                 let message = format!("KeyError: {}", repr(&item));
-                let is_there = match method {
-                    "add" => self.change(|items| items.insert(item)) || true,
-                    _ => self.change(|items| items.shift_remove(&item)),
-                };
-                if is_there || method == "discard" { Ok(none) } else { Err(wrong(message)) }
+                let is_there =
+                    self.change(|items| if method == "add" { items.insert(item) } else { items.shift_remove(&item) });
+                if is_there || method != "remove" { Ok(none) } else { Err(wrong(message)) }
             }
             "update" => {
                 for more in args {
@@ -139,9 +140,9 @@ impl Object for Set {
 
 /// What two rows of items have together, in common, apart.
 pub(super) fn combine(how: &str, one: &[Value], two: &[Value]) -> Vec<Value> {
-    let only = |row: &[Value], other: &[Value]| row.iter().filter(|item| !other.contains(item)).cloned().collect();
+    let only = |row: &[Value], other: &[Value]| row.iter().filter(|item| !contains(other, item)).cloned().collect();
     match how {
-        "intersection" => one.iter().filter(|item| two.contains(item)).cloned().collect(),
+        "intersection" => one.iter().filter(|item| contains(two, item)).cloned().collect(),
         "difference" => only(one, two),
         "symmetric_difference" => {
             let mut apart: Vec<Value> = only(one, two);

@@ -2,11 +2,11 @@
 
 use minijinja::{Error, Value};
 
-use super::arguments::{Args, Run, defined, is_hashable, string, wrong};
+use super::arguments::{Args, Run, defined, is_hashable, is_true, string, wrong};
 use super::sequences::add;
 use super::set::{combine, hashable, set};
 use crate::formula::template::value::{
-    as_dict, as_list, dict, entries, is_list, is_mapping, items, list, sort_by, type_name,
+    self, as_dict, as_list, dict, entries, is_list, is_mapping, items, list, sort_by, type_name,
 };
 
 /// The filters, with their parameters.
@@ -17,9 +17,9 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("exactly_n_true", "iterable amount?", |args| exactly(args, args.int("amount")?.unwrap_or(1))),
     ("exactly_one_true", "iterable", |args| exactly(args, 1)),
     ("intersect", "lst1 lst2", |args| as_sets(args, "intersection")),
-    ("is_iter", "thing ignore?", is_iter),
+    ("is_iter", "thing ignore?", |args| Ok(Value::from(is_iter(&args.value(), args.get("ignore").is_none())))),
     ("is_list", "value", |args| Ok(Value::from(as_list(&args.value()).is_some()))),
-    ("sequence", "data", sequence),
+    ("sequence", "data", |args| Ok(sequence(args.value()))),
     ("skip", "data", |_| Ok(Value::from(""))),
     ("sorted_ignorecase", "to_sort", sorted_ignorecase),
     ("substring_in_list", "string_to_search_for list_to_search", substring_in_list),
@@ -38,7 +38,7 @@ fn unique(values: &Value) -> Result<Value, Error> {
     for value in items(values)? {
         let value = defined(value)?;
         // Values that Python can hash are equal only if their hashes are; the others have to be compared.
-        let is_new = if is_hashable(&value) { seen.insert(value.clone()) } else { !kept.contains(&value) };
+        let is_new = if is_hashable(&value) { seen.insert(value.clone()) } else { !value::contains(&kept, &value) };
         if is_new {
             kept.push(value);
         }
@@ -59,23 +59,20 @@ fn as_sets(args: &Args, how: &str) -> Result<Value, Error> {
             return Ok(together);
         }
         let (one, two) = (items(&one)?, items(&two)?);
-        let is_apart = |item: &Value| !(one.contains(item) && two.contains(item));
+        let is_apart = |item: &Value| !(value::contains(&one, item) && value::contains(&two, item));
         return Ok(list(items(&together)?.into_iter().filter(is_apart).collect()));
     }
     unique(&list(combine(how, &items(&one)?, &items(&two)?)))
 }
 
 /// Lists, tuples, sets and mappings as they are; anything else as the only item of a list.
-fn sequence(args: &Args) -> Result<Value, Error> {
-    let value = args.value();
+fn sequence(value: Value) -> Value {
     let is_one = is_list(&value) || value.is_tuple() || is_mapping(&value) || super::set::is_set(&value);
-    Ok(if is_one { value } else { list(vec![value]) })
+    if is_one { value } else { list(vec![value]) }
 }
 
-fn is_iter(args: &Args) -> Result<Value, Error> {
-    let value = args.value();
-    let ignores_text = args.get("ignore").is_none();
-    Ok(Value::from(value.is_undefined() || (items_can_be_had(&value) && !(ignores_text && value.as_str().is_some()))))
+fn is_iter(value: &Value, ignores_text: bool) -> bool {
+    value.is_undefined() || (items_can_be_had(value) && !(ignores_text && value.as_str().is_some()))
 }
 
 /// Whether Python could go through a value.
@@ -109,13 +106,13 @@ pub(in crate::formula::template) fn contains(container: &Value, item: &Value) ->
     }
     match as_dict(&container) {
         Some(dict) => Ok(dict.get(&hashable(item.clone())?).is_some()),
-        None if items_can_be_had(&container) => Ok(items(&container)?.contains(item)),
+        None if items_can_be_had(&container) => Ok(value::contains(&items(&container)?, item)),
         None => Err(wrong(format!("argument of type '{}' is not iterable", type_name(&container)))),
     }
 }
 
 fn exactly(args: &Args, amount: i128) -> Result<Value, Error> {
-    let count = items(&args.value())?.iter().filter(|item| super::arguments::is_true(item)).count();
+    let count = items(&args.value())?.iter().filter(|item| is_true(item)).count();
     Ok(Value::from(i128::try_from(count).is_ok_and(|count| count == amount.max(0))))
 }
 
@@ -123,7 +120,7 @@ fn compare_dicts(args: &Args) -> Result<Value, Error> {
     let old = args.get("old").cloned().unwrap_or(Value::from(()));
     let new = args.get("new").cloned().unwrap_or(Value::from(()));
     for side in [&old, &new] {
-        if !is_mapping(side) {
+        if !is_mapping(side) && (is_true(&old) || is_true(&new)) {
             return Err(wrong(format!("argument of type '{}' is not iterable", type_name(side))));
         }
     }
@@ -138,7 +135,7 @@ fn compare_dicts(args: &Args) -> Result<Value, Error> {
         let change = match (find(&old, key), find(&new, key)) {
             (None, Some(new)) => [("old", empty()), ("new", new)],
             (Some(old), None) => [("new", empty()), ("old", old)],
-            (Some(old), Some(new)) if old != new => [("old", old), ("new", new)],
+            (Some(old), Some(new)) if !value::is_equal(&old, &new) => [("old", old), ("new", new)],
             _ => continue,
         };
         changes.push((key.clone(), dict(change.map(|(name, value)| (Value::from(name), value)))));
@@ -157,4 +154,24 @@ fn compare_lists(args: &Args) -> Result<Value, Error> {
         }
     }
     Ok(dict(changes))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn lists_are_compared_as_salt_compares_them() {
+        assert_shown(&[
+            ("{{ ['b', 'a', 'b', 1, 1.0, true]|unique }}", Some("['b', 'a', 1]")),
+            ("{{ [1, 2]|union([2, 3]) }}", Some("[1, 2, 3]")),
+            ("{{ [1, 2]|symmetric_difference([2, 3]) }}", Some("[1, 3]")),
+            ("{{ (2, 1, 2)|unique }}", Some("{1, 2}")),
+            ("{{ [1, 2]|union(none) }}", None),
+            ("{{ ['a']|compare_lists(['b']) }}", Some("{'new': ['b'], 'old': ['a']}")),
+            ("{{ 'x'|sequence }}", Some("['x']")),
+            ("{{ missing|skip }}", Some("")),
+            ("{{ [1, 0, 2]|exactly_n_true(2) }}", Some("True")),
+        ]);
+    }
 }

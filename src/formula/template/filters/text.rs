@@ -144,3 +144,24 @@ fn wordcount(args: &Args) -> Result<Value, Error> {
     let is_word = |character: char| character.is_alphanumeric() || character == '_';
     Ok(Value::from(text.split(|character| !is_word(character)).filter(|word| !word.is_empty()).count()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn text_is_changed_as_jinja_changes_it() {
+        assert_shown(&[
+            (r"{{ 'foo-bar (baz) it\'s x_y'|title }}", Some("Foo-Bar (Baz) It's X_y")),
+            ("{{ 'one\n\n two\n'|indent(2, true, true) }}", Some("  one\n  \n   two\n  ")),
+            ("{{ 'one\n\n two\n'|indent(2) }}", Some("one\n\n   two\n")),
+            ("{{ 'the quick brown fox'|truncate(10) }}", Some("the...")),
+            ("{{ 'the quick brown fox'|truncate(10, true, '…', 0) }}", Some("the quick…")),
+            ("{{ 'Hello'|truncate(2) }}", None),
+            ("{{ none|lower }}", Some("none")),
+            ("{{ '%(a)05.1f'|format(a=2.25) }}", Some("002.2")),
+            ("{{ '%s'|format(1, a=2) }}", None),
+            ("{{ missing|upper }}", None),
+        ]);
+    }
+}

@@ -24,7 +24,12 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("json_encode_list", "data encoding? errors? keep? preserve_dict_class? preserve_tuples?", encoded_list),
     ("mysql_to_dict", "data key", mysql_to_dict),
     ("path_join", "* **", path_join),
-    ("set_dict_key_value", "in_dict keys value delimiter? ordered_dict?", |args| change(args, set)),
+    ("set_dict_key_value", "in_dict keys value delimiter? ordered_dict?", |args| {
+        change(args, |mapping, key, value, _| {
+            mapping.insert(Value::from(key), value.clone());
+            Ok(())
+        })
+    }),
     ("to_entries", "data", to_entries),
     ("traverse", "data key default? delimiter?", traverse),
     ("update_dict_key_value", "in_dict keys value delimiter? ordered_dict?", |args| change(args, update)),
@@ -58,7 +63,7 @@ fn in_list(found: &Value, key: &Value) -> Result<Option<Value>, Error> {
     };
     let row = items(found)?;
     let wanted = index.map_or_else(|| key.clone(), int);
-    let embedded = row.iter().filter_map(as_dict).find_map(|embedded| embedded.get(&wanted));
+    let embedded = row.iter().filter(|item| is_mapping(item)).find_map(|embedded| in_mapping_only(embedded, &wanted));
     Ok(embedded.or_else(|| at(&row, index?)))
 }
 
@@ -70,14 +75,19 @@ fn at(row: &[Value], index: i128) -> Option<Value> {
 
 /// What is under a key, or under what YAML makes of the key: `1` finds the number.
 fn in_mapping(found: &Value, key: &Value) -> Option<Value> {
-    let get = |key: &Value| {
-        if let Some(dict) = as_dict(found) {
-            return dict.get(key);
-        }
-        let is_key = is_mapping(found) || key.is_integer();
-        found.get_item(key).ok().filter(|value| is_key && !value.is_undefined())
+    let get = |key: &Value| match is_mapping(found) {
+        true => in_mapping_only(found, key),
+        false => found.get_item(key).ok().filter(|value| key.is_integer() && !value.is_undefined()),
     };
-    get(key).or_else(|| get(&yamlified(key.as_str()?)?))
+    // Only a mapping says that it has no such key; text and tuples say that it is no key at all.
+    get(key).or_else(|| get(&yamlified(key.as_str().filter(|_| is_mapping(found))?)?))
+}
+
+fn in_mapping_only(found: &Value, key: &Value) -> Option<Value> {
+    match as_dict(found) {
+        Some(dict) => dict.get(key),
+        None => found.get_item(key).ok().filter(|value| !value.is_undefined()),
+    }
 }
 
 /// What Salt makes of an argument on its command line, if that is not the text itself.
@@ -121,11 +131,6 @@ fn change(args: &Args, change: fn(&PyDict, &str, &Value, bool) -> Result<(), Err
 
 fn mapping(value: &Value) -> Result<&PyDict, Error> {
     as_dict(value).ok_or_else(|| wrong(format!("'{}' object does not support item assignment", type_name(value))))
-}
-
-fn set(mapping: &PyDict, key: &str, value: &Value, _: bool) -> Result<(), Error> {
-    mapping.insert(Value::from(key), value.clone());
-    Ok(())
 }
 
 /// What is under a key, or something new if that is missing or `None`.
@@ -271,7 +276,7 @@ fn encoded(value: &Value, depth: usize) -> Value {
     }
 }
 
-/// The table that MySQL's client draws, as a mapping of its rows by what they have in one column.
+/// The table that the client of `mysql` draws, as a mapping of its rows by what they have in one column.
 fn mysql_to_dict(args: &Args) -> Result<Value, Error> {
     let key = args.get("key").cloned().unwrap_or_default();
     let mut headers: Vec<String> = Vec::new();
@@ -343,4 +348,25 @@ pub(super) fn normalized(path: &str) -> String {
     }
     let path = format!("{root}{}", parts.join("/"));
     if path.is_empty() { ".".to_owned() } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn paths_lead_into_nested_data() {
+        assert_shown(&[
+            ("{{ {'a': [{'b': 5}]}|traverse('a:0:b') }}", Some("5")),
+            ("{{ {'a': [{'b': 5}]}|traverse('a:b') }}", Some("5")),
+            ("{{ {1: 'x'}|traverse('1') }}", Some("x")),
+            ("{{ {'a': 'text'}|traverse('a:1', 'none') }}", Some("none")),
+            ("{{ [3, [4, [none, 'null', [2]]]]|flatten }}", Some("[3, 4, 2]")),
+            ("{{ [3, [4, [2]]]|flatten(levels=1) }}", Some("[3, 4, [2]]")),
+            ("{{ {'a': 1}|to_entries }}", Some("[{'key': 'a', 'value': 1}]")),
+            ("{{ [{'Name': 'b', 'Value': 2}]|from_entries }}", Some("{'b': 2}")),
+            ("{{ '/a//'|path_join('/b', '../c') }}", Some("/a/c")),
+            ("{{ 'a'|path_join(5) }}", None),
+        ]);
+    }
 }

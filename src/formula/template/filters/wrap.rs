@@ -137,3 +137,21 @@ fn broken(piece: &str, room: usize, on_hyphens: bool) -> (String, String) {
     }
     (piece.chars().take(end).collect(), piece.chars().skip(end).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn long_lines_are_broken_as_textwrap_breaks_them() {
+        assert_shown(&[
+            (
+                "{{ 'the lazy dog runs-away from well-known wolves -- quickly'|wordwrap(12) }}",
+                Some("the lazy dog\nruns-away\nfrom well-\nknown wolves\n-- quickly"),
+            ),
+            ("{{ 'aaaaaaaaaaaa-bbbbbbbbb cc'|wordwrap(5) }}", Some("aaaaa\naaaaa\naa-bb\nbbbbb\nbb cc")),
+            ("{{ 'abcdefgh ij'|wordwrap(4, false, '|') }}", Some("abcdefgh|ij")),
+            ("{{ 'a'|wordwrap(0) }}", None),
+        ]);
+    }
+}

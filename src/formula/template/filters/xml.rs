@@ -1,5 +1,7 @@
 //! Salt's `xml`: nested mappings and lists as elements.
 
+use std::fmt::Write as _;
+
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 
@@ -91,19 +93,40 @@ fn escaped(text: &str) -> String {
 
 fn write(element: &Element, depth: usize, out: &mut String) {
     let indent = " ".repeat(depth);
-    out.push_str(&format!("{indent}<{}", element.tag));
+    let _ = write!(out, "{indent}<{}", element.tag);
     for (name, value) in &element.attributes {
-        out.push_str(&format!(" {name}=\"{}\"", escaped(value)));
+        let _ = write!(out, " {name}=\"{}\"", escaped(value));
     }
     match element.text.as_deref().filter(|text| !text.is_empty()) {
-        Some(text) => out.push_str(&format!(">{}</{}>\n", escaped(text), element.tag)),
+        Some(text) => {
+            let _ = writeln!(out, ">{}</{}>", escaped(text), element.tag);
+        }
         None if element.children.is_empty() => out.push_str("/>\n"),
         None => {
             out.push_str(">\n");
             for child in &element.children {
                 write(child, depth + 1, out);
             }
-            out.push_str(&format!("{indent}</{}>\n", element.tag));
+            let _ = writeln!(out, "{indent}</{}>", element.tag);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn nested_data_becomes_elements() {
+        assert_shown(&[
+            (
+                "{{ {'root': {'id': 1, 'name': 'x<y', 'child': [{'a': '1'}, {'a': '2'}], 'sub': {'deep': {'q': 'v'}}}}|xml }}",
+                Some(
+                    "<?xml version=\"1.0\" ?>\n<root id=\"1\" name=\"x&lt;y\">\n <child a=\"1\"/>\n <child a=\"2\"/>\n <sub>\n  <deep q=\"v\"/>\n </sub>\n</root>\n",
+                ),
+            ),
+            (r#"{{ {'a': '"x"'}|xml }}"#, Some("<?xml version=\"1.0\" ?>\n<a>&quot;x&quot;</a>\n")),
+            ("{{ 'x'|xml }}", None),
+        ]);
     }
 }

@@ -1,5 +1,7 @@
 //! YAML as Salt's filters read and write it.
 
+use std::fmt::Write as _;
+
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 
@@ -20,7 +22,7 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("yaml_squote", "text", |args| Ok(Value::from(single_quoted(&args.text()?)))),
 ];
 
-/// The `flow_style`, where `None` lets PyYAML choose.
+/// The `flow_style`, where `None` leaves the choice to the writer.
 fn flow(args: &Args, default: bool) -> Option<bool> {
     match args.get("flow_style") {
         Some(flow) if flow.is_none() => None,
@@ -118,11 +120,11 @@ fn double_quoted(text: &str) -> String {
                 continue;
             }
             other => {
-                out.push_str(&match u32::from(other) {
-                    code @ 0..=0xff => format!("\\x{code:02X}"),
-                    code @ 0x100..=0xffff => format!("\\u{code:04X}"),
-                    code => format!("\\U{code:08X}"),
-                });
+                let _ = match u32::from(other) {
+                    code @ 0..=0xff => write!(out, "\\x{code:02X}"),
+                    code @ 0x100..=0xffff => write!(out, "\\u{code:04X}"),
+                    code => write!(out, "\\U{code:08X}"),
+                };
                 continue;
             }
         };
@@ -149,4 +151,27 @@ fn single_quoted(text: &str) -> String {
     }
     out.push('\'');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn yaml_scalars_are_quoted_as_pyyaml_quotes_them() {
+        assert_shown(&[
+            ("{{ 'é\"\\\\\t\n'|yaml_dquote }}", Some(r#""\xE9\"\\\t\n""#)),
+            ("{{ 'it\\'s\na\n\nb'|yaml_squote }}", Some("'it''s\n\na\n\n\nb'")),
+            (
+                "{{ [true, none, 42, 1e16, 1.5, 'x']|map('yaml_encode')|list }}",
+                Some(r#"['true', 'null', '42', '1.0e+16', '1.5', '"x"']"#),
+            ),
+            ("{{ [1]|yaml_encode }}", None),
+            ("{{ {'b': 1, 'a': ['x']}|yaml(false) }}", Some("a:\n- x\nb: 1")),
+            ("{{ 'yes'|yaml }}", Some("'yes'")),
+            ("{{ {'a': 1}|dict_to_sls_yaml_params }}", Some("- a: 1")),
+            ("{{ 'a: [1, yes]'|load_yaml }}", Some("{'a': [1, True]}")),
+            ("{{ 'a: b: c'|load_yaml }}", None),
+        ]);
+    }
 }

@@ -1,8 +1,7 @@
 //! Upper, lower and title case, and what kinds of characters a text is made of.
 
-use minijinja::{Error, Value};
+use minijinja::Value;
 
-use super::super::filters::arguments::Args;
 use super::Method;
 use super::split::is_space;
 
@@ -10,16 +9,16 @@ use super::split::is_space;
 pub(super) const METHODS: &[Method] = &[
     ("capitalize", "", |text, _| Ok(Value::from(capitalized(text)))),
     ("casefold", "", |text, _| Ok(Value::from(text.to_lowercase().replace('ß', "ss")))),
-    ("isalnum", "", |text, _| all(text, char::is_alphanumeric)),
-    ("isalpha", "", |text, _| all(text, char::is_alphabetic)),
+    ("isalnum", "", |text, _| Ok(all(text, char::is_alphanumeric))),
+    ("isalpha", "", |text, _| Ok(all(text, char::is_alphabetic))),
     ("isascii", "", |text, _| Ok(Value::from(text.is_ascii()))),
-    ("isdecimal", "", |text, _| all(text, is_decimal)),
-    ("isdigit", "", |text, _| all(text, |character| is_decimal(character) || is_raised(character))),
-    ("isidentifier", "", is_identifier),
+    ("isdecimal", "", |text, _| Ok(all(text, is_decimal))),
+    ("isdigit", "", |text, _| Ok(all(text, |character| is_decimal(character) || is_raised(character)))),
+    ("isidentifier", "", |text, _| Ok(Value::from(is_identifier(text)))),
     ("islower", "", |text, _| Ok(Value::from(is_lower(text)))),
-    ("isnumeric", "", |text, _| all(text, char::is_numeric)),
+    ("isnumeric", "", |text, _| Ok(all(text, char::is_numeric))),
     ("isprintable", "", |text, _| Ok(Value::from(text.chars().all(is_printable)))),
-    ("isspace", "", |text, _| all(text, is_space)),
+    ("isspace", "", |text, _| Ok(all(text, is_space))),
     ("istitle", "", |text, _| Ok(Value::from(is_title(text)))),
     ("isupper", "", |text, _| Ok(Value::from(is_upper(text)))),
     ("lower", "", |text, _| Ok(Value::from(text.to_lowercase()))),
@@ -28,8 +27,8 @@ pub(super) const METHODS: &[Method] = &[
     ("upper", "", |text, _| Ok(Value::from(text.to_uppercase()))),
 ];
 
-fn all(text: &str, is_so: fn(char) -> bool) -> Result<Value, Error> {
-    Ok(Value::from(!text.is_empty() && text.chars().all(is_so)))
+fn all(text: &str, is_so: fn(char) -> bool) -> Value {
+    Value::from(!text.is_empty() && text.chars().all(is_so))
 }
 
 /// Python's `str.capitalize`: the first character in title case, the others in lower case.
@@ -110,7 +109,25 @@ fn is_printable(character: char) -> bool {
     character == ' ' || !(character.is_control() || character.is_whitespace() || character == '\u{ad}')
 }
 
-fn is_identifier(text: &str, _: &Args) -> Result<Value, Error> {
+fn is_identifier(text: &str) -> bool {
     let is_start = text.starts_with(|first: char| first == '_' || first.is_alphabetic());
-    Ok(Value::from(is_start && text.chars().all(|character| character == '_' || character.is_alphanumeric())))
+    is_start && text.chars().all(|character| character == '_' || character.is_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn case_is_that_of_python() {
+        assert_shown(&[
+            (r"{{ 'they\'re x-y 1st'.title() }}", Some("They'Re X-Y 1St")),
+            ("{{ 'straße'.upper() }}", Some("STRASSE")),
+            ("{{ 'ß'.capitalize() }}", Some("Ss")),
+            (
+                "{{ ['Ab c'.istitle(), 'aB'.islower(), '1'.isupper(), ''.isalpha(), '٣'.isdecimal(), '²'.isdecimal()] }}",
+                Some("[False, False, False, False, True, False]"),
+            ),
+        ]);
+    }
 }

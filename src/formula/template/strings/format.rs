@@ -2,7 +2,7 @@
 
 use minijinja::{Error, ErrorKind, Value};
 
-use super::super::filters::arguments::{defined, split, wrong};
+use super::super::filters::arguments::{Named, defined, split, wrong};
 use super::super::number_text::WIDEST;
 use super::super::value::{repr, text};
 use super::spec::formatted;
@@ -10,7 +10,7 @@ use super::spec::formatted;
 /// What the fields of a format take their values from.
 struct Source<'a> {
     row: &'a [Value],
-    named: Vec<(String, Value)>,
+    named: Named,
     mapping: Option<&'a Value>,
     next: Option<usize>,
     used_numbers: bool,
@@ -30,7 +30,7 @@ pub(super) fn from_mapping(format: &str, mapping: &Value) -> Result<Value, Error
 }
 
 fn fill(format: &str, source: &mut Source<'_>, depth: usize) -> Result<String, Error> {
-    if depth > 1 {
+    if depth > 2 {
         return Err(wrong("Max string recursion exceeded"));
     }
     let mut out = String::new();
@@ -151,5 +151,22 @@ impl Source<'_> {
         let named = self.named.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
         let found = named.or_else(|| self.mapping?.get_item(&Value::from(name)).ok().filter(|v| !v.is_undefined()));
         found.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("KeyError: '{name}'")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn fields_are_filled_in() {
+        assert_shown(&[
+            ("{{ '{0[a]} {b.c!r} {{}}'.format({'a': 1}, b={'c': 'x'}) }}", Some("1 'x' {}")),
+            ("{{ '{:{w}.{p}f}|'.format(3.14159, w=8, p=2) }}", Some("    3.14|")),
+            ("{{ '{} {0}'.format(1) }}", None),
+            ("{{ '{x}'.format(y=1) }}", None),
+            ("{{ '{a}'.format_map({'a': 1}) }}", Some("1")),
+            ("{{ '{'.format(1) }}", None),
+        ]);
     }
 }

@@ -8,7 +8,7 @@ mod spec;
 mod split;
 
 pub(super) use case::{capitalized, is_lower, is_upper};
-pub(super) use pad::{centered, lines_of};
+pub(super) use pad::{centered, encoded, lines_of};
 pub(super) use search::replaced;
 pub(super) use split::{is_space, words};
 
@@ -16,6 +16,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::filters::arguments::{Args, wrong};
+use super::filters::hexadecimal;
 use super::number_text::Number;
 use super::value::{items, repr};
 
@@ -56,7 +57,7 @@ fn of_bytes(bytes: &[u8], method: &str, args: &[Value]) -> Result<Value, Error> 
             let text = std::str::from_utf8(bytes);
             text.map(Value::from).map_err(|_| wrong("'utf-8' codec can't decode the bytes"))
         }
-        "hex" => Ok(Value::from(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())),
+        "hex" => Ok(Value::from(hexadecimal(bytes))),
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
 }
@@ -92,5 +93,22 @@ fn of_tuple(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error>
             index.map(Value::from).ok_or_else(|| wrong(format!("{} is not in the tuple", repr(&wanted))))
         }
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn numbers_bytes_and_tuples_have_methods() {
+        assert_shown(&[
+            ("{{ (42).bit_length() }}", Some("6")),
+            ("{{ (1.5).is_integer() }}", Some("False")),
+            ("{{ 'é'.encode().decode() }}", Some("é")),
+            ("{{ (1, 2, 1).count(1) }}", Some("2")),
+            ("{{ (1, 2).index(3) }}", None),
+            ("{{ 'a'.nosuch() }}", None),
+        ]);
     }
 }

@@ -11,7 +11,7 @@ use super::Method;
 /// The methods of this kind.
 pub(super) const METHODS: &[Method] = &[
     ("center", "width fillchar?", |text, args| Ok(Value::from(centered(text, width(args)?, filling(args)?)))),
-    ("encode", "encoding? errors?", encode),
+    ("encode", "encoding? errors?", |text, args| encoded(text, args.str("encoding")?.unwrap_or("utf-8"))),
     ("expandtabs", "tabsize?", expand_tabs),
     ("ljust", "width fillchar?", |text, args| {
         let missing = width(args)?.saturating_sub(text.chars().count());
@@ -57,8 +57,9 @@ pub(in crate::formula::template) fn centered(text: &str, width: usize, filling: 
     fill(filling, left) + text + &fill(filling, missing - left)
 }
 
-fn encode(text: &str, args: &Args) -> Result<Value, Error> {
-    match args.str("encoding")?.unwrap_or("utf-8").to_lowercase().replace('_', "-").as_str() {
+/// Text as bytes.
+pub(in crate::formula::template) fn encoded(text: &str, encoding: &str) -> Result<Value, Error> {
+    match encoding.to_lowercase().replace('_', "-").as_str() {
         "utf-8" | "utf8" => Ok(Value::from_bytes(text.as_bytes().to_vec())),
         "ascii" | "us-ascii" if text.is_ascii() => Ok(Value::from_bytes(text.as_bytes().to_vec())),
         "ascii" | "us-ascii" => Err(wrong("'ascii' codec can't encode the text")),
@@ -122,4 +123,22 @@ fn ended_lines(text: &str) -> Vec<(&str, &str)> {
         lines.push((rest, ""));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn text_is_padded_where_python_pads_it() {
+        assert_shown(&[
+            (
+                "{{ ['ab'.center(5, '*'), 'abc'.center(6, '*'), '-7'.zfill(4), 'ab'.ljust(4, '.'), 'ab'.rjust(4)] }}",
+                Some("['**ab*', '*abc**', '-007', 'ab..', '  ab']"),
+            ),
+            ("{{ 'a\tb'.expandtabs(4) }}", Some("a   b")),
+            ("{{ 'a\n\nb'.splitlines(true) }}", Some(r"['a\n', '\n', 'b']")),
+            ("{{ 'a'.center(5, 'ab') }}", None),
+        ]);
+    }
 }

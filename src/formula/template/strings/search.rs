@@ -108,3 +108,23 @@ pub(in crate::formula::template) fn replaced(text: &str, old: &str, new: &str, c
     }
     Ok(text.replacen(old, new, times))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn text_is_found_by_characters() {
+        assert_shown(&[
+            (
+                "{{ ['Grüße'.find('e'), 'abcabc'.rfind('b', 0, 3), 'aaaa'.count('aa'), 'abc'.count('')] }}",
+                Some("[4, 1, 2, 4]"),
+            ),
+            ("{{ 'abc'.startswith(('x', 'a')) }}", Some("True")),
+            ("{{ 'abc'.index('z') }}", None),
+            ("{{ ','.join([1]) }}", None),
+            ("{{ 'aaa'.replace('', '-', 2) }}", Some("-a-aa")),
+            ("{{ 'foobar'.removeprefix('foo') }}", Some("bar")),
+        ]);
+    }
+}

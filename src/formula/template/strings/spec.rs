@@ -182,3 +182,28 @@ fn group(digits: &str, mark: char, every: usize) -> String {
     }
     grouped
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn specifications_are_those_of_python() {
+        assert_shown(&[
+            (
+                "{{ '{:05d} {:+d} {:#x} {:,} {:_b}'.format(42, 42, 255, 1234567, 1023) }}",
+                Some("00042 +42 0xff 1,234,567 11_1111_1111"),
+            ),
+            (
+                "{{ '{:012,} {:=+8d} {:^7} {:*<5}'.format(1234567, 5, 'x', 'y') }}",
+                Some("0,001,234,567 +      5    x    y****"),
+            ),
+            (
+                "{{ '{:.3} {:8.3} {:.1%} {:g} {:.0f}'.format('abcdef', 3.14159, 0.123, 0.00001, 2.5) }}",
+                Some("abc     3.14 12.3% 1e-05 2"),
+            ),
+            ("{{ '{:d}'.format('x') }}", None),
+            ("{{ '{:5}'.format(none) }}", None),
+        ]);
+    }
+}

@@ -101,3 +101,21 @@ fn spaced(text: &str, most: usize, from_end: bool) -> Vec<&str> {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::formula::template::filters::assert_shown;
+
+    #[test]
+    fn text_is_split_where_python_splits_it() {
+        assert_shown(&[
+            ("{{ ' a  b c '.split(none, 1) }}", Some("['a', 'b c ']")),
+            ("{{ ' a  b c '.rsplit(none, 1) }}", Some("[' a  b', 'c']")),
+            ("{{ 'a,b,c'.split(',', maxsplit=1) }}", Some("['a', 'b,c']")),
+            ("{{ ''.split(',') }}", Some("['']")),
+            ("{{ 'a'.split('') }}", None),
+            ("{{ 'a.b.c'.rpartition('.') }}", Some("('a.b', '.', 'c')")),
+            ("{{ 'xxaxx'.strip('x') }}", Some("a")),
+        ]);
+    }
+}

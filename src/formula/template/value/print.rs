@@ -1,5 +1,7 @@
 //! Values as Python prints them: `repr`, `str`, and what Salt puts in their place when a template prints one.
 
+use std::fmt::Write as _;
+
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
@@ -79,10 +81,7 @@ impl Printer {
             ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
             ValueKind::Number if value.is_integer() => out.push_str(&value.to_string()),
             ValueKind::Number => out.push_str(&float_text(f64::try_from(value.clone()).unwrap_or(f64::NAN))),
-            ValueKind::Bytes => {
-                out.push('b');
-                quote(&String::from_utf8_lossy(value.as_bytes().unwrap_or_default()), out);
-            }
+            ValueKind::Bytes => bytes(value.as_bytes().unwrap_or_default(), out),
             ValueKind::Map => self.mapping(value, depth, inner, out),
             ValueKind::Seq => {
                 let (open, close) = if value.is_tuple() { ('(', ')') } else { ('[', ']') };
@@ -128,7 +127,7 @@ impl Printer {
             }
             Self { yaml_friendly: false }.repr(key, depth + 1, out);
             out.push_str(": ");
-            match value.as_str() {
+            match value.as_str().filter(|_| value.kind() == ValueKind::String) {
                 Some(text) if self.yaml_friendly && text.contains(['\n', '\r', '\t']) => double_quote(text, out),
                 Some(text) => quote(text, out),
                 None if self.yaml_friendly => inner(self, value, depth + 1, out),
@@ -151,9 +150,29 @@ fn quote(text: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             other if other == mark => out.extend(['\\', other]),
             other if (other as u32) < 0x20 || (0x7f..0xa1).contains(&(other as u32)) || other == '\u{ad}' => {
-                out.push_str(&format!("\\x{:02x}", other as u32));
+                let _ = write!(out, "\\x{:02x}", other as u32);
             }
             other => out.push(other),
+        }
+    }
+    out.push(mark);
+}
+
+/// Bytes as Python's `repr` writes them.
+fn bytes(bytes: &[u8], out: &mut String) {
+    let mark = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    out.extend(['b', mark]);
+    for byte in bytes {
+        match *byte {
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            byte if char::from(byte) == mark => out.extend(['\\', mark]),
+            byte @ b' '..=b'~' => out.push(char::from(byte)),
+            byte => {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
         }
     }
     out.push(mark);
