@@ -34,7 +34,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("service.available", NAME, |arguments| Ok(is_available(&arguments.text("name")?).into())),
     function("service.missing", NAME, |arguments| Ok((!is_available(&arguments.text("name")?)).into())),
     function("service.enabled", NAME, |arguments| Ok(is_enabled(&arguments.text("name")?).into())),
-    function("service.disabled", NAME, |arguments| Ok((!is_enabled(&arguments.text("name")?)).into())),
+    function("service.disabled", NAME, |arguments| {
+        let name = arguments.text("name")?;
+        Ok((!is_enabled(&name) && (has_systemd() || all().contains(&name))).into())
+    }),
     function("service.get_all", takes(&[("root", None)]), |_| get_all()),
 ];
 

@@ -59,12 +59,9 @@ fn debian_parts(version: &str) -> Option<(u32, &str, &str)> {
         None => (0, version),
     };
     let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, ""));
-    let is_part = |part: &str, more: &str| {
-        part.chars().all(|c| c.is_ascii_alphanumeric() || ".+~".contains(c) || more.contains(c))
-    };
-    let is_whole = !version.contains(char::is_whitespace) && (version.is_empty() || !rest.is_empty());
-    let is_version = is_whole && is_part(upstream, "-:") && is_part(revision, "") && !rest.ends_with('-');
-    is_version.then_some((epoch, upstream, revision))
+    // Characters that no version should have are none of `dpkg`'s business when it compares.
+    let has_parts = version.is_empty() || (!upstream.is_empty() && !rest.ends_with('-'));
+    (has_parts && !version.contains(char::is_whitespace)).then_some((epoch, upstream, revision))
 }
 
 /// Text and numbers in turn; `~` comes before the end, letters before everything else.

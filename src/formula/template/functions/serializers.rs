@@ -134,17 +134,37 @@ fn ini_text(value: &Value) -> Result<String, Error> {
         if section != "DEFAULT" || keys.is_true() {
             target.push_str(&format!("[{section}]\n"));
             for (key, value) in entries(&keys) {
-                let key = text(&key).to_lowercase();
                 if value.is_none() {
-                    target.push_str(&format!("{key} = None\n"));
-                } else {
-                    target.push_str(&format!("{key} = {}\n", text(&value).replace('\n', "\n\t")));
+                    return Err(wrong("option values must be strings"));
                 }
+                let value = text(&value);
+                check_references(&value)?;
+                target.push_str(&format!("{} = {}\n", text(&key).to_lowercase(), value.replace('\n', "\n\t")));
             }
             target.push('\n');
         }
     }
     Ok(out + &others)
+}
+
+/// Refuses a percent sign that neither is doubled nor begins a reference (`%(name)s`), as `configparser` does.
+fn check_references(value: &str) -> Result<(), Error> {
+    let plain = value.replace("%%", "");
+    let mut rest = plain.as_str();
+    let mut kept = 0;
+    while let Some(at) = rest.find('%') {
+        let after = rest.get(at + 1..).unwrap_or_default();
+        let name =
+            after.strip_prefix('(').and_then(|after| after.split_once(")s")).filter(|(name, _)| !name.is_empty());
+        let Some((_, next)) = name.filter(|(name, _)| !name.contains(')')) else {
+            let position = kept + rest.get(..at).unwrap_or_default().chars().count();
+            let value = super::super::value::repr(&Value::from(value));
+            return Err(wrong(format!("invalid interpolation syntax in {value} at position {position}")));
+        };
+        kept += rest.get(..at).unwrap_or_default().chars().count();
+        rest = next;
+    }
+    Ok(())
 }
 
 fn key_value_text(value: &Value, arguments: &Arguments) -> Result<String, Error> {
