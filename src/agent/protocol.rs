@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::files::{self, Found, Gap, Placed};
+use crate::formula::Data;
+use crate::formula::facts::{Call, Refusal};
 use crate::model::Person;
 use crate::model::plan::Action;
 use crate::model::record::End;
@@ -46,6 +48,8 @@ pub enum Ask {
         /// The host's name in the inventory.
         id: String,
     },
+    /// What a function that only looks gives here: [`Tell::Fact`].
+    Fact(Call),
     /// That the host works for one run alone from now on: [`Tell::Done`] or [`Tell::Held`].
     Claim(Claim),
     /// Start a step or attach to it: any number of [`Tell::Output`], then [`Tell::Ended`].
@@ -100,6 +104,8 @@ pub enum Tell {
     Vitals(Vitals),
     /// What Salt would know of the host.
     Grains(serde_json::Map<String, serde_json::Value>),
+    /// What a function gave.
+    Fact(Result<Data, Refusal>),
     /// Another run has the host.
     Held(Held),
     /// Output of a step; the bytes come with it.

@@ -116,6 +116,11 @@ impl Agent {
         Ok(match ask {
             Ask::Vitals => Tell::Vitals(self.vitals()?),
             Ask::Grains { id } => Tell::Grains(grains::collect(&Facts { root: "/".into(), id: Some(&id), now: now() })),
+            Ask::Fact(call) => {
+                // A function may run a command, which takes its time.
+                let answer = tokio::task::spawn_blocking(move || facts::Host.answer(&call)).await;
+                Tell::Fact(answer.unwrap_or_else(|_| Err(facts::Refusal::Failed("the function panicked".to_owned()))))
+            }
             Ask::Claim(claim) => {
                 if let Err(held) = self.place()?.take(&claim, &self.steps)? {
                     return Ok(Tell::Held(held));

@@ -8,6 +8,7 @@ mod copy;
 mod ending;
 mod exec;
 mod forecast;
+mod formula;
 mod grains;
 mod hosts;
 mod person;
@@ -52,6 +53,8 @@ enum Command {
     Exec(exec::Exec),
     /// Show what formulas know of hosts: their grains, as Salt names them
     Grains(grains::Grains),
+    /// See what Salt formulas come to: their low state, their files, what upshift does not have
+    Formula(formula::Formula),
     /// Copy files and folders to hosts
     Copy(copy::Copy),
     /// Carry a pipeline out
@@ -107,6 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Ping(command) => command.main(),
         Command::Exec(command) => command.main(),
         Command::Grains(command) => command.main(),
+        Command::Formula(command) => command.main(),
         Command::Copy(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),

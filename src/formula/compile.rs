@@ -1,1 +1,167 @@
 //! The whole way from SLS names to low state for one host.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::error::{Error, Kind, Result};
+use super::facts::Facts;
+use super::merge::Strategy;
+use super::roots::Roots;
+use super::sls::{self, Low, Rendered, Source};
+use super::template::{Context, Engine, value};
+use super::{Data, Dict, matcher, pillar, renderer, top};
+
+/// The one environment that there is.
+const ENVIRONMENT: &str = "base";
+
+/// One host, as its formulas see it.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its name, Salt's minion id.
+    pub id: String,
+    /// Its grains.
+    pub grains: Data,
+    /// Minion options beyond upshift's own: `nodegroups`, `pillar_merge_lists` and their kind.
+    pub options: Data,
+    /// Answers what only the host knows.
+    pub facts: Arc<dyn Facts>,
+    /// Whether its formulas were written for Python 2.
+    pub python2: bool,
+}
+
+impl Subject {
+    /// The minion options that templates see.
+    fn opts(&self) -> Dict {
+        let mut opts = Dict::default();
+        for (name, value) in [
+            ("id", Data::from(self.id.as_str())),
+            ("test", Data::Bool(false)),
+            ("file_client", "local".into()),
+            ("saltenv", Data::None),
+            ("pillarenv", Data::None),
+            ("state_top", "salt://top.sls".into()),
+            ("renderer", "jinja|yaml".into()),
+            ("nodegroups", Dict::default().into()),
+            ("pillar_source_merging_strategy", "smart".into()),
+            ("pillar_merge_lists", Data::Bool(false)),
+        ] {
+            opts.insert(name, value);
+        }
+        opts.entries.extend(self.options.as_dict().into_iter().flat_map(|given| given.entries.clone()));
+        opts
+    }
+
+    fn engine(&self, roots: Roots, pillar: &Data) -> Engine {
+        let opts = value::from_data(&self.opts().into());
+        if let Some(opts) = value::as_dict(&opts) {
+            opts.insert("grains".into(), value::from_data(&self.grains));
+            opts.insert("pillar".into(), value::from_data(pillar));
+        }
+        let (pillar, grains) = (value::from_data(pillar), value::from_data(&self.grains));
+        Engine::new(Context { pillar, grains, opts, roots, facts: Arc::clone(&self.facts), python2: self.python2 })
+    }
+
+    /// The pillar that a tree gives this host, with `given` merged over it.
+    pub fn pillar(&self, tree: Roots, given: &Data) -> Result<Data> {
+        let opts = self.opts();
+        let strategy = opts.get("pillar_source_merging_strategy").and_then(Data::as_str).unwrap_or("smart");
+        let is_set = |name: &str| opts.get(name).is_some_and(Data::is_true);
+        let options = pillar::Options {
+            strategy: Strategy::named(strategy, "jinja|yaml"),
+            merge_lists: is_set("pillar_merge_lists"),
+            includes_win: is_set("pillar_includes_override_sls"),
+        };
+        let given = if given.is_true() { given.clone() } else { Dict::default().into() };
+        let engine = self.engine(tree, &given);
+        let nodegroups = opts.get("nodegroups").cloned().unwrap_or_default();
+        let host = matcher::Host { id: &self.id, grains: &self.grains, pillar: &Data::None, nodegroups: &nodegroups };
+        pillar::compile(&engine, &host, &given, options)
+    }
+}
+
+/// Compiles formulas for one host.
+#[derive(Debug)]
+pub struct Compiler {
+    subject: Subject,
+    pillar: Data,
+    engine: Engine,
+    /// Every SLS of the roots.
+    names: Vec<String>,
+}
+
+impl Compiler {
+    /// A compiler for a host with its pillar.
+    pub fn new(subject: Subject, roots: Roots, pillar: Data) -> Result<Self> {
+        let names = roots.sls_names().map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
+        let engine = subject.engine(roots, &pillar);
+        Ok(Self { subject, pillar, engine, names })
+    }
+
+    /// The low state of some SLS, in the order in which Salt 3007 runs it.
+    pub fn low_state(&mut self, sls: &[String]) -> Result<Low> {
+        let high = sls::high_state(self, &[(ENVIRONMENT.to_owned(), sls.to_vec())])?;
+        sls::low_state(high)
+    }
+
+    /// The SLS that `top.sls` gives the host.
+    pub fn top(&mut self) -> Result<Vec<String>> {
+        let text = self.roots().text(top::FILE).map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
+        let text = text.ok_or_else(|| Error::new(Kind::Missing, "the formulas have no `top.sls`"))?;
+        let found = super::roots::Found { path: top::FILE.to_owned(), is_init: false, text };
+        let first = renderer::render(&self.engine, "", &found, &Data::None)?;
+        let tops = top::gather(first, |pattern| {
+            let names = self.names.iter().filter(|name| super::fnmatch::is_match(pattern, name));
+            names.filter_map(|name| self.data(name).transpose().map(|read| Ok((name.clone(), read?.data)))).collect()
+        })?;
+        let opts = self.subject.opts();
+        let nodegroups = opts.get("nodegroups").cloned().unwrap_or_default();
+        let host = matcher::Host {
+            id: &self.subject.id,
+            grains: &self.subject.grains,
+            pillar: &self.pillar,
+            nodegroups: &nodegroups,
+        };
+        top::states(&tops, &host)
+    }
+
+    /// A file template, with the variables that `file.managed` gives it.
+    pub fn render_file(&self, path: &str, variables: &Data) -> Result<String> {
+        self.engine.render_file(path, variables)
+    }
+
+    /// The text that the template of an SLS becomes.
+    pub fn render_sls(&self, sls: &str, path: &str) -> Result<String> {
+        self.engine.render_sls(sls, path, &Data::None)
+    }
+
+    fn roots(&self) -> &Roots {
+        &self.engine.context().roots
+    }
+
+    fn data(&self, sls: &str) -> Result<Option<Rendered>> {
+        let found = self.roots().sls(sls).map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
+        let Some(found) = found else { return Ok(None) };
+        let data = renderer::render(&self.engine, sls, &found, &Data::None)?;
+        let lines = lines(&found.text);
+        Ok(Some(Rendered { data, is_init: found.is_init, path: found.path, lines }))
+    }
+}
+
+/// Where the IDs of an SLS stand, as far as its text says so before it is rendered.
+fn lines(text: &str) -> HashMap<String, usize> {
+    let id = |line: &str| {
+        let id = line.split_once(':').filter(|(id, _)| !id.starts_with([' ', '#', '-', '{']))?.0;
+        Some(id.trim_matches(['"', '\'']).to_owned())
+    };
+    text.lines().enumerate().filter_map(|(at, line)| Some((id(line)?, at + 1))).collect()
+}
+
+impl Source for Compiler {
+    fn available(&self, saltenv: &str) -> Option<&[String]> {
+        (saltenv == ENVIRONMENT).then_some(self.names.as_slice())
+    }
+
+    fn render(&mut self, saltenv: &str, sls: &str) -> Result<Option<Rendered>> {
+        if saltenv == ENVIRONMENT { self.data(sls) } else { Ok(None) }
+    }
+}

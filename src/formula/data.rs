@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
 /// One value.
@@ -158,7 +159,7 @@ impl Hash for Data {
 }
 
 /// A key of text, to look something up without making a [`Data`] of it.
-struct Key<'a>(&'a str);
+pub(super) struct Key<'a>(pub(super) &'a str);
 
 impl Hash for Key<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -277,25 +278,74 @@ impl FromIterator<Data> for Data {
     }
 }
 
-/// JSON objects become mappings in their own order; numbers beyond `i64` and `u64` become floats, as JSON's reader gives them.
+/// Objects become plain mappings in their own order, the last value of a key that comes twice; numbers beyond
+/// `i64` and `u64` become floats, as JSON's reader gives them.
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(DataVisitor)
+    }
+}
+
+struct DataVisitor;
+
+impl<'de> Visitor<'de> for DataVisitor {
+    type Value = Data;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Data, E> {
+        Ok(Data::None)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<Data, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> std::result::Result<Data, E> {
+        Ok(number.into())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> std::result::Result<Data, E> {
+        Ok(Data::Int(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> std::result::Result<Data, E> {
+        Ok(number.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> std::result::Result<Data, E> {
+        Ok(text.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Data, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Data, A::Error> {
+        let mut dict = Dict::default();
+        while let Some((key, value)) = entries.next_entry::<String, Data>()? {
+            dict.insert(key, value);
+        }
+        Ok(dict.into())
+    }
+}
+
+/// JSON objects become plain mappings.
 impl From<serde_json::Value> for Data {
     fn from(value: serde_json::Value) -> Self {
-        use serde_json::Value;
-        match value {
-            Value::Null => Self::None,
-            Value::Bool(value) => Self::Bool(value),
-            Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-                (Some(number), _) => Self::Int(number.into()),
-                (None, Some(number)) => Self::Int(number.into()),
-                _ => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
-            },
-            Value::String(text) => text.into(),
-            Value::Array(items) => items.into_iter().map(Self::from).collect(),
-            Value::Object(entries) => {
-                let entries = entries.into_iter().map(|(key, value)| (key.into(), value.into()));
-                Dict { entries: entries.collect(), is_ordered: false }.into()
-            }
-        }
+        Self::deserialize(value).unwrap_or_default()
+    }
+}
+
+impl FromIterator<(Data, Data)> for Dict {
+    fn from_iter<I: IntoIterator<Item = (Data, Data)>>(entries: I) -> Self {
+        Self { entries: entries.into_iter().collect(), is_ordered: false }
     }
 }
 

@@ -10,14 +10,16 @@ pub mod compile;
 pub mod data;
 pub mod error;
 pub mod facts;
-mod glob;
+pub mod fnmatch;
 pub mod matcher;
 pub mod merge;
 pub mod pillar;
+pub mod renderer;
 pub mod roots;
 pub mod sls;
 pub mod template;
 pub mod top;
+pub mod traverse;
 pub mod yaml;
 
 pub use data::{Data, Dict};

@@ -5,6 +5,7 @@
 mod agent;
 mod architecture;
 mod config;
+mod conformance;
 mod control;
 mod copy;
 mod exec;

@@ -13,7 +13,7 @@ use git2::{Direction, Remote};
 
 use crate::error::Error;
 use crate::model::address::redact;
-pub use pull::pull;
+pub use pull::{mirror, pull};
 
 /// How many refs an error lists.
 const NEAREST: usize = 5;

@@ -41,13 +41,26 @@ pub fn pull(order: &Order, abort: &AtomicBool) -> End {
     let address = address::absolute(order.address.as_deref().unwrap_or(repo.reveal()), &order.folder);
     let pull = Pull { address: &address, rev, commit, into, folder: order.folder.join(into), abort };
     pull.carry_out(order.since.as_deref()).unwrap_or_else(|refusal| {
-        let reason = match refusal {
-            Refusal::Said(reason) => reason,
-            Refusal::Git(error) => error.message().to_owned(),
-            Refusal::Io(error) => error.to_string(),
-        };
-        let note = address::redact_in(&reason, &address);
+        let note = address::redact_in(&refusal.reason(), &address);
         End::noted(Outcome::Failed, note.replace('\n', " "))
+    })
+}
+
+/// Brings a commit to a bare repository, which is made if it is not there. What it has already is not asked for.
+///
+/// # Errors
+/// When the repository cannot be reached or does not have the commit.
+pub fn mirror(address: &str, commit: &str, folder: &Utf8Path) -> std::result::Result<(), crate::error::Error> {
+    let abort = AtomicBool::new(false);
+    let pull = Pull { address, rev: commit, commit, into: "", folder: folder.to_owned(), abort: &abort };
+    let brought = Repository::open_bare(folder)
+        .or_else(|_| Repository::init_bare(folder))
+        .and_then(|repository| Ok((Oid::from_str(commit)?, repository)))
+        .map_err(Refusal::from)
+        .and_then(|(commit, repository)| pull.fetch(&repository, commit));
+    brought.map_err(|refusal| {
+        let note = address::redact_in(&refusal.reason(), address);
+        crate::error::Error::usage(note.replace('\n', " "))
     })
 }
 
@@ -64,6 +77,16 @@ enum Refusal {
     Said(String),
     Git(git2::Error),
     Io(std::io::Error),
+}
+
+impl Refusal {
+    fn reason(&self) -> String {
+        match self {
+            Self::Said(reason) => reason.clone(),
+            Self::Git(error) => error.message().to_owned(),
+            Self::Io(error) => error.to_string(),
+        }
+    }
 }
 
 impl From<git2::Error> for Refusal {

@@ -1,20 +1,29 @@
 //! Salt's dialect of Jinja on minijinja.
 //!
 //! [`syntax`] checks a template as Jinja would and translates it; minijinja runs it; [`value`] has Python's mutable
-//! objects; [`filters`], [`tests`], [`globals`], [`strings`] and [`functions`] are what a template can call.
+//! objects; `filters`, `tests`, `globals`, `strings` and [`functions`] are what a template can call. The [`Engine`]
+//! puts them together for one host.
 
+mod engine;
 mod filters;
 pub mod functions;
 mod globals;
+mod imports;
 mod operators;
+mod salt;
+mod number_text;
+mod percent;
 mod strings;
 pub mod syntax;
 mod tests;
+mod trouble;
 pub mod value;
+
+pub use engine::Engine;
 
 use std::sync::Arc;
 
-use minijinja::Value;
+use minijinja::{Environment, Value};
 
 use super::facts::Facts;
 use super::roots::Roots;
@@ -22,7 +31,7 @@ use super::roots::Roots;
 /// What templates of one host see.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The pillar, a mapping that templates may change (as in Salt, later templates then see the change).
+    /// The pillar as functions see it; templates see a copy, and later ones what earlier ones changed in it.
     pub pillar: Value,
     /// The grains, likewise.
     pub grains: Value,
@@ -34,4 +43,13 @@ pub struct Context {
     pub facts: Arc<dyn Facts>,
     /// Whether formulas find Python 2's dictionaries: `iteritems`, `has_key`, lists from `keys()`.
     pub python2: bool,
+}
+
+/// Adds all that a template can call without knowing its host: filters, tests, globals, and the methods of texts,
+/// numbers and tuples.
+pub fn furnish(env: &mut Environment<'_>) {
+    filters::add(env);
+    tests::add(env);
+    globals::add(env);
+    env.set_unknown_method_callback(strings::method);
 }

@@ -6,6 +6,7 @@ mod parse;
 mod reader;
 mod resolve;
 mod scan;
+mod write;
 
 use super::Data;
 
@@ -76,12 +77,13 @@ pub fn load(text: &str, mappings: Mappings) -> Result<Data, Error> {
 
 /// Writes a value as PyYAML's safe dumper does, with its last newline (and `...` after a lone plain scalar).
 pub fn dump(data: &Data, layout: &Layout) -> String {
-    let _ = (data, layout);
-    unimplemented!()
+    write::dump(data, layout)
 }
 
 /// A text as a scalar between double quotes, on one line, as PyYAML writes it with `default_style='"'` and no width.
 pub fn double_quoted(text: &str) -> String {
-    let _ = text;
-    unimplemented!()
+    let layout = Layout { style: Some('"'), width: usize::MAX, ..Layout::default() };
+    let mut quoted = dump(&text.into(), &layout);
+    quoted.truncate(quoted.trim_end_matches('\n').len());
+    quoted
 }

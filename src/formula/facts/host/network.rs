@@ -10,7 +10,7 @@ use crate::formula::template::functions::arguments::Default::{Bool, None, Requir
 use crate::formula::template::functions::arguments::{Arguments, Signature, takes};
 use crate::formula::template::functions::network::is_private;
 use crate::formula::template::value::{is_list, items, text};
-use crate::formula::{Data, glob};
+use crate::formula::{Data, fnmatch};
 
 const ADDRESSES: Signature =
     takes(&[("interface", None), ("include_loopback", Bool(false)), ("cidr", None), ("type", None)]);
@@ -83,7 +83,7 @@ fn ip_addresses(arguments: &Arguments, family: &str) -> Answer {
     let kind = arguments.some("type").filter(|kind| !kind.is_undefined()).map(text);
     let interfaces = all();
     let wanted =
-        interfaces.iter().filter(|(name, _)| pattern.as_ref().is_none_or(|wanted| glob::matches(wanted, name)));
+        interfaces.iter().filter(|(name, _)| pattern.as_ref().is_none_or(|wanted| fnmatch::is_match(wanted, name)));
     let mut found: Vec<IpAddr> =
         wanted.flat_map(|(_, interface)| addresses(interface, family)).map(|(address, _)| address).collect();
     found.retain(|address| with_loopback || !address.is_loopback());

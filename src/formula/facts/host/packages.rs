@@ -9,7 +9,7 @@ use crate::formula::template::functions::arguments::Default::Bool;
 use crate::formula::template::functions::arguments::{Arguments, Parameter, Signature, takes};
 use crate::formula::template::functions::package_versions;
 use crate::formula::template::value::text;
-use crate::formula::{Data, Dict, glob};
+use crate::formula::{Data, Dict, fnmatch};
 
 const LIST: &[Parameter] =
     &[("versions_as_list", Bool(false)), ("removed", Bool(false)), ("purge_desired", Bool(false))];
@@ -109,7 +109,7 @@ fn version(arguments: &Arguments) -> Answer {
     for name in &names {
         if name.contains('*') {
             is_pattern = true;
-            for (name, versions) in packages.iter().filter(|(known, _)| glob::matches(name, known)) {
+            for (name, versions) in packages.iter().filter(|(known, _)| fnmatch::is_match(name, known)) {
                 found.insert(name.as_str(), shown(versions, as_list));
             }
         } else {

@@ -8,7 +8,7 @@ use super::process::{self, PATIENCE};
 use super::{Answer, Function, function, texts};
 use crate::formula::template::functions::arguments::Default::{None, Required};
 use crate::formula::template::functions::arguments::{Signature, takes};
-use crate::formula::{Dict, glob};
+use crate::formula::{Dict, fnmatch};
 
 const NAME: Signature = takes(&[("name", Required)]).and_more_named();
 
@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         if !name.contains(['*', '?']) && !name.contains('[') {
             return Ok(is_running(&name).into());
         }
-        let matching = all().into_iter().filter(|service| glob::matches(&name, service));
+        let matching = all().into_iter().filter(|service| fnmatch::is_match(&name, service));
         let entries = matching.map(|service| (service.as_str().into(), is_running(&service).into())).collect();
         Ok(Dict { entries, is_ordered: false }.into())
     }),

@@ -1,8 +1,94 @@
 //! Filters: Jinja's own with Python's results, and Salt's.
+//!
+//! Every filter that a template sees under Salt is here, bound to its arguments as Python would. Those that need the
+//! network or the host's own files are refused by name.
 
-use minijinja::Environment;
+mod applied;
+pub(super) mod arguments;
+mod attribute;
+mod combine;
+mod generator;
+mod group;
+mod hashes;
+mod html;
+mod json;
+mod network;
+mod numbers;
+mod pattern;
+mod pretty;
+mod random;
+mod regex;
+mod sequences;
+mod set;
+mod sets;
+mod text;
+mod time;
+mod tree;
+mod wrap;
+mod xml;
+mod yaml;
+
+pub(super) use generator::is_generator;
+pub(super) use random::chance;
+pub(super) use regex::matches;
+pub(super) use sets::{contains, items_can_be_had};
+
+use minijinja::value::{Rest, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use arguments::Args;
+
+/// Filters of Salt's that only the host or the network can answer.
+const REFUSED: &[&str] = &[
+    "dns_check",
+    "file_hashsum",
+    "get_uid",
+    "http_query",
+    "is_bin_file",
+    "is_empty",
+    "is_text_file",
+    "json_query",
+    "list_files",
+    "which",
+];
 
 /// Adds every filter.
 pub(super) fn add(env: &mut Environment<'_>) {
-    let _ = env;
+    let groups = [
+        combine::FILTERS,
+        hashes::FILTERS,
+        html::FILTERS,
+        json::FILTERS,
+        network::FILTERS,
+        numbers::FILTERS,
+        pretty::FILTERS,
+        random::FILTERS,
+        regex::FILTERS,
+        sequences::FILTERS,
+        sets::FILTERS,
+        text::FILTERS,
+        time::FILTERS,
+        tree::FILTERS,
+        wrap::FILTERS,
+        xml::FILTERS,
+        yaml::FILTERS,
+    ];
+    for (name, parameters, run) in groups.into_iter().flatten().copied() {
+        env.add_filter(name, move |args: Rest<ValueOrKwargs>| run(&Args::bind(name, parameters, &values(args))?));
+    }
+    for (name, parameters, run) in applied::FILTERS.iter().copied() {
+        env.add_filter(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| {
+            run(state, &Args::bind(name, parameters, &values(args))?)
+        });
+    }
+    for name in REFUSED.iter().copied() {
+        env.add_filter(name, move |_: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+            Err(Error::new(ErrorKind::UnknownFilter, format!("upshift does not have the filter `{name}`")))
+        });
+    }
+}
+
+/// All arguments of a call, the keyword arguments last.
+pub(super) fn values(args: Rest<ValueOrKwargs>) -> Vec<Value> {
+    args.0.into_iter().map(ValueOrKwargs::into_value).collect()
 }

@@ -8,7 +8,7 @@ use super::arguments::Default::{Bool, None, Required, Text};
 use super::arguments::{Arguments, Signature, defined, takes, wrong};
 use super::traverse::{get as entry, traverse};
 use super::{Function, plain};
-use crate::formula::glob;
+use crate::formula::fnmatch;
 
 const GET: Signature = takes(&[
     ("key", Required),
@@ -199,7 +199,7 @@ fn option(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
     let pattern = text(key);
     let all = dict([]);
     let matching = |place: &Value| {
-        let matching = entries(place).into_iter().filter(|(key, _)| glob::matches(&pattern, &text(key)));
+        let matching = entries(place).into_iter().filter(|(key, _)| fnmatch::is_match(&pattern, &text(key)));
         matching.collect::<Vec<_>>()
     };
     for place in places.iter().rev() {

@@ -5,7 +5,7 @@ use minijinja::{Error, Value};
 use super::super::value::{as_dict, deep_copy, entries, is_list, is_mapping, items, text, update};
 use super::arguments::{Arguments, defined, wrong};
 use super::traverse::{get, traverse};
-use crate::formula::glob;
+use crate::formula::fnmatch;
 
 /// The entry of `lookup_dict` whose key (a pattern) describes the value at `path`, else the `default` entry; on top of
 /// the `base` entry, and with `merge` merged into it.
@@ -48,7 +48,7 @@ fn choose(lookup: &[(Value, Value)], value: Option<&Value>) -> Result<Option<Val
     };
     for value in each {
         let value = text(&value);
-        let described = lookup.iter().find(|(key, _)| glob::matches(&text(key), &value));
+        let described = lookup.iter().find(|(key, _)| fnmatch::is_match(&text(key), &value));
         if let Some((_, chosen)) = described.filter(|(_, chosen)| !chosen.is_none()) {
             return Ok(Some(chosen.clone()));
         }

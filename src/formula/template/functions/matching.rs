@@ -3,11 +3,12 @@
 use minijinja::{Error, Value};
 
 use super::super::Context;
-use super::super::value::{as_dict, deep_copy, entries, is_mapping, items, list, text, update};
+use super::super::value::{as_dict, deep_copy, entries, is_mapping, items, list, text, to_data, update};
 use super::arguments::Default::{Bool, None, Required, Text};
 use super::arguments::{Arguments, Parameter, Signature, defined, takes, wrong};
 use super::traverse::get as entry;
 use super::{Function, plain};
+use crate::formula::matcher::{Host, Matcher};
 
 const BY_NAME: Signature = takes(&[("tgt", Required), ("minion_id", None)]);
 const BY_DATA: Signature = takes(&[("tgt", Required), ("delimiter", Text(":"))]);
@@ -135,15 +136,11 @@ fn if_else(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
 fn is_match(context: &Context, kind: &str, target: &str, delimiter: &str, id: Option<&str>) -> bool {
     let own = entry(&context.grains, &Value::from("id")).or_else(|| entry(&context.opts, &Value::from("id")));
     let own = own.map(|id| text(&id)).unwrap_or_default();
-    seam::is_match(context, kind, target, delimiter, id.unwrap_or(&own))
-}
-
-/// Until `crate::formula::matcher` is there.
-mod seam {
-    pub(super) fn is_match(_: &super::Context, kind: &str, target: &str, _: &str, id: &str) -> bool {
-        match kind {
-            "list" => target.split(',').any(|name| name == id),
-            _ => crate::formula::glob::matches(target, id),
-        }
-    }
+    let Ok(matcher) = Matcher::named(kind) else { return false };
+    // A pillar with functions in it cannot be matched, and neither can one be written.
+    let data = |value: &Value| to_data(value).unwrap_or_default();
+    let nodegroups = entry(&context.opts, &Value::from("nodegroups")).map(|groups| data(&groups)).unwrap_or_default();
+    let (grains, pillar) = (data(&context.grains), data(&context.pillar));
+    let id = id.unwrap_or(&own);
+    matcher.is_text_match(target, delimiter, &Host { id, grains: &grains, pillar: &pillar, nodegroups: &nodegroups })
 }

@@ -126,3 +126,9 @@ fn nearest(name: &str) -> String {
     let nearest: Vec<String> = known.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
     if nearest.is_empty() { String::new() } else { format!("; nearest: {}", nearest.join(", ")) }
 }
+
+/// Whether upshift has any function of a module.
+pub fn is_module(name: &str) -> bool {
+    let is_in = |known: &str| known.split('.').next() == Some(name);
+    FUNCTIONS.keys().any(|known| is_in(known)) || host::names().any(is_in)
+}

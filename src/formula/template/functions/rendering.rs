@@ -4,7 +4,9 @@ use minijinja::value::Kwargs;
 use minijinja::{Error, State, Value};
 
 use super::super::value::{from_data, items};
-use super::super::{Context, syntax};
+use super::super::engine::translated;
+use super::super::syntax::Options;
+use super::super::Context;
 use super::arguments::Default::{Bool, None, Required, Text};
 use super::arguments::{Arguments, Signature, defined, takes, wrong};
 use super::files::read_text;
@@ -58,7 +60,7 @@ const fn rendering(
 
 /// Renders a text with what every template sees, and with `named`.
 fn rendered(state: &State<'_, '_>, source: &str, named: Vec<(String, Value)>) -> Result<String, Error> {
-    let source = syntax::translate(source, syntax::Options::default()).map_err(|error| wrong(error.message))?;
+    let source = translated(source, Options::default()).map_err(|error| wrong(error.message))?;
     state.env().render_str(&source, Value::from_iter(named))
 }
 

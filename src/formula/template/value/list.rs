@@ -60,16 +60,39 @@ impl PyList {
 }
 
 /// Sorts as Python does: stable, and an error for items that have no order between them.
-pub(crate) fn sort(items: &mut [Value], reverse: bool) -> Result<(), Error> {
-    let mut wrong = None;
-    items.sort_by(|one, two| {
-        let order = compare(one, two).unwrap_or_else(|error| {
-            wrong.get_or_insert(error);
-            Ordering::Equal
-        });
-        if reverse { order.reverse() } else { order }
-    });
-    wrong.map_or(Ok(()), Err)
+pub(crate) fn sort(items: &mut Vec<Value>, reverse: bool) -> Result<(), Error> {
+    sort_by(items, |one, two| Ok(if reverse { compare(one, two)?.reverse() } else { compare(one, two)? }))
+}
+
+/// A stable sort that ends at the first error.
+///
+/// The standard library's sort may panic when an order contradicts itself, which values of several types can bring
+/// about; this one cannot.
+pub(crate) fn sort_by<T: Clone>(
+    items: &mut Vec<T>,
+    mut compare: impl FnMut(&T, &T) -> Result<Ordering, Error>,
+) -> Result<(), Error> {
+    let mut width = 1;
+    while width < items.len() {
+        let mut merged = Vec::with_capacity(items.len());
+        for pair in items.chunks(width * 2) {
+            let (mut left, mut right) = pair.split_at(width.min(pair.len()));
+            while let ([one, rest @ ..], [two, others @ ..]) = (left, right) {
+                if compare(two, one)? == Ordering::Less {
+                    merged.push(two.clone());
+                    right = others;
+                } else {
+                    merged.push(one.clone());
+                    left = rest;
+                }
+            }
+            merged.extend_from_slice(left);
+            merged.extend_from_slice(right);
+        }
+        *items = merged;
+        width *= 2;
+    }
+    Ok(())
 }
 
 /// The order of two values, or Python's `TypeError` where they have none.

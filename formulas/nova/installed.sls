@@ -1,0 +1,10 @@
+# Packages, then the configuration: the packages bring the directory, the user and the group.
+include:
+  - nova.package
+  - nova.config
+
+extend:
+  nova-config:
+    file:
+      - require:
+        - pkg: nova-packages

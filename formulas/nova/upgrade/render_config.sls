@@ -1,0 +1,3 @@
+# The configuration of the new release. Starts nothing.
+include:
+  - nova.config

@@ -1,0 +1,113 @@
+//! The way from the text of an SLS file to its data: the renderers its first line names, `jinja|yaml` if it names none.
+
+use super::error::{Kind, Result};
+use super::roots::Found;
+use super::template::Engine;
+use super::yaml::{self, Mappings};
+use super::{Data, Error};
+
+/// What a text goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pipe {
+    Jinja { then: Format },
+    Plain(Format),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Yaml,
+    Json,
+}
+
+/// The data of one SLS file, whose template finds `more` variables; an empty one is an empty mapping.
+pub fn render(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<Data> {
+    let pipe =
+        pipe(&found.text).map_err(|error| error.at(&found.path, 1, found.text.lines().next().map(str::to_owned)))?;
+    if found.text.trim().is_empty() {
+        return Ok(Data::from(super::Dict::ordered()));
+    }
+    let rendered;
+    let (text, format) = match pipe {
+        Pipe::Plain(format) => (&found.text, format),
+        Pipe::Jinja { then } => {
+            rendered = engine.render_sls(sls, &found.path, more)?;
+            (&rendered, then)
+        }
+    };
+    let data = match format {
+        Format::Yaml => read_yaml(text, &found.path)?,
+        Format::Json => read_json(text, &found.path)?,
+    };
+    Ok(if data.is_true() { data } else { super::Dict::ordered().into() })
+}
+
+/// Whether upshift has the renderers that a file asks for.
+pub fn check(text: &str) -> Result<()> {
+    pipe(text).map(|_| ())
+}
+
+/// The renderers that the first line asks for.
+fn pipe(text: &str) -> Result<Pipe> {
+    let first = text.lines().next().unwrap_or_default();
+    let Some(names) = first.strip_prefix("#!").filter(|names| !names.starts_with('/')) else {
+        return Ok(Pipe::Jinja { then: Format::Yaml });
+    };
+    let names: Vec<&str> = names.trim().split('|').map(str::trim).collect();
+    match names.as_slice() {
+        ["jinja" | "jinja -s", "yaml" | "yaml_odict"] | ["yaml_jinja"] => Ok(Pipe::Jinja { then: Format::Yaml }),
+        ["jinja" | "jinja -s", "json"] | ["json_jinja"] => Ok(Pipe::Jinja { then: Format::Json }),
+        ["yaml" | "yaml_odict"] => Ok(Pipe::Plain(Format::Yaml)),
+        ["json"] => Ok(Pipe::Plain(Format::Json)),
+        names => {
+            let ours = ["jinja", "jinja -s", "yaml", "yaml_odict", "json"];
+            let unknown: Vec<String> =
+                names.iter().filter(|name| !ours.contains(name)).map(|name| format!("`{name}`")).collect();
+            Err(match unknown.as_slice() {
+                [] => Error::new(Kind::Unsupported, format!("the renderers `{}` do not end in data", names.join("|"))),
+                unknown => {
+                    let message = format!("upshift does not have the renderer {}", unknown.join(", "));
+                    Error::new(Kind::Unsupported, message)
+                }
+            }
+            .hint("write it as `#!jinja|yaml`, `#!yaml`, `#!jinja|json` or `#!json`"))
+        }
+    }
+}
+
+fn read_yaml(text: &str, path: &str) -> Result<Data> {
+    yaml::load(text, Mappings::Ordered).map_err(|error| {
+        let source = text.lines().nth(error.line.saturating_sub(1)).map(str::to_owned);
+        Error::new(Kind::Yaml, error.message)
+            .at(format!("{path} (rendered)"), error.line, source)
+            .hint(format!("`upshift formula render {path}` prints the rendered text"))
+    })
+}
+
+fn read_json(text: &str, path: &str) -> Result<Data> {
+    let is_shebang = text.starts_with("#!");
+    let json = if is_shebang { text.split_once('\n').map_or("", |(_, rest)| rest) } else { text };
+    serde_json::from_str(json).map_err(|error| {
+        let line = error.line() + usize::from(is_shebang);
+        let source = text.lines().nth(line.saturating_sub(1)).map(str::to_owned);
+        Error::new(Kind::Yaml, format!("not JSON: {error}")).at(format!("{path} (rendered)"), line, source)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_names_the_renderers() {
+        assert_eq!(pipe("a: 1\n").unwrap(), Pipe::Jinja { then: Format::Yaml });
+        assert_eq!(pipe("#!/bin/sh\n").unwrap(), Pipe::Jinja { then: Format::Yaml });
+        assert_eq!(pipe("#!yaml\n").unwrap(), Pipe::Plain(Format::Yaml));
+        assert_eq!(pipe("#!jinja|json\n").unwrap(), Pipe::Jinja { then: Format::Json });
+    }
+
+    #[test]
+    fn an_unknown_renderer_is_named() {
+        let error = pipe("#!jinja|mako|gpg\n").unwrap_err();
+        assert_eq!(error.message, "upshift does not have the renderer `mako`, `gpg`");
+    }
+}

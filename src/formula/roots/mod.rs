@@ -1,0 +1,123 @@
+//! Where formula files come from: directories, git at a commit, a Debian package's file list.
+
+mod directory;
+mod git;
+mod package;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::Hash;
+
+pub use directory::Directory;
+pub use git::Git;
+pub use package::Package;
+
+/// One place to look for files, by their path within the file root (`nova/map.jinja`).
+pub trait Root: fmt::Debug + Send + Sync {
+    /// The content of a file; `None` if there is none of that name here.
+    fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>>;
+    /// Every file, sorted.
+    fn list(&self) -> std::io::Result<Vec<String>>;
+    /// What to call this root in an error.
+    fn name(&self) -> String;
+}
+
+/// Several roots: the first one that has a file wins, as with Salt's `file_roots`.
+#[derive(Debug, Clone, Default)]
+pub struct Roots(pub Vec<Arc<dyn Root>>);
+
+/// An SLS file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The path within its root.
+    pub path: String,
+    /// Whether it is the `init.sls` of a folder, from which relative includes count differently.
+    pub is_init: bool,
+    /// The text.
+    pub text: String,
+}
+
+impl Roots {
+    /// The content of a file from the first root that has it.
+    pub fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+        for root in &self.0 {
+            if let Some(content) = root.read(path)? {
+                return Ok(Some(content));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A file's text; what is not UTF-8 is an error.
+    pub fn text(&self, path: &str) -> std::io::Result<Option<String>> {
+        let Some(content) = self.read(path)? else { return Ok(None) };
+        let wrong = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, format!("{path} is not UTF-8"));
+        String::from_utf8(content).map(Some).map_err(wrong)
+    }
+
+    /// The file of an SLS name: `nova.api` is `nova/api.sls` or `nova/api/init.sls`.
+    pub fn sls(&self, name: &str) -> std::io::Result<Option<Found>> {
+        let path = name.replace('.', "/");
+        for (path, is_init) in [(format!("{path}.sls"), false), (format!("{path}/init.sls"), true)] {
+            if let Some(text) = self.text(&path)? {
+                return Ok(Some(Found { path, is_init, text }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every SLS name, sorted.
+    pub fn sls_names(&self) -> std::io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for root in &self.0 {
+            for path in root.list()? {
+                if let Some(path) = path.strip_suffix(".sls") {
+                    let name = path.replace('/', ".");
+                    names.push(name.strip_suffix(".init").unwrap_or(&name).to_owned());
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// What tells these files from all others: their paths and contents, whatever else they lie beside.
+    pub fn digest(&self) -> std::io::Result<Hash> {
+        let mut files: BTreeMap<String, &Arc<dyn Root>> = BTreeMap::new();
+        for root in self.0.iter().rev() {
+            files.extend(root.list()?.into_iter().map(|path| (path, root)));
+        }
+        let mut digest = Sha256::new();
+        for (path, root) in files {
+            let content = root.read(&path)?.unwrap_or_default();
+            for part in [path.as_bytes(), &content] {
+                digest.update(part.len().to_le_bytes());
+                digest.update(part);
+            }
+        }
+        Ok(Hash::so_far(&digest))
+    }
+}
+
+/// Files in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Memory(pub BTreeMap<String, Vec<u8>>);
+
+impl Root for Memory {
+    fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+        Ok(self.0.get(path).cloned())
+    }
+
+    fn list(&self) -> std::io::Result<Vec<String>> {
+        Ok(self.0.keys().cloned().collect())
+    }
+
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+}

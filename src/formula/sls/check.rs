@@ -1,0 +1,280 @@
+//! What Salt would find out only while it runs: requisites that nothing meets, and states that wait for each other.
+//!
+//! Targets are found as Salt finds them when a state's turn comes: by ID or name, with patterns, `sls:` by the SLS
+//! or what included it.
+
+use std::collections::HashMap;
+
+use super::Low;
+use super::declare::show;
+use crate::formula::fnmatch;
+use super::heap::unfit;
+use crate::formula::{Data, Dict, Error, Kind, Result};
+
+/// Requisites that a state waits for. For `onfail_all` it needs them to be there, and does not run them first.
+const KINDS: [&str; 11] = [
+    "require",
+    "require_any",
+    "watch",
+    "watch_any",
+    "prereq",
+    "prerequired",
+    "onfail",
+    "onfail_any",
+    "onfail_all",
+    "onchanges",
+    "onchanges_any",
+];
+/// How many missing requisites an error lists.
+const LISTED: usize = 10;
+
+/// Refuses requisites that no state meets, and cycles of requisites. Everything here is about a run: Salt's low
+/// state is the same with and without them.
+pub fn check(low: &Low) -> Result<()> {
+    let mut graph = Graph::of(low);
+    let mut missing = Vec::new();
+    for (index, chunk) in low.chunks.iter().enumerate() {
+        let found = graph.chunk(index, chunk).and_then(|mut found| {
+            found.extend(graph.listen(chunk)?);
+            Ok(found)
+        });
+        let found = found.map_err(|error| locate(low, error, chunk))?;
+        missing.extend(found.into_iter().map(|target| (chunk, target)));
+    }
+    if let Some((first, _)) = missing.first() {
+        return Err(locate(low, not_met(&missing), first));
+    }
+    let Some(cycle) = graph.cycle() else { return Ok(()) };
+    let chunks: Vec<&Dict> = cycle.iter().filter_map(|&index| low.chunks.get(index)).collect();
+    let names: Vec<String> = chunks.iter().map(|chunk| label(chunk)).collect();
+    let message = match names.as_slice() {
+        [one] => format!("{one} waits for itself"),
+        several => format!("states wait for each other: {}, and that for the first", several.join(" waits for ")),
+    };
+    let error = Error::new(Kind::Structure, message);
+    Err(chunks.first().map(|first| locate(low, error.clone(), first)).unwrap_or(error))
+}
+
+fn not_met(missing: &[(&Dict, String)]) -> Error {
+    let message = match missing {
+        [(chunk, target)] => format!("{} has `{target}`, and there is no such state", label(chunk)),
+        several => {
+            let lines: Vec<String> = several
+                .iter()
+                .take(LISTED)
+                .map(|(chunk, target)| format!("\n  {} has `{target}`", label(chunk)))
+                .collect();
+            let more = several.len().saturating_sub(LISTED);
+            let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+            format!("{} requisites name states that are not there:{}{more}", several.len(), lines.concat())
+        }
+    };
+    Error::new(Kind::Missing, message)
+}
+
+fn label(chunk: &Dict) -> String {
+    format!("`{}: {}` (SLS `{}`)", text(chunk, "state"), text(chunk, "__id__"), text(chunk, "__sls__"))
+}
+
+fn locate(low: &Low, error: Error, chunk: &Dict) -> Error {
+    low.files.locate(error, text(chunk, "__env__"), text(chunk, "__sls__"), text(chunk, "__id__"))
+}
+
+fn text<'c>(chunk: &'c Dict, key: &str) -> &'c str {
+    chunk.get(key).and_then(Data::as_str).unwrap_or_default()
+}
+
+/// What has to happen before what.
+///
+/// A node is a chunk that runs, a chunk that is only tried out for a `prereq`, or a target, by which all chunks that
+/// have it share the search for it.
+struct Graph<'l> {
+    low: &'l Low,
+    by_name: HashMap<&'l str, Vec<usize>>,
+    by_sls: HashMap<&'l str, Vec<usize>>,
+    targets: HashMap<(&'l str, &'l str, bool), Option<usize>>,
+    before: Vec<Vec<usize>>,
+}
+
+impl<'l> Graph<'l> {
+    fn of(low: &'l Low) -> Self {
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_sls: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, chunk) in low.chunks.iter().enumerate() {
+            let (id, name) = (text(chunk, "__id__"), text(chunk, "name"));
+            by_name.entry(id).or_default().push(index);
+            if name != id {
+                by_name.entry(name).or_default().push(index);
+            }
+            let including = chunk.get("__sls_included_from__").and_then(Data::as_list).unwrap_or_default();
+            for sls in including.iter().filter_map(Data::as_str).chain([text(chunk, "__sls__")]) {
+                by_sls.entry(sls).or_default().push(index);
+            }
+        }
+        let before = vec![Vec::new(); low.chunks.len() * 2];
+        Self { low, by_name, by_sls, targets: HashMap::new(), before }
+    }
+
+    /// Adds what one chunk waits for, and returns what of it is not there.
+    fn chunk(&mut self, index: usize, chunk: &'l Dict) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        for kind in KINDS {
+            let Some(requisites) = chunk.get(kind).filter(|requisites| !matches!(requisites, Data::None)) else {
+                continue;
+            };
+            for requisite in items(requisites, kind)? {
+                let Some((state, name)) = target(requisite, kind)? else { continue };
+                let Some(node) = self.target(state, name, kind == "prereq") else {
+                    missing.push(format!("{kind}: {state}: {name}"));
+                    continue;
+                };
+                if kind != "onfail_all" {
+                    self.needs(index, node);
+                    // A state that is tried out waits for all but those for whose sake that is done.
+                    if kind != "prerequired" {
+                        self.needs(self.low.chunks.len() + index, node);
+                    }
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    fn needs(&mut self, node: usize, other: usize) {
+        if let Some(before) = self.before.get_mut(node) {
+            before.push(other);
+        }
+    }
+
+    /// The node of a target, made once; `None` if no chunk is it.
+    fn target(&mut self, state: &'l str, name: &'l str, is_trial: bool) -> Option<usize> {
+        if let Some(known) = self.targets.get(&(state, name, is_trial)) {
+            return *known;
+        }
+        let offset = if is_trial { self.low.chunks.len() } else { 0 };
+        let chunks = self.matching(state, name);
+        let is_there = !chunks.is_empty()
+            || (state == "sls" && self.low.files.sls().any(|rendered| fnmatch::is_match(name, rendered)));
+        let node = is_there.then_some(self.before.len());
+        if is_there {
+            self.before.push(chunks.into_iter().map(|chunk| offset + chunk).collect());
+        }
+        self.targets.insert((state, name, is_trial), node);
+        node
+    }
+
+    /// The chunks that `state: name` means.
+    fn matching(&self, state: &str, name: &str) -> Vec<usize> {
+        let exact = if state == "sls" { &self.by_sls } else { &self.by_name };
+        let is_of_kind = |index: usize| {
+            let chunk = self.low.chunks.get(index);
+            matches!(state, "sls" | "id") || chunk.is_some_and(|chunk| text(chunk, "state") == state)
+        };
+        if !fnmatch::is_pattern(name) {
+            let found = exact.get(name).into_iter().flatten().copied();
+            return found.filter(|&index| is_of_kind(index)).collect();
+        }
+        let chunks = self.low.chunks.iter().enumerate().filter(|(index, chunk)| {
+            let is_match = |key| fnmatch::is_match(name, text(chunk, key));
+            is_of_kind(*index)
+                && if state == "sls" { is_match("__sls__") } else { is_match("name") || is_match("__id__") }
+        });
+        chunks.map(|(index, _)| index).collect()
+    }
+
+    /// What a chunk listens to, or lets listen, that is not there. Names alone may be missing.
+    fn listen(&self, chunk: &Dict) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        for kind in ["listen", "listen_in"] {
+            let Some(requisites) = chunk.get(kind) else { continue };
+            for requisite in items(requisites, kind)? {
+                let Some(entries) = requisite.as_dict() else {
+                    if kind == "listen" {
+                        continue;
+                    }
+                    return Err(unfit(&format!("an item of `{kind}`"), "`state: ID`", requisite.type_name()));
+                };
+                for (state, name) in &entries.entries {
+                    if !self.is_listened_to(state, name) {
+                        missing.push(format!("{kind}: {}: {}", show(state), show(name)));
+                    }
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    fn is_listened_to(&self, state: &Data, name: &Data) -> bool {
+        let (Some(state), Some(name)) = (state.as_str(), name.as_str()) else { return false };
+        let named = self.by_name.get(name).into_iter().flatten();
+        let mut named = named.filter_map(|&index| self.low.chunks.get(index));
+        named.any(|chunk| text(chunk, "state") == state)
+    }
+
+    /// The chunks of one cycle, in the order in which they wait for each other.
+    fn cycle(&self) -> Option<Vec<usize>> {
+        let mut is_open = vec![false; self.before.len()];
+        let mut is_done = vec![false; self.before.len()];
+        for start in 0..self.before.len() {
+            let mut path = vec![(start, 0)];
+            while let Some((node, next)) = path.last_mut() {
+                let node = *node;
+                if is_done[node] {
+                    path.pop();
+                    continue;
+                }
+                is_open[node] = true;
+                let Some(&before) = self.before[node].get(*next) else {
+                    is_open[node] = false;
+                    is_done[node] = true;
+                    path.pop();
+                    continue;
+                };
+                *next += 1;
+                if is_open[before] {
+                    let nodes = path.iter().map(|(node, _)| *node).skip_while(|&node| node != before);
+                    return Some(self.chunks(nodes));
+                }
+                path.push((before, 0));
+            }
+        }
+        None
+    }
+
+    /// The chunks among nodes, each once.
+    fn chunks(&self, nodes: impl Iterator<Item = usize>) -> Vec<usize> {
+        let count = self.low.chunks.len();
+        let mut chunks = Vec::new();
+        for node in nodes.filter(|&node| node < count * 2) {
+            let chunk = node % count;
+            if !chunks.contains(&chunk) {
+                chunks.push(chunk);
+            }
+        }
+        chunks
+    }
+}
+
+/// The items of a requisite. Salt goes over whatever it finds, so a text would be a requisite for every character.
+fn items<'c>(requisites: &'c Data, kind: &str) -> Result<&'c [Data]> {
+    requisites.as_list().ok_or_else(|| unfit(&format!("`{kind}`"), "a list", requisites.type_name()))
+}
+
+/// The kind of state and the name that an item of a requisite gives; `None` for one without a name.
+fn target<'c>(requisite: &'c Data, kind: &str) -> Result<Option<(&'c str, &'c str)>> {
+    if let Some(name) = requisite.as_str() {
+        return Ok(Some(("id", name)));
+    }
+    let Some((state, name)) = requisite.as_dict().and_then(|entries| entries.entries.first()) else {
+        return Err(unfit(&format!("an item of `{kind}`"), "`state: ID`", requisite.type_name()));
+    };
+    let Some(state) = state.as_str() else {
+        return Err(unfit(&format!("a target of `{kind}`"), "text", state.type_name()));
+    };
+    let state = state.split('.').next().unwrap_or(state);
+    match name {
+        Data::None => Ok(None),
+        Data::Str(name) => Ok(Some((state, name))),
+        other => Err(unfit(&format!("`{state}` in `{kind}`"), "an ID", other.type_name())),
+    }
+}

@@ -1,0 +1,178 @@
+//! One minijinja environment for one host: loader, limits, globals, and what a template finds when it is rendered.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use super::imports::{self, Paths};
+use super::salt::Salt;
+use super::syntax::{self, Options};
+use super::{Context, trouble, value};
+use crate::formula::error::{Kind, Result};
+use crate::formula::roots::Roots;
+use crate::formula::{Data, Error as Wrong};
+
+/// Instructions one template may run, those of its imports included: minutes of Jinja, a second of ours.
+const FUEL: u64 = 100_000_000;
+/// Templates, macros and loops within one another.
+const DEEPEST: usize = 300;
+
+/// Renders the templates of one host.
+#[derive(Debug)]
+pub struct Engine {
+    env: Environment<'static>,
+    context: Arc<Context>,
+    paths: Shared,
+}
+
+/// What the callbacks of an environment share with the engine: where relative names begin.
+pub(super) type Shared = Arc<Mutex<Paths>>;
+
+/// The variables of a template.
+type Variables = BTreeMap<String, Value>;
+
+pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, Paths> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine {
+    /// An engine for one host.
+    pub fn new(context: Context) -> Self {
+        let context = Arc::new(context);
+        let paths = Shared::default();
+        let mut env = Environment::new();
+        env.set_debug(true);
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        env.set_fuel(Some(FUEL));
+        env.set_recursion_limit(DEEPEST);
+        env.set_unknown_method_callback(super::strings::method);
+        env.set_formatter(|out, state, value| {
+            // Minijinja knows which undefined values are nothing (`a if b`) and which are errors.
+            if value.is_undefined() {
+                return minijinja::escape_formatter(out, state, value);
+            }
+            match value.as_str() {
+                Some(text) => out.write_str(text),
+                None => out.write_str(&value::printed(value)),
+            }
+            .map_err(|_| Error::new(ErrorKind::WriteFailure, "cannot write"))
+        });
+        let roots = context.roots.clone();
+        env.set_loader(move |name| load(&roots, name));
+        let own = Arc::clone(&paths);
+        env.set_path_join_callback(move |name, _| lock(&own).resolve(name).into());
+        super::operators::add(&mut env);
+        super::filters::add(&mut env);
+        super::tests::add(&mut env);
+        super::globals::add(&mut env);
+        imports::add(&mut env, &paths);
+        env.add_global("salt", Value::from_object(Salt(Arc::clone(&context))));
+        // What a template changes in these, functions do not see, and the other way round.
+        env.add_global("pillar", value::deep_copy(&context.pillar).unwrap_or_default());
+        env.add_global("grains", value::deep_copy(&context.grains).unwrap_or_default());
+        env.add_global("opts", context.opts.clone());
+        env.add_global("saltenv", "base");
+        if context.python2 {
+            env.add_global(value::PYTHON2, true);
+        }
+        Self { env, context, paths }
+    }
+
+    /// What the engine was made with.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Renders an SLS file: `path` within the roots, `sls` as it is named, and more variables that it finds.
+    pub fn render_sls(&self, sls: &str, path: &str, more: &Data) -> Result<String> {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let here = if folder.is_empty() { "." } else { folder };
+        let mut variables = Variables::from_iter([
+            ("sls".to_owned(), Value::from(sls)),
+            ("tplpath".to_owned(), Value::from(path)),
+            ("tplfile".to_owned(), Value::from(path)),
+            ("tpldir".to_owned(), Value::from(here)),
+            ("tpldot".to_owned(), Value::from(folder.replace('/', "."))),
+            ("slspath".to_owned(), Value::from(folder)),
+            ("slsdotpath".to_owned(), Value::from(folder.replace('/', "."))),
+            ("slscolonpath".to_owned(), Value::from(folder.replace('/', ":"))),
+            ("sls_path".to_owned(), Value::from(folder.replace('/', "_"))),
+        ]);
+        variables.extend(named(more));
+        self.render(path, variables)
+    }
+
+    /// Renders a file template with the variables that `file.managed` gives it.
+    pub fn render_file(&self, path: &str, variables: &Data) -> Result<String> {
+        self.render(path, named(variables).collect())
+    }
+
+    fn render(&self, path: &str, variables: Variables) -> Result<String> {
+        *lock(&self.paths) = Paths::from(variables.get("tpldir").and_then(Value::as_str));
+        let source = self.env.get_template(path).and_then(|template| {
+            let ends = self.context.roots.read(path).ok().flatten().is_some_and(|text| text.ends_with(b"\n"));
+            let mut text = template.render(Value::from(variables))?;
+            if ends {
+                text.push('\n');
+            }
+            Ok(text)
+        });
+        source.map_err(|error| trouble::explain(&error, &self.context.roots))
+    }
+}
+
+/// The entries of a mapping as variables.
+fn named(variables: &Data) -> impl Iterator<Item = (String, Value)> {
+    let entries = value::entries(&value::from_data(variables)).into_iter();
+    entries.map(|(name, value)| (value::text(&name), value))
+}
+
+/// What minijinja compiles for a template; filters and tests that nobody has are refused as Jinja does it.
+pub(super) fn translated(text: &str, options: Options) -> std::result::Result<String, syntax::Error> {
+    static KNOWN: LazyLock<Environment<'static>> = LazyLock::new(|| {
+        let mut env = Environment::new();
+        super::filters::add(&mut env);
+        super::tests::add(&mut env);
+        env
+    });
+    let is_not = |error: Option<Error>, unknown: ErrorKind| error.is_none_or(|error| error.kind() != unknown);
+    let known = syntax::Known {
+        is_filter: |name: &str| is_not(KNOWN.empty_state().apply_filter(name, &[]).err(), ErrorKind::UnknownFilter),
+        is_test: |name: &str| is_not(KNOWN.empty_state().perform_test(name, &[]).err(), ErrorKind::UnknownTest),
+    };
+    syntax::translate(text, options, &known)
+}
+
+/// What minijinja compiles for a file of the roots.
+fn load(roots: &Roots, name: &str) -> std::result::Result<Option<String>, Error> {
+    let read = roots.text(name).map_err(|error| Wrong::new(Kind::Missing, error.to_string()).at(name, 0, None));
+    let Some(text) = read.map_err(trouble::carry)? else { return Ok(None) };
+    let (text, options) = options(&text);
+    let translated = translated(&text, options).map_err(|error| {
+        let line = text.lines().nth(error.line.saturating_sub(1)).map(str::to_owned);
+        trouble::carry(Wrong::new(Kind::TemplateSyntax, error.message).at(name, error.line, line))
+    });
+    translated.map(Some)
+}
+
+/// The settings a file gives for itself in a first line `#jinja2: {…}` (or a second one, after a renderer's), which goes.
+///
+/// Line ends become `\n`, as in Jinja.
+fn options(text: &str) -> (String, Options) {
+    let text = if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() };
+    let mut options = Options::default();
+    let begin = match text.split_once('\n') {
+        Some((first, _)) if first.starts_with("#!") && !first.starts_with("#!/") => first.len() + 1,
+        _ => 0,
+    };
+    let Some(settings) = text[begin..].strip_prefix("#jinja2:") else { return (text, options) };
+    let end = settings.find('\n').map_or(settings.len(), |end| end + 1);
+    let Ok(serde_json::Value::Object(given)) = serde_json::from_str(&settings[..end]) else { return (text, options) };
+    let is_set = |name: &str| given.get(name).is_some_and(|value| value.as_bool() == Some(true));
+    options.trim_blocks = is_set("trim_blocks");
+    options.lstrip_blocks = is_set("lstrip_blocks");
+    let rest = settings[end..].to_owned();
+    (text[..begin].to_owned() + &rest, options)
+}

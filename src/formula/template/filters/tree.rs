@@ -1,0 +1,342 @@
+//! Salt's filters that walk into nested mappings and lists.
+
+use minijinja::{Error, Value};
+
+use super::arguments::{Args, Run, defined, is_true, string, wrong};
+use super::numbers::{parse_float, parse_int};
+use super::sets::items_can_be_had;
+use crate::formula::template::number_text::int;
+use crate::formula::template::value::{
+    DEEPEST, PyDict, as_dict, as_list, dict, entries, from_data, is_list, is_mapping, items, list, ordered_dict, pairs,
+    repr, type_name,
+};
+use crate::formula::yaml::{Mappings, load};
+
+/// The filters, with their parameters.
+pub(super) const FILTERS: &[(&str, &str, Run)] = &[
+    ("append_dict_key_value", "in_dict keys value delimiter? ordered_dict?", |args| change(args, append)),
+    ("extend_dict_key_value", "in_dict keys value delimiter? ordered_dict?", |args| change(args, extend)),
+    ("flatten", "data levels? preserve_nulls? _ids?", flatten),
+    ("from_entries", "entries", from_entries),
+    ("json_decode_dict", "data encoding? errors? keep? preserve_dict_class? preserve_tuples?", encoded_dict),
+    ("json_decode_list", "data encoding? errors? keep? preserve_dict_class? preserve_tuples?", encoded_list),
+    ("json_encode_dict", "data encoding? errors? keep? preserve_dict_class? preserve_tuples?", encoded_dict),
+    ("json_encode_list", "data encoding? errors? keep? preserve_dict_class? preserve_tuples?", encoded_list),
+    ("mysql_to_dict", "data key", mysql_to_dict),
+    ("path_join", "* **", path_join),
+    ("set_dict_key_value", "in_dict keys value delimiter? ordered_dict?", |args| change(args, set)),
+    ("to_entries", "data", to_entries),
+    ("traverse", "data key default? delimiter?", traverse),
+    ("update_dict_key_value", "in_dict keys value delimiter? ordered_dict?", |args| change(args, update)),
+];
+
+/// What a path of keys leads to, or the default.
+fn traverse(args: &Args) -> Result<Value, Error> {
+    let default = args.get("default").cloned().unwrap_or(Value::from(()));
+    let key = defined(args.get("key").cloned().unwrap_or_default())?;
+    let delimiter = args.str("delimiter")?.unwrap_or(":");
+    let keys: Vec<Value> = match key.as_str() {
+        Some(_) if delimiter.is_empty() => return Err(wrong("empty separator")),
+        Some(path) => path.split(delimiter).map(Value::from).collect(),
+        None if key.is_integer() => vec![key],
+        None => items(&key)?,
+    };
+    let mut found = args.defined()?;
+    for key in &keys {
+        let next = if is_list(&found) { in_list(&found, key)? } else { in_mapping(&found, key) };
+        let Some(next) = next else { return Ok(default) };
+        found = next;
+    }
+    Ok(found)
+}
+
+/// An item by its number, or what the first mapping in the list that has the key has under it.
+fn in_list(found: &Value, key: &Value) -> Result<Option<Value>, Error> {
+    let index = match key.as_str() {
+        Some(text) => parse_int(text, 10),
+        None => Some(super::arguments::index(key)?),
+    };
+    let row = items(found)?;
+    let wanted = index.map_or_else(|| key.clone(), int);
+    let embedded = row.iter().filter_map(as_dict).find_map(|embedded| embedded.get(&wanted));
+    Ok(embedded.or_else(|| at(&row, index?)))
+}
+
+fn at(row: &[Value], index: i128) -> Option<Value> {
+    let length = i128::try_from(row.len()).ok()?;
+    let index = if index < 0 { index + length } else { index };
+    row.get(usize::try_from(index).ok()?).cloned()
+}
+
+/// What is under a key, or under what YAML makes of the key: `1` finds the number.
+fn in_mapping(found: &Value, key: &Value) -> Option<Value> {
+    let get = |key: &Value| {
+        if let Some(dict) = as_dict(found) {
+            return dict.get(key);
+        }
+        let is_key = is_mapping(found) || key.is_integer();
+        found.get_item(key).ok().filter(|value| is_key && !value.is_undefined())
+    };
+    get(key).or_else(|| get(&yamlified(key.as_str()?)?))
+}
+
+/// What Salt makes of an argument on its command line, if that is not the text itself.
+fn yamlified(text: &str) -> Option<Value> {
+    let bare = text.trim();
+    let is_digits = text.contains('_') && bare.chars().all(|digit| digit.is_ascii_digit() || digit == '_');
+    if matches!(bare, "" | "---" | "...") || is_digits || text.contains(['\t', '\r', '\n']) {
+        return None;
+    }
+    if text == "None" {
+        return Some(Value::from(()));
+    }
+    // Numbers and the like are the only ones that can be keys and are not the text itself.
+    let data = load(text, Mappings::Plain).ok()?;
+    (data.is_hashable() && data.as_str().is_none() && !text.contains('#')).then(|| from_data(&data))
+}
+
+/// Makes sure of every key but the last, then does something to the last.
+fn change(args: &Args, change: fn(&PyDict, &str, &Value, bool) -> Result<(), Error>) -> Result<Value, Error> {
+    let top = args.defined()?;
+    let keys = args.get("keys").cloned().unwrap_or_default();
+    let keys = string(&keys)?;
+    let delimiter = args.str("delimiter")?.unwrap_or(":");
+    let ordered = args.bool("ordered_dict", false)?;
+    let value = args.get("value").cloned().unwrap_or_default();
+    let (path, last) = match keys.rsplit_once(delimiter) {
+        Some((path, last)) => (path.split(delimiter).collect(), last),
+        None => (Vec::new(), keys),
+    };
+    let mut here = top.clone();
+    for key in path {
+        let (outer, key) = (here.clone(), Value::from(key));
+        let outer = mapping(&outer)?;
+        let next = outer.get(&key).filter(|next| as_dict(next).is_some());
+        here = next.unwrap_or_else(|| if ordered { ordered_dict([]) } else { dict([]) });
+        outer.insert(key, here.clone());
+    }
+    change(mapping(&here)?, last, &value, ordered)?;
+    Ok(top)
+}
+
+fn mapping(value: &Value) -> Result<&PyDict, Error> {
+    as_dict(value).ok_or_else(|| wrong(format!("'{}' object does not support item assignment", type_name(value))))
+}
+
+fn set(mapping: &PyDict, key: &str, value: &Value, _: bool) -> Result<(), Error> {
+    mapping.insert(Value::from(key), value.clone());
+    Ok(())
+}
+
+/// What is under a key, or something new if that is missing or `None`.
+fn present(mapping: &PyDict, key: &str, new: impl FnOnce() -> Value) -> Value {
+    let key = Value::from(key);
+    mapping.get(&key).filter(|value| !value.is_none()).unwrap_or_else(|| {
+        let value = new();
+        mapping.insert(key, value.clone());
+        value
+    })
+}
+
+fn update(mapping: &PyDict, key: &str, value: &Value, ordered: bool) -> Result<(), Error> {
+    let last = present(mapping, key, || if ordered { ordered_dict([]) } else { dict([]) });
+    let Some(last) = as_dict(&last) else {
+        return Err(wrong(format!("The last key contains a {}, which cannot update.", type_name(&last))));
+    };
+    let new = pairs(value).map_err(|_| wrong(format!("Cannot update dict with a {}.", type_name(value))))?;
+    for (key, value) in new {
+        last.insert(super::set::hashable(key)?, value);
+    }
+    Ok(())
+}
+
+fn append(mapping: &PyDict, key: &str, value: &Value, _: bool) -> Result<(), Error> {
+    let last = present(mapping, key, || list(Vec::new()));
+    let Some(last) = as_list(&last) else {
+        return Err(wrong(format!("The last key contains a {}, which cannot append.", type_name(&last))));
+    };
+    last.push(value.clone());
+    Ok(())
+}
+
+fn extend(mapping: &PyDict, key: &str, value: &Value, _: bool) -> Result<(), Error> {
+    let last = present(mapping, key, || list(Vec::new()));
+    let Some(last) = as_list(&last) else {
+        return Err(wrong(format!("The last key contains a {}, which cannot extend.", type_name(&last))));
+    };
+    let more = items(value).map_err(|_| wrong(format!("Cannot extend list with a {}.", type_name(value))))?;
+    for item in more {
+        last.push(item);
+    }
+    Ok(())
+}
+
+fn flatten(args: &Args) -> Result<Value, Error> {
+    let mut flat = Vec::new();
+    let data = args.defined()?;
+    flatten_into(&data, args.int("levels")?, args.bool("preserve_nulls", false)?, &mut Vec::new(), &mut flat)?;
+    Ok(list(flat))
+}
+
+fn flatten_into(
+    data: &Value,
+    levels: Option<i128>,
+    preserve_nulls: bool,
+    seen: &mut Vec<usize>,
+    flat: &mut Vec<Value>,
+) -> Result<(), Error> {
+    // Salt calls any list that it meets twice a cycle.
+    if let Some(list) = as_list(data) {
+        let object = std::ptr::from_ref(list).addr();
+        if seen.contains(&object) {
+            return Err(wrong("Reference cycle detected. Check input list."));
+        }
+        seen.push(object);
+    }
+    if seen.len() > DEEPEST * DEEPEST {
+        return Err(wrong("flatten: too many lists"));
+    }
+    for element in items(data)? {
+        let element = defined(element)?;
+        let is_null = element.is_none() || matches!(element.as_str(), Some("None" | "null"));
+        if is_null && !preserve_nulls {
+            continue;
+        }
+        let is_row = items_can_be_had(&element) && element.as_str().is_none();
+        if is_row && levels.is_none_or(|levels| levels >= 1) {
+            flatten_into(&element, levels.map(|levels| levels - 1), preserve_nulls, seen, flat)?;
+        } else {
+            flat.push(element);
+        }
+    }
+    Ok(())
+}
+
+fn to_entries(args: &Args) -> Result<Value, Error> {
+    let data = args.defined()?;
+    let pairs: Vec<(Value, Value)> = if is_mapping(&data) {
+        entries(&data)
+    } else if is_list(&data) {
+        items(&data)?.into_iter().enumerate().map(|(index, value)| (Value::from(index), value)).collect()
+    } else {
+        return Err(wrong("Input data must be a dict or list"));
+    };
+    let entry = |(key, value)| dict([(Value::from("key"), key), (Value::from("value"), value)]);
+    Ok(list(pairs.into_iter().map(entry).collect()))
+}
+
+/// A mapping of entries, each of which has a `key` (or `name`) and a `value`, in whatever case these words are.
+fn from_entries(args: &Args) -> Result<Value, Error> {
+    let mut mapping = Vec::new();
+    for entry in items(&args.value())? {
+        let parts = pairs(&entry)?;
+        let find = |wanted: &str| {
+            let is_it = |(name, _): &&(Value, Value)| name.as_str().is_some_and(|name| name.to_lowercase() == wanted);
+            parts.iter().rfind(is_it).map(|(_, value)| value.clone())
+        };
+        let key = ["key", "name"].into_iter().filter_map(find).find(is_true);
+        if let Some(key) = key {
+            mapping.push((super::set::hashable(key)?, find("value").unwrap_or(Value::from(()))));
+        }
+    }
+    Ok(dict(mapping))
+}
+
+fn encoded_dict(args: &Args) -> Result<Value, Error> {
+    let data = args.defined()?;
+    if is_mapping(&data) { Ok(encoded(&data, 0)) } else { Err(wrong(format!("'{}' object has no attribute 'items'", type_name(&data)))) }
+}
+
+fn encoded_list(args: &Args) -> Result<Value, Error> {
+    let data = args.defined()?;
+    Ok(list(items(&data)?.iter().map(|item| encoded(item, 0)).collect()))
+}
+
+/// Text as bytes, at any depth; tuples become lists.
+fn encoded(value: &Value, depth: usize) -> Value {
+    if let Some(text) = value.as_str() {
+        Value::from_bytes(text.as_bytes().to_vec())
+    } else if depth > DEEPEST {
+        Value::from(())
+    } else if is_mapping(value) {
+        dict(entries(value).into_iter().map(|(key, value)| (encoded(&key, depth + 1), encoded(&value, depth + 1))))
+    } else if is_list(value) || value.is_tuple() {
+        list(items(value).unwrap_or_default().iter().map(|item| encoded(item, depth + 1)).collect())
+    } else {
+        value.clone()
+    }
+}
+
+/// The table that MySQL's client draws, as a mapping of its rows by what they have in one column.
+fn mysql_to_dict(args: &Args) -> Result<Value, Error> {
+    let key = args.get("key").cloned().unwrap_or_default();
+    let mut headers: Vec<String> = Vec::new();
+    let mut table = Vec::new();
+    for line in items(&args.defined()?)? {
+        let line = string(&line)?.to_owned();
+        if line.is_empty() || line.starts_with('+') {
+            continue;
+        }
+        let cells: Vec<String> = line.split('|').map(|cell| cell.trim().to_owned()).collect();
+        if headers.len() < 2 {
+            headers = cells;
+            continue;
+        }
+        let mut row = Vec::new();
+        for (field, header) in headers.iter().enumerate().take(headers.len() - 1).skip(1) {
+            let cell = cells.get(field).ok_or_else(|| wrong("list index out of range"))?;
+            let number = parse_int(cell, 10).map(int).or_else(|| parse_float(cell).map(Value::from));
+            row.push((Value::from(header.as_str()), number.unwrap_or_else(|| Value::from(cell.as_str()))));
+        }
+        let row = dict(row);
+        let name = as_dict(&row).and_then(|row| row.get(&key));
+        table.push((name.ok_or_else(|| wrong(format!("KeyError: {}", repr(&key))))?, row));
+    }
+    Ok(dict(table))
+}
+
+/// Parts of a path as one: a part's leading slash does not begin the path anew.
+fn path_join(args: &Args) -> Result<Value, Error> {
+    if let Some((name, _)) = args.named.iter().find(|(name, _)| name != "use_posixpath" && !name.starts_with("__")) {
+        return Err(wrong(format!("The following keyword arguments are not valid: {name}")));
+    }
+    let mut joined = String::new();
+    for (index, part) in args.rest.iter().enumerate() {
+        let part = normalized(&match part.as_bytes().filter(|_| part.as_str().is_none()) {
+            Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            None => string(part)?.to_owned(),
+        });
+        if index == 0 {
+            joined = part;
+        } else {
+            let separator = if joined.is_empty() || joined.ends_with('/') { "" } else { "/" };
+            joined = format!("{joined}{separator}{}", part.trim_start_matches('/'));
+        }
+    }
+    Ok(Value::from(if args.rest.is_empty() { String::new() } else { normalized(&joined) }))
+}
+
+/// A path without `.`, `..` and doubled slashes, as Python's `normpath` has it: two leading slashes stay.
+pub(super) fn normalized(path: &str) -> String {
+    if path.is_empty() {
+        return ".".to_owned();
+    }
+    let root = match path.len() - path.trim_start_matches('/').len() {
+        0 => "",
+        2 => "//",
+        _ => "/",
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if !root.is_empty() => {}
+            part => parts.push(part),
+        }
+    }
+    let path = format!("{root}{}", parts.join("/"));
+    if path.is_empty() { ".".to_owned() } else { path }
+}
