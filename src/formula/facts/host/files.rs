@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Answer, Function, Refusal, accounts, failed, function, mapping, texts};
 use crate::formula::template::functions::arguments::Default::{Bool, Int, None, Required, Text};
 use crate::formula::template::functions::arguments::{Arguments, Signature, takes};
+use crate::formula::template::functions::hashing::hexadecimal;
 use crate::formula::{Data, Dict};
 
 const PATH: Signature = takes(&[("path", Required)]);
@@ -150,7 +151,7 @@ fn sum(path: &Path, form: &str) -> Answer {
         let mut chunk = vec![0; 64 << 10];
         loop {
             match file.read(&mut chunk)? {
-                0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+                0 => return Ok(hexadecimal(&hash.finalize())),
                 read => hash.update(chunk.get(..read).unwrap_or_default()),
             }
         }

@@ -63,7 +63,7 @@ impl Facts for Host {
         let mut args: Vec<Value> = call.args.iter().map(from_data).collect();
         if !call.kwargs.is_empty() {
             let named = call.kwargs.iter().map(|(name, value)| (name.clone(), from_data(value)));
-            args.push(Kwargs::from_iter(named).into());
+            args.push(named.collect::<Kwargs>().into());
         }
         let own_name = call.function.rsplit('.').next().unwrap_or_default();
         let arguments = Arguments::bind(function.signature, own_name, &args)?;

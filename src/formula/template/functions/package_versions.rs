@@ -8,14 +8,14 @@ use super::super::value::text;
 use super::arguments::Default::{Bool, Required};
 use super::arguments::{Arguments, Signature, takes};
 use super::traverse::get as entry;
-use super::{Function, plain};
+use super::{Function, recordable};
 
 const COMPARE: Signature =
     takes(&[("pkg1", Required), ("pkg2", Required), ("ignore_epoch", Bool(false))]).and_more_named();
 const COMPARE_RPM: Signature = takes(&[("ver1", Required), ("ver2", Required), ("ignore_epoch", Bool(false))]);
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    plain("pkg.version_cmp", COMPARE, |context, arguments| {
+    recordable("pkg.version_cmp", COMPARE, |context, arguments| {
         let family = entry(&context.grains, &Value::from("os_family")).map(|family| text(&family));
         let order = match family.as_deref() {
             Some("Debian") | None => debian,
@@ -24,7 +24,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         };
         compared(arguments, "pkg1", "pkg2", order)
     }),
-    plain("lowpkg.version_cmp", COMPARE_RPM, |_, arguments| compared(arguments, "ver1", "ver2", rpm)),
+    recordable("lowpkg.version_cmp", COMPARE_RPM, |_, arguments| compared(arguments, "ver1", "ver2", rpm)),
 ];
 
 fn compared(
@@ -113,6 +113,7 @@ fn compare_numbers(one: &str, two: &str) -> Ordering {
 }
 
 /// The order of two RPM versions (`epoch:version-release`). Releases count if both have one.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every order")]
 fn rpm(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (rpm_parts(one), rpm_parts(two));
     let order = compare_numbers(one.0, two.0).then_with(|| rpm_part(one.1, two.1));
@@ -173,6 +174,7 @@ fn rpm_part(one: &str, two: &str) -> Ordering {
 }
 
 /// Python's `LooseVersion`: numbers and other text in turn, dots left out.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every order")]
 fn loose(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (loose_parts(one), loose_parts(two));
     let is_number = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());

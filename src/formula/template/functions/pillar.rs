@@ -46,10 +46,8 @@ fn seen(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
 }
 
 fn get(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
-    let default = match arguments.is_given("default") {
-        true => Some(defined(arguments.get("default"))?),
-        false => Option::None,
-    };
+    let said = arguments.is_given("default");
+    let default = if said { Some(defined(arguments.get("default"))?) } else { Option::None };
     let pillar = seen(context, arguments)?;
     let key = arguments.get("key");
     let found = traverse(&pillar, key, &delimiter(arguments, "delimiter")?)?;
