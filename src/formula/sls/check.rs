@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use super::Low;
 use super::declare::show;
-use super::heap::unfit;
 use crate::formula::fnmatch;
+use super::heap::unfit;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
 /// Requisites that a state waits for. For `onfail_all` it needs them to be there, and does not run them first.

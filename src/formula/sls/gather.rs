@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::declare::{self, Origin, Refusal, show};
+use crate::formula::fnmatch;
 use super::heap::{Heap, Ref, unfit};
 use super::{Rendered, Source};
-use crate::formula::fnmatch;
 use crate::formula::{Data, Error, Kind, Result};
 
 /// The deepest chain of includes.

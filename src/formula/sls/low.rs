@@ -7,8 +7,8 @@ use indexmap::IndexSet;
 
 use super::High;
 use super::declare::show;
-use super::heap::{Heap, Ref, unfit};
 use crate::formula::fnmatch;
+use super::heap::{Heap, Ref, unfit};
 use crate::formula::template::value;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 

@@ -231,8 +231,7 @@ mod tests {
 
     #[test]
     fn a_mapping_gives_values_by_name_and_may_have_more_of_them() {
-        let values =
-            super::super::value::dict([(Value::from("a"), Value::from(1)), (Value::from("b"), Value::from(2))]);
+        let values = super::super::value::dict([(Value::from("a"), Value::from(1)), (Value::from("b"), Value::from(2))]);
         assert_eq!(percent("%(a)s%%", &values).ok().as_deref(), Some("1%"));
         assert!(percent("%(c)s", &values).is_err());
     }

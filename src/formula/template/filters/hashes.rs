@@ -84,11 +84,7 @@ fn base64_decode(args: &Args) -> Result<Value, Error> {
     }
     match count % 4 {
         0 => {}
-        1 => {
-            return Err(wrong(
-                "Invalid base64-encoded string: the number of data characters cannot be 1 more than a multiple of 4",
-            ));
-        }
+        1 => return Err(wrong("Invalid base64-encoded string: the number of data characters cannot be 1 more than a multiple of 4")),
         _ => return Err(wrong("Incorrect padding")),
     }
     Ok(String::from_utf8(decoded).map_or_else(|error| Value::from_bytes(error.into_bytes()), Value::from))

@@ -231,20 +231,15 @@ fn is_web(word: &str) -> bool {
     let labels: Vec<&str> = host.split('.').collect();
     let Some((ending, labels)) = labels.split_last() else { return false };
     let is_word = |character: char| character.is_alphanumeric() || "_%".contains(character);
-    let is_label =
-        |label: &&str| !label.is_empty() && label.chars().all(|character| is_word(character) || character == '-');
+    let is_label = |label: &&str| !label.is_empty() && label.chars().all(|character| is_word(character) || character == '-');
     let is_numbers = |host: &str| {
         host.split('.').count() == 4
-            && host
-                .split('.')
-                .all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit()))
+            && host.split('.').all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit()))
     };
     if after.is_none() {
         let is_long = |label: &&str| (2..=63).contains(&label.chars().count());
         let known = ["com", "net", "int", "edu", "gov", "org", "info", "mil"];
-        return !labels.is_empty()
-            && labels.iter().all(|label| is_label(label) && is_long(label))
-            && known.contains(ending);
+        return !labels.is_empty() && labels.iter().all(|label| is_label(label) && is_long(label)) && known.contains(ending);
     }
     let is_ending = match ending.strip_prefix("xn--") {
         Some(rest) => (2..=59).contains(&rest.chars().count()) && rest.chars().all(is_word),
@@ -270,7 +265,9 @@ impl Links {
         let (head, middle, tail) = trimmed(word);
         let Self { attributes, .. } = self;
         let shown = match self.limit {
-            Some(limit) if middle.chars().count() > limit => middle.chars().take(limit).collect::<String>() + "...",
+            Some(limit) if middle.chars().count() > limit => {
+                middle.chars().take(limit).collect::<String>() + "..."
+            }
             _ => middle.clone(),
         };
         let link = if is_web(&middle) {
@@ -278,11 +275,8 @@ impl Links {
             format!("<a href=\"{scheme}{middle}\"{attributes}>{shown}</a>")
         } else if let Some(address) = middle.strip_prefix("mailto:").filter(|address| is_mail(address)) {
             format!("<a href=\"{middle}\">{address}</a>")
-        } else if middle.contains('@')
-            && !middle.starts_with("www.")
-            && !middle.starts_with('@')
-            && !middle.contains(':')
-            && is_mail(&middle)
+        } else if middle.contains('@') && !middle.starts_with("www.") && !middle.starts_with('@')
+            && !middle.contains(':') && is_mail(&middle)
         {
             format!("<a href=\"mailto:{middle}\">{middle}</a>")
         } else {

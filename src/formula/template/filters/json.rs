@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::arguments::{Args, Run, is_true, wrong};
 use crate::formula::template::number_text::WIDEST;
 use crate::formula::template::value::{
-    DEEPEST, compare, entries, float_text, from_data, is_list, items, sort_by, text, type_name,
+    DEEPEST, entries, float_text, from_data, is_list, items, sort_by, compare, text, type_name,
 };
 use crate::formula::{Data, Dict};
 
@@ -55,7 +55,9 @@ pub(super) fn has_undefined(value: &Value) -> bool {
         match value.kind() {
             ValueKind::Undefined => true,
             _ if depth > DEEPEST => false,
-            ValueKind::Map => entries(value).iter().any(|(key, value)| look(key, depth + 1) || look(value, depth + 1)),
+            ValueKind::Map => {
+                entries(value).iter().any(|(key, value)| look(key, depth + 1) || look(value, depth + 1))
+            }
             ValueKind::Seq => items(value).unwrap_or_default().iter().any(|item| look(item, depth + 1)),
             _ => false,
         }

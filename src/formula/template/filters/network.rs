@@ -16,12 +16,8 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("filter_by_networks", "values networks", filter_by_networks),
     ("ip_host", "value options? version?", |args| of_each(args, |interface| Ok(Value::from(interface.to_string())))),
     ("ipaddr", "value options?", |args| Ok(ipaddr(&args.defined()?, args.str("options")?)?.unwrap_or(Value::from(())))),
-    ("ipv4", "value options?", |args| {
-        Ok(of_version(&args.defined()?, 4, args.str("options")?)?.unwrap_or(Value::from(())))
-    }),
-    ("ipv6", "value options?", |args| {
-        Ok(of_version(&args.defined()?, 6, args.str("options")?)?.unwrap_or(Value::from(())))
-    }),
+    ("ipv4", "value options?", |args| Ok(of_version(&args.defined()?, 4, args.str("options")?)?.unwrap_or(Value::from(())))),
+    ("ipv6", "value options?", |args| Ok(of_version(&args.defined()?, 6, args.str("options")?)?.unwrap_or(Value::from(())))),
     ("ipwrap", "data", ipwrap),
     ("is_ip", "ip_addr options?", |args| Ok(Value::from(is_ip(args, 4)? || is_ip(args, 6)?))),
     ("is_ipv4", "ip_addr options?", |args| is_ip(args, 4).map(Value::from)),
@@ -122,46 +118,15 @@ fn prefix_of(mask: Ipv4Addr) -> Option<u8> {
 
 /// What the registries of special addresses call private, as Python 3.11 has them.
 const PRIVATE: &[&str] = &[
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.0.0/29",
-    "192.0.0.170/31",
-    "192.0.2.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "203.0.113.0/24",
-    "240.0.0.0/4",
-    "::1/128",
-    "::/128",
-    "100::/64",
-    "2001::/23",
-    "2001:db8::/32",
-    "fc00::/7",
-    "fe80::/10",
+    "0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/29", "192.0.0.170/31",
+    "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "::1/128",
+    "::/128", "100::/64", "2001::/23", "2001:db8::/32", "fc00::/7", "fe80::/10",
 ];
 
 /// What is set aside: all of version 6 but the blocks that are given out, link-local and multicast.
 const RESERVED: &[&str] = &[
-    "240.0.0.0/4",
-    "::/8",
-    "100::/8",
-    "200::/7",
-    "400::/6",
-    "800::/5",
-    "1000::/4",
-    "4000::/3",
-    "6000::/3",
-    "8000::/3",
-    "a000::/3",
-    "c000::/3",
-    "e000::/4",
-    "f000::/5",
-    "f800::/6",
-    "fe00::/9",
+    "240.0.0.0/4", "::/8", "100::/8", "200::/7", "400::/6", "800::/5", "1000::/4", "4000::/3", "6000::/3", "8000::/3",
+    "a000::/3", "c000::/3", "e000::/4", "f000::/5", "f800::/6", "fe00::/9",
 ];
 
 fn is_in(address: IpAddr, networks: &[&str]) -> bool {

@@ -51,9 +51,7 @@ pub(super) fn parse_int(source: &str, base: u32) -> Option<i128> {
     let (digits, base) = match found {
         Some(found) => found,
         // Without a base of its own, a number may not begin with a zero, which other languages take for octal.
-        None if base == 0 && lower.starts_with('0') && lower.contains(|digit| ('1'..='9').contains(&digit)) => {
-            return None;
-        }
+        None if base == 0 && lower.starts_with('0') && lower.contains(|digit| ('1'..='9').contains(&digit)) => return None,
         None => (lower.as_str(), if base == 0 { 10 } else { base }),
     };
     let is_grouped = !digits.starts_with('_') && !digits.ends_with('_') && !digits.contains("__");
@@ -71,8 +69,7 @@ pub(super) fn parse_float(source: &str) -> Option<f64> {
     let is_number = bare.starts_with(|first: char| first.is_ascii_digit() || first == '.')
         && bare.chars().all(|character| character.is_ascii_digit() || ".e+-_".contains(character));
     let is_between_digits = |(at, _): (usize, &str)| {
-        let beside =
-            |index: Option<usize>| index.and_then(|index| text.as_bytes().get(index)).is_some_and(u8::is_ascii_digit);
+        let beside = |index: Option<usize>| index.and_then(|index| text.as_bytes().get(index)).is_some_and(u8::is_ascii_digit);
         beside(at.checked_sub(1)) && beside(Some(at + 1))
     };
     if !(is_word || is_number) || !text.match_indices('_').all(is_between_digits) {
@@ -185,9 +182,9 @@ fn filesizeformat(args: &Args) -> Result<Value, Error> {
     let value = args.defined()?;
     let bytes = match value.as_str() {
         Some(text) => parse_float(text).ok_or_else(|| wrong(format!("could not convert string to float: '{text}'")))?,
-        None => Number::of(&value).map(Number::float).ok_or_else(|| {
-            wrong(format!("float() argument must be a string or a real number, not '{}'", type_name(&value)))
-        })?,
+        None => Number::of(&value)
+            .map(Number::float)
+            .ok_or_else(|| wrong(format!("float() argument must be a string or a real number, not '{}'", type_name(&value))))?,
     };
     let binary = args.bool("binary", false)?;
     let base: f64 = if binary { 1024.0 } else { 1000.0 };
@@ -239,7 +236,9 @@ fn human_to_bytes(args: &Args) -> Result<Value, Error> {
     let power = u32::try_from(power.unwrap_or(0)).unwrap_or(0);
     let factor = if metric { 10_i128.pow(power * 3) } else { 2_i128.pow(power * 10) };
     match number {
-        Number::Int(number) => number.checked_mul(factor).map(int).ok_or_else(|| wrong("a number beyond 128 bits")),
+        Number::Int(number) => {
+            number.checked_mul(factor).map(int).ok_or_else(|| wrong("a number beyond 128 bits"))
+        }
         Number::Float(number) => whole(number * Number::Int(factor).float()).map(int),
     }
 }

@@ -22,8 +22,7 @@ pub(super) fn translated(pattern: &str, ignorecase: bool, multiline: bool, is_an
     };
     translator.run()?;
     let mut prefix = String::new();
-    for (flag, is_on) in [('i', ignorecase || has('i')), ('m', translator.multiline), ('s', has('s')), ('x', has('x'))]
-    {
+    for (flag, is_on) in [('i', ignorecase || has('i')), ('m', translator.multiline), ('s', has('s')), ('x', has('x'))] {
         if is_on {
             prefix.push(flag);
         }
@@ -63,7 +62,9 @@ impl Translator<'_> {
                 '$' if !self.multiline => self.out.push_str("(?=\\n?\\z)"),
                 '{' => self.brace(),
                 '}' => self.out.push_str("\\}"),
-                '(' if self.starts_with("?#") => while self.chars.next().is_some_and(|skipped| skipped != ')') {},
+                '(' if self.starts_with("?#") => {
+                    while self.chars.next().is_some_and(|skipped| skipped != ')') {}
+                }
                 '(' if self.starts_with("?P=") => {
                     self.chars.nth(2);
                     let name: String = self.chars.by_ref().take_while(|character| *character != ')').collect();
@@ -88,12 +89,7 @@ impl Translator<'_> {
         let is_closed = self.chars.clone().nth(inner.chars().count()).is_some();
         let is_digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
         let (least, most) = inner.split_once(',').unwrap_or((&inner, &inner));
-        if !is_closed
-            || inner.is_empty()
-            || !is_digits(least)
-            || !is_digits(most)
-            || (least.is_empty() && most.is_empty() && inner != ",")
-        {
+        if !is_closed || inner.is_empty() || !is_digits(least) || !is_digits(most) || (least.is_empty() && most.is_empty() && inner != ",") {
             self.out.push_str("\\{");
             return;
         }
@@ -130,10 +126,7 @@ impl Translator<'_> {
     fn code(&mut self, digits: usize) -> Result<u32, Error> {
         let code: String = self.chars.by_ref().take(digits).collect();
         let is_whole = code.len() == digits;
-        u32::from_str_radix(&code, 16)
-            .ok()
-            .filter(|_| is_whole)
-            .ok_or_else(|| wrong(format!("incomplete escape {code}")))
+        u32::from_str_radix(&code, 16).ok().filter(|_| is_whole).ok_or_else(|| wrong(format!("incomplete escape {code}")))
     }
 
     /// What follows a backslash.
@@ -175,9 +168,7 @@ impl Translator<'_> {
             }
             letter if letter.is_ascii_alphabetic() => return Err(wrong(format!("bad escape \\{letter}"))),
             other if other.is_ascii_whitespace() => self.out.push_str(&format!("\\x{:02X}", u32::from(other))),
-            other if other.is_ascii_punctuation() && !"<>\"'/,:;=@!%_`".contains(other) => {
-                self.out.extend(['\\', other])
-            }
+            other if other.is_ascii_punctuation() && !"<>\"'/,:;=@!%_`".contains(other) => self.out.extend(['\\', other]),
             other => self.out.push(other),
         }
         Ok(())

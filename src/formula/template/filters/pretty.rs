@@ -9,8 +9,10 @@ use super::sequences::sorted;
 use crate::formula::template::value::{DEEPEST, PyDict, as_dict, entries, items, list, repr, type_name};
 
 /// The filters, with their parameters.
-pub(super) const FILTERS: &[(&str, &str, Run)] =
-    &[("pprint", "value", |args| Ok(Value::from(formatted(&args.defined()?)))), ("python", "value", python)];
+pub(super) const FILTERS: &[(&str, &str, Run)] = &[
+    ("pprint", "value", |args| Ok(Value::from(formatted(&args.defined()?)))),
+    ("python", "value", python),
+];
 
 const WIDTH: usize = 80;
 
@@ -53,8 +55,7 @@ fn line(value: &Value, depth: usize) -> String {
     }
     match value.kind() {
         ValueKind::Map if !is_ordered(value) => {
-            let entry =
-                |(key, value): (Value, Value)| format!("{}: {}", line(&key, depth + 1), line(&value, depth + 1));
+            let entry = |(key, value): (Value, Value)| format!("{}: {}", line(&key, depth + 1), line(&value, depth + 1));
             format!("{{{}}}", ordered_entries(value).into_iter().map(entry).collect::<Vec<_>>().join(", "))
         }
         ValueKind::Seq => {

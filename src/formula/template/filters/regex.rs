@@ -247,8 +247,7 @@ fn shell_pattern(glob: &str) -> String {
             '*' => pattern.push_str(".*"),
             '?' => pattern.push('.'),
             '[' => {
-                let skip =
-                    usize::from(rest.starts_with('!')) + usize::from(rest.trim_start_matches('!').starts_with(']'));
+                let skip = usize::from(rest.starts_with('!')) + usize::from(rest.trim_start_matches('!').starts_with(']'));
                 let Some(end) = rest.get(skip..).and_then(|inner| inner.find(']')).map(|end| end + skip) else {
                     pattern.push_str("\\[");
                     continue;

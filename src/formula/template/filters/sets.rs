@@ -128,11 +128,9 @@ fn compare_dicts(args: &Args) -> Result<Value, Error> {
         }
     }
     let (old, new) = (entries(&old), entries(&new));
-    let find =
-        |side: &[(Value, Value)], key: &Value| side.iter().find(|(other, _)| other == key).map(|(_, v)| v.clone());
+    let find = |side: &[(Value, Value)], key: &Value| side.iter().find(|(other, _)| other == key).map(|(_, v)| v.clone());
     let mut changes = Vec::new();
-    let keys =
-        new.iter().map(|(key, _)| key).chain(old.iter().map(|(key, _)| key).filter(|key| find(&new, key).is_none()));
+    let keys = new.iter().map(|(key, _)| key).chain(old.iter().map(|(key, _)| key).filter(|key| find(&new, key).is_none()));
     for key in keys {
         let empty = || Value::from("");
         let change = match (find(&old, key), find(&new, key)) {

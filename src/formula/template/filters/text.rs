@@ -134,8 +134,7 @@ fn truncate(args: &Args) -> Result<Value, Error> {
         return Ok(value);
     }
     let cut: String = source.chars().take(length - ending).collect();
-    let kept =
-        if args.bool("killwords", false)? { cut.as_str() } else { cut.rsplit_once(' ').map_or(&*cut, |(a, _)| a) };
+    let kept = if args.bool("killwords", false)? { cut.as_str() } else { cut.rsplit_once(' ').map_or(&*cut, |(a, _)| a) };
     Ok(like(&value, format!("{kept}{end}")))
 }
 

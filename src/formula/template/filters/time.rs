@@ -64,17 +64,7 @@ fn name(date: DateTime) -> (&'static str, &'static str) {
         Weekday::Sunday => "Sunday",
     };
     let months = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
         "December",
     ];
     let month = usize::try_from(date.month()).ok().and_then(|month| months.get(month.checked_sub(1)?));

@@ -244,11 +244,7 @@ fn from_entries(args: &Args) -> Result<Value, Error> {
 
 fn encoded_dict(args: &Args) -> Result<Value, Error> {
     let data = args.defined()?;
-    if is_mapping(&data) {
-        Ok(encoded(&data, 0))
-    } else {
-        Err(wrong(format!("'{}' object has no attribute 'items'", type_name(&data))))
-    }
+    if is_mapping(&data) { Ok(encoded(&data, 0)) } else { Err(wrong(format!("'{}' object has no attribute 'items'", type_name(&data)))) }
 }
 
 fn encoded_list(args: &Args) -> Result<Value, Error> {

@@ -67,8 +67,8 @@ fn word_length(line: &[char], start: usize, end: usize) -> usize {
     let back = |at: usize, by: usize| at.checked_sub(by).and_then(|at| line.get(at));
     for at in start + 1..end {
         let is_hyphen = line.get(at) == Some(&'-');
-        let follows =
-            is_letter(back(at, 1)) && (is_letter(back(at, 2)) || (back(at, 2) == Some(&'-') && is_letter(back(at, 3))));
+        let follows = is_letter(back(at, 1))
+            && (is_letter(back(at, 2)) || (back(at, 2) == Some(&'-') && is_letter(back(at, 3))));
         let next = usize::from(line.get(at + 2) == Some(&'-'));
         if is_hyphen && follows && is_letter(line.get(at + 1)) && is_letter(line.get(at + 2 + next)) {
             return at + 1 - start;

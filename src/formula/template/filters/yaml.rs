@@ -5,9 +5,7 @@ use minijinja::{Error, Value};
 
 use super::arguments::{Args, Run, is_true, wrong};
 use super::json::has_undefined;
-use crate::formula::template::value::{
-    dict, entries, float_text, from_data, is_mapping, list, text, to_data, type_name,
-};
+use crate::formula::template::value::{dict, entries, float_text, from_data, is_mapping, list, text, to_data, type_name};
 use crate::formula::yaml::{Layout, Mappings, dump, load};
 
 /// The filters, with their parameters.
@@ -61,8 +59,9 @@ fn load_yaml(args: &Args) -> Result<Value, Error> {
         return Ok(Value::UNDEFINED);
     }
     let source = value.as_str().ok_or_else(|| wrong(format!("Unable to load yaml from {}", text(&value))))?;
-    let data = load(source, Mappings::Plain)
-        .map_err(|error| wrong(format!("Encountered error loading yaml: {} (line {})", error.message, error.line)))?;
+    let data = load(source, Mappings::Plain).map_err(|error| {
+        wrong(format!("Encountered error loading yaml: {} (line {})", error.message, error.line))
+    })?;
     Ok(from_data(&data))
 }
 

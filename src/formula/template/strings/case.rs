@@ -41,9 +41,9 @@ pub(in crate::formula::template) fn capitalized(text: &str) -> String {
 /// A character in title case: of a letter that becomes two, only the first is a capital.
 fn title_case(character: char) -> String {
     let mut upper = character.to_uppercase();
-    upper
-        .next()
-        .map_or_else(String::new, |first| std::iter::once(first).chain(upper.flat_map(char::to_lowercase)).collect())
+    upper.next().map_or_else(String::new, |first| {
+        std::iter::once(first).chain(upper.flat_map(char::to_lowercase)).collect()
+    })
 }
 
 fn is_cased(character: char) -> bool {

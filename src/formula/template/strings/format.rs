@@ -83,8 +83,7 @@ fn replaced(field: &str, source: &mut Source<'_>, depth: usize) -> Result<String
     let (conversion, spec) = match rest.strip_prefix('!') {
         Some(rest) => {
             let mut chars = rest.chars();
-            let conversion =
-                chars.next().ok_or_else(|| wrong("end of string while looking for conversion specifier"))?;
+            let conversion = chars.next().ok_or_else(|| wrong("end of string while looking for conversion specifier"))?;
             match chars.as_str() {
                 "" => (Some(conversion), ""),
                 rest => {
@@ -131,8 +130,9 @@ impl Source<'_> {
     fn argument(&mut self, name: &str) -> Result<Value, Error> {
         let at = if name.is_empty() {
             let next = self.next.filter(|_| !self.used_numbers);
-            let next = next
-                .ok_or_else(|| wrong("cannot switch from manual field specification to automatic field numbering"))?;
+            let next = next.ok_or_else(|| {
+                wrong("cannot switch from manual field specification to automatic field numbering")
+            })?;
             self.next = Some(next + 1);
             Some(next)
         } else if name.bytes().all(|digit| digit.is_ascii_digit()) {

@@ -63,8 +63,7 @@ fn encode(text: &str, args: &Args) -> Result<Value, Error> {
         "ascii" | "us-ascii" if text.is_ascii() => Ok(Value::from_bytes(text.as_bytes().to_vec())),
         "ascii" | "us-ascii" => Err(wrong("'ascii' codec can't encode the text")),
         "latin-1" | "iso-8859-1" | "latin1" => {
-            let bytes =
-                text.chars().map(|character| u8::try_from(u32::from(character))).collect::<Result<Vec<u8>, _>>();
+            let bytes = text.chars().map(|character| u8::try_from(u32::from(character))).collect::<Result<Vec<u8>, _>>();
             bytes.map(Value::from_bytes).map_err(|_| wrong("'latin-1' codec can't encode the text"))
         }
         other => Err(wrong(format!("upshift does not have the encoding `{other}`"))),

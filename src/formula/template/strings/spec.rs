@@ -25,8 +25,9 @@ pub(super) fn formatted(value: &Value, spec: &str) -> Result<String, Error> {
     if spec.is_empty() {
         return Ok(text(value));
     }
-    let parsed = Spec::read(spec)
-        .ok_or_else(|| wrong(format!("Invalid format specifier '{spec}' for object of type '{}'", type_name(value))))?;
+    let parsed = Spec::read(spec).ok_or_else(|| {
+        wrong(format!("Invalid format specifier '{spec}' for object of type '{}'", type_name(value)))
+    })?;
     if parsed.width > WIDEST || parsed.precision.is_some_and(|precision| precision > WIDEST) {
         return Err(wrong("Too many decimal digits in format string"));
     }

@@ -12,10 +12,10 @@ mod print;
 pub use convert::{from_data, to_data};
 pub(crate) use dict::PYTHON2;
 pub use dict::PyDict;
-pub(crate) use dict::pairs;
 pub use list::PyList;
-pub(crate) use list::{compare, sort, sort_by};
+pub(crate) use dict::pairs;
 pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
+pub(crate) use list::{compare, sort, sort_by};
 pub use print::{float_text, printed, repr, text};
 
 use minijinja::value::ValueKind;
