@@ -13,7 +13,7 @@ pub use host::{FUNCTIONS as HOST_FUNCTIONS, Host};
 pub use recorded::Recorded;
 
 /// One call of an execution function that only the host can answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// `module.function`.
     pub function: String,

@@ -205,8 +205,10 @@ mod tests {
 
     const KEY: Signature = takes(&[("key", Required), ("default", Text("")), ("merge", Bool(false))]);
 
+    const THREE: Signature = takes(&[("a", Required), ("b", Required), ("c", Required)]);
+
     fn named(entries: &[(&'static str, i64)]) -> Value {
-        Kwargs::from_iter(entries.iter().map(|(key, value)| (*key, Value::from(*value)))).into()
+        entries.iter().map(|(key, value)| (*key, Value::from(*value))).collect::<Kwargs>().into()
     }
 
     fn error(signature: Signature, args: &[Value]) -> String {
@@ -229,8 +231,7 @@ mod tests {
         assert_eq!(error(KEY, &four), "get() takes from 1 to 3 positional arguments but 4 were given");
         assert_eq!(error(KEY, &[a.clone(), named(&[("key", 1)])]), "get() got multiple values for argument 'key'");
         assert_eq!(error(KEY, &[a.clone(), named(&[("kex", 1)])]), "get() got an unexpected keyword argument 'kex'");
-        assert_eq!(error(takes(&[]), &[a.clone()]), "get() takes 0 positional arguments but 1 was given");
-        const THREE: Signature = takes(&[("a", Required), ("b", Required), ("c", Required)]);
+        assert_eq!(error(takes(&[]), std::slice::from_ref(&a)), "get() takes 0 positional arguments but 1 was given");
         assert_eq!(error(THREE, &[]), "get() missing 3 required positional arguments: 'a', 'b', and 'c'");
         assert_eq!(error(THREE, &[a]), "get() missing 2 required positional arguments: 'b' and 'c'");
     }

@@ -64,8 +64,8 @@ fn rendered(state: &State<'_, '_>, source: &str, named: Vec<(String, Value)>) ->
 
 fn import(state: &State<'_, '_>, source: &str) -> Result<Value, Error> {
     let text = rendered(state, source, Vec::new())?;
-    let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    Ok(from_data(&Data::from(json)))
+    let json: Data = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    Ok(from_data(&json))
 }
 
 fn renderer(context: &Context, state: &mut State<'_, '_>, arguments: &Arguments) -> Result<Value, Error> {
@@ -92,8 +92,8 @@ fn renderer(context: &Context, state: &mut State<'_, '_>, arguments: &Arguments)
             "jinja" => Value::from(rendered(state, &text, arguments.more_named.clone())?),
             "yaml" => read(&text)?,
             "json" => {
-                let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-                from_data(&Data::from(json))
+                let json: Data = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+                from_data(&json)
             }
             other => return Err(wrong(format!("upshift does not have the renderer `{other}`"))),
         };

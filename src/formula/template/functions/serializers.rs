@@ -34,9 +34,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let source = arguments.text("stream_or_string")?;
             match arguments.text("serializer")?.as_str() {
                 "json" => {
-                    let json: serde_json::Value =
-                        serde_json::from_str(&source).map_err(|error| wrong(error.to_string()))?;
-                    Ok(from_data(&Data::from(json)))
+                    let json: Data = serde_json::from_str(&source).map_err(|error| wrong(error.to_string()))?;
+                    Ok(from_data(&json))
                 }
                 "yaml" => {
                     let data = yaml::load(&source, Mappings::Plain);

@@ -15,7 +15,7 @@ pub use dict::PyDict;
 pub use list::PyList;
 pub(crate) use dict::pairs;
 pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
-pub(crate) use list::{compare, sort, sort_by};
+pub(crate) use list::{compare, sort_by};
 pub use print::{float_text, printed, repr, text};
 
 use minijinja::value::ValueKind;

@@ -1,6 +1,7 @@
 //! What a scalar has in it, and so in which ways it can be written.
 
 /// The ways in which a scalar can be written and read back the same.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own about a text")]
 pub(super) struct Analysis {
     /// Whether it has line breaks.
     pub is_multiline: bool,
@@ -34,6 +35,7 @@ pub(super) fn is_printable(character: char) -> bool {
 
 /// What a scalar has in it.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own about a text")]
 struct Traits {
     block_indicators: bool,
     flow_indicators: bool,

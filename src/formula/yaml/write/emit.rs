@@ -52,7 +52,7 @@ pub(super) struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    pub fn new(layout: &'a Layout, names: Names) -> Self {
+    pub(super) fn new(layout: &'a Layout, names: Names) -> Self {
         let step = if (2..=9).contains(&layout.indent) { layout.indent } else { 2 };
         Self {
             out: String::new(),
@@ -71,11 +71,11 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    pub fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         self.out
     }
 
-    pub fn document(&mut self, data: &Data) {
+    pub(super) fn document(&mut self, data: &Data) {
         if self.layout.explicit_start {
             self.indicator("---", true, false, false);
         }
@@ -89,18 +89,18 @@ impl<'a> Emitter<'a> {
 
     // Pieces of text.
 
-    pub fn put(&mut self, character: char) {
+    pub(super) fn put(&mut self, character: char) {
         self.out.push(character);
         self.column += 1;
     }
 
-    pub fn put_break(&mut self, character: char) {
+    pub(super) fn put_break(&mut self, character: char) {
         self.out.push(character);
         self.column = 0;
     }
 
     /// Begins a line at the current indentation, unless this one is still as good as new.
-    pub fn line(&mut self) {
+    pub(super) fn line(&mut self) {
         let indent = self.indent.unwrap_or(0);
         if !self.is_indentation || self.column > indent || (self.column == indent && !self.is_blank) {
             self.put_break('\n');
@@ -112,7 +112,7 @@ impl<'a> Emitter<'a> {
         self.is_indentation = true;
     }
 
-    pub fn indicator(&mut self, text: &str, needs_space: bool, is_blank: bool, is_indentation: bool) {
+    pub(super) fn indicator(&mut self, text: &str, needs_space: bool, is_blank: bool, is_indentation: bool) {
         if needs_space {
             self.space();
         }
@@ -122,7 +122,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// A space, unless there is one.
-    pub fn space(&mut self) {
+    pub(super) fn space(&mut self) {
         if !self.is_blank {
             self.put(' ');
         }
