@@ -1,7 +1,7 @@
 //! `user.*` and `group.*`: the accounts of the host, asked as its own programs ask (`getent`), so that those of a
 //! directory service are there too.
 
-use super::{Answer, Function, function, mapping, process, texts};
+use super::{Function, function, mapping, process, texts};
 use crate::formula::Data;
 use crate::formula::template::functions::arguments::Default::{Bool, None, Required};
 use crate::formula::template::functions::arguments::{Signature, takes};
@@ -34,12 +34,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let name = arguments.text("name")?;
         Ok(line("group", &name).and_then(|line| group(&line)).unwrap_or_else(|| mapping([])))
     }),
-    function("group.getent", ALL, groups),
+    function("group.getent", ALL, |_| Ok(lines("group").iter().filter_map(|line| group(line)).collect())),
 ];
-
-fn groups(_: &crate::formula::template::functions::arguments::Arguments) -> Answer {
-    Ok(lines("group").iter().filter_map(|line| group(line)).collect())
-}
 
 /// A line of the account database, with its fields.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::process::{self, Failure, Output, PATIENCE};
 use super::{Function, Refusal, accounts, failed, function, mapping};
 use crate::formula::Data;
-use crate::formula::template::functions::arguments::Default::{Bool, None, Required, Text};
+use crate::formula::template::functions::arguments::Default::{Bool, None, Required};
 use crate::formula::template::functions::arguments::{Arguments, Parameter, Signature, takes};
 use crate::formula::template::value::{entries, is_list, is_mapping, items, repr, text};
 
@@ -18,7 +18,7 @@ const RUN: &[Parameter] = &[
     ("stdin", None),
     ("runas", None),
     ("group", None),
-    ("shell", Text("/bin/sh")),
+    ("shell", None),
     ("python_shell", None),
     ("env", None),
     ("clean_env", Bool(false)),
@@ -32,7 +32,7 @@ const SHELL: &[Parameter] = &[
     ("stdin", None),
     ("runas", None),
     ("group", None),
-    ("shell", Text("/bin/sh")),
+    ("shell", None),
     ("env", None),
     ("clean_env", Bool(false)),
     ("template", None),
@@ -94,16 +94,20 @@ fn run(arguments: &Arguments, in_shell: bool, is_merged: bool) -> Result<Output,
         }
     }
     let mut command = command(arguments, in_shell)?;
-    let patience = arguments.other("timeout").and_then(|timeout| f64::try_from(timeout.clone()).ok());
-    let patience = patience.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(PATIENCE);
-    let mut output = match process::run(&mut command, is_merged, patience) {
+    let asked = arguments.other("timeout").and_then(|timeout| f64::try_from(timeout.clone()).ok());
+    let asked = asked.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let mut output = match process::run(&mut command, is_merged, asked.unwrap_or(PATIENCE)) {
         Ok(output) => output,
         Err(Failure::Start(error)) => {
             let named = repr(arguments.get("cmd"));
             return failed(format!("Unable to run command {named}, reason: {error}"));
         }
         Err(Failure::Timeout) => {
-            let out = format!("{} : Timed out after {} seconds", text(arguments.get("cmd")), patience.as_secs());
+            let named = text(arguments.get("cmd"));
+            let Some(asked) = asked else {
+                return failed(format!("`{named}` took longer than {} seconds", PATIENCE.as_secs()));
+            };
+            let out = format!("{named} : Timed out after {} seconds", asked.as_secs());
             return Ok(Output { id: 0, code: 1, out, err: String::new() });
         }
     };
@@ -120,6 +124,9 @@ fn run(arguments: &Arguments, in_shell: bool, is_merged: bool) -> Result<Output,
 
 fn command(arguments: &Arguments, in_shell: bool) -> Result<Command, Refusal> {
     let given = arguments.get("cmd");
+    if !given.is_true() {
+        return failed("there is no command to run");
+    }
     let is_shell = in_shell || matches!(arguments.get("python_shell"), value if value.is_true());
     let words = if is_list(given) {
         let words: Vec<String> = items(given)?.iter().map(text).collect();
@@ -158,8 +165,10 @@ fn command(arguments: &Arguments, in_shell: bool) -> Result<Command, Refusal> {
     Ok(command)
 }
 
+/// The shell of a call: the one it names, else our own, as with Salt.
 fn shell(arguments: &Arguments) -> Vec<String> {
-    vec![arguments.some("shell").map_or_else(|| "/bin/sh".to_owned(), text)]
+    let own = || std::env::var("SHELL").ok().filter(|shell| Path::new(shell).is_file());
+    vec![arguments.some("shell").map(text).or_else(own).unwrap_or_else(|| "/bin/sh".to_owned())]
 }
 
 /// The variables of a call: a mapping, or a list of mappings.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Answer, Function, Refusal, accounts, failed, function, mapping, texts};
 use crate::formula::template::functions::arguments::Default::{Bool, Int, None, Required, Text};
 use crate::formula::template::functions::arguments::{Arguments, Signature, takes};
+use crate::formula::template::functions::hashing::hexadecimal;
 use crate::formula::{Data, Dict};
 
 const PATH: Signature = takes(&[("path", Required)]);
@@ -30,7 +31,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("file.contains", takes(&[("path", Required), ("text", Required)]), |arguments| {
         let path = path(arguments)?;
         let wanted = arguments.text("text")?;
-        Ok(content(&path).is_ok_and(|content| content.contains(wanted.trim())).into())
+        let is_readable = path.is_file() && rustix::fs::access(&path, rustix::fs::Access::READ_OK).is_ok();
+        Ok((is_readable && content(&path)?.contains(wanted.trim())).into())
     }),
     function("file.get_hash", SUM, |arguments| sum(&path(arguments)?, &arguments.text("form")?)),
     function("file.get_sum", SUM, |arguments| {
@@ -43,16 +45,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("file.get_uid", OF, |arguments| stat(arguments, "uid")),
     function("file.get_gid", OF, |arguments| stat(arguments, "gid")),
     function("file.stats", STATS, |arguments| {
-        let stats = stats(arguments)?;
-        match arguments.some("hash_type").filter(|kind| kind.is_true()) {
-            Some(kind) => {
-                let sum = sum(&path(arguments)?, &crate::formula::template::value::text(kind))?;
-                let mut stats = stats;
-                stats.insert("sum", sum);
-                Ok(stats.into())
-            }
-            Option::None => Ok(stats.into()),
+        let mut stats = stats(arguments)?;
+        if arguments.is_true("hash_type")? {
+            let sum = sum(&path(arguments)?, &arguments.text("hash_type")?)?;
+            let before = stats.entries.get_index_of(&Data::from("type")).unwrap_or_default();
+            stats.entries.shift_insert(before, "sum".into(), sum);
         }
+        Ok(stats.into())
     }),
 ];
 
@@ -93,11 +92,11 @@ fn read_link(arguments: &Arguments) -> Answer {
     if !path.is_symlink() {
         return failed(format!("A valid link was not specified: {}", path.display()));
     }
-    let found = if arguments.is_true("canonicalize")? { path.canonicalize() } else { path.read_link() };
+    let found = if arguments.is_true("canonicalize")? { Ok(real(&path, 0)) } else { path.read_link() };
     found.map(|target| target.to_string_lossy().as_ref().into()).or_else(|error| failed(error.to_string()))
 }
 
-/// The text of a file, with every line end made `\n`, as Python reads one.
+/// The text of a file.
 fn content(path: &Path) -> Result<String, Refusal> {
     let broken = |error: std::io::Error| {
         let code = error.raw_os_error().unwrap_or_default();
@@ -115,8 +114,21 @@ fn content(path: &Path) -> Result<String, Refusal> {
         return failed(format!("{} is larger than {LARGEST} bytes", path.display()));
     }
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(text.replace("\r\n", "\n").replace('\r', "\n")),
+        Ok(text) => Ok(text),
         Err(_) => failed(format!("{} is not UTF-8", path.display())),
+    }
+}
+
+/// Where a path leads, as far as there is something.
+fn real(path: &Path, links: usize) -> PathBuf {
+    const MOST_LINKS: usize = 40;
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return path.to_owned() };
+    match path.read_link() {
+        Ok(target) if links < MOST_LINKS => real(&parent.join(target), links + 1),
+        _ => real(parent, links).join(name),
     }
 }
 
@@ -139,7 +151,7 @@ fn sum(path: &Path, form: &str) -> Answer {
         let mut chunk = vec![0; 64 << 10];
         loop {
             match file.read(&mut chunk)? {
-                0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+                0 => return Ok(hexadecimal(&hash.finalize())),
                 read => hash.update(chunk.get(..read).unwrap_or_default()),
             }
         }
@@ -178,7 +190,7 @@ fn stats(arguments: &Arguments) -> Result<Dict, Refusal> {
         kind if kind.is_socket() => "socket",
         _ => "file",
     };
-    let target = if follows { path.canonicalize().ok() } else { std::path::absolute(&path).ok() };
+    let target = if follows { Some(real(&path, 0)) } else { std::path::absolute(&path).ok() };
     let stats = [
         ("inode", Data::Int(found.ino().into())),
         ("uid", Data::Int(found.uid().into())),

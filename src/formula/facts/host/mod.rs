@@ -63,7 +63,7 @@ impl Facts for Host {
         let mut args: Vec<Value> = call.args.iter().map(from_data).collect();
         if !call.kwargs.is_empty() {
             let named = call.kwargs.iter().map(|(name, value)| (name.clone(), from_data(value)));
-            args.push(Kwargs::from_iter(named).into());
+            args.push(named.collect::<Kwargs>().into());
         }
         let own_name = call.function.rsplit('.').next().unwrap_or_default();
         let arguments = Arguments::bind(function.signature, own_name, &args)?;
@@ -108,7 +108,6 @@ mod tests {
         assert_eq!(ask("file.file_exists", &["/no/such/file"]), Ok(false.into()));
         assert_eq!(ask("cmd.which", &["no-such-program"]), Ok(Data::None));
         assert_eq!(ask("environ.get", &["NO_SUCH_VARIABLE"]), Ok("".into()));
-        assert_eq!(ask("network.interface_ip", &["none0"]), Ok("".into()));
         assert!(matches!(ask("file.get_mode", &["/no/such/file"]), Err(Refusal::Failed(_))));
         assert_eq!(ask("cmd.runn", &["id"]), Err(Refusal::Unknown));
     }

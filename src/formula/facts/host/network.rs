@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::interfaces::{addresses, all, as_data};
-use super::{Answer, Function, failed, function, mapping, process, texts};
+use super::{Answer, Function, command, failed, function, mapping, process, texts};
 use crate::formula::template::functions::arguments::Default::{Bool, None, Required};
 use crate::formula::template::functions::arguments::{Arguments, Signature, takes};
 use crate::formula::template::functions::network::is_private;
@@ -28,8 +28,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("network.hwaddr", INTERFACE, |arguments| of_interface(arguments, "hwaddr")),
     function("network.interface_ip", INTERFACE, |arguments| {
         let found = of_interface(arguments, "inet")?;
-        let first = found.as_list().and_then(<[Data]>::first).and_then(|first| first.get("address"));
-        Ok(first.cloned().unwrap_or_else(|| "".into()))
+        match found.as_list() {
+            Some(addresses) => {
+                let first = addresses.first().and_then(|first| first.get("address"));
+                Ok(first.cloned().unwrap_or_else(|| "".into()))
+            }
+            Option::None => Ok(found),
+        }
     }),
     function("network.ip_addrs", ADDRESSES, |arguments| ip_addresses(arguments, "inet")),
     function("network.ipaddrs", ADDRESSES, |arguments| ip_addresses(arguments, "inet")),
@@ -63,7 +68,12 @@ fn full_name() -> String {
 
 fn of_interface(arguments: &Arguments, key: &str) -> Answer {
     let name = arguments.text("iface")?;
-    Ok(all().get(&name).and_then(|interface| interface.get(key)).cloned().unwrap_or_else(|| "".into()))
+    let interfaces = all();
+    let Some(interface) = interfaces.get(&name) else {
+        let known: Vec<String> = interfaces.keys().map(|name| format!("\"{name}\"")).collect();
+        return Ok(format!("Interface \"{name}\" not in available interfaces: {}", known.join(", ")).into());
+    };
+    Ok(interface.get(key).cloned().unwrap_or_else(|| "".into()))
 }
 
 fn ip_addresses(arguments: &Arguments, family: &str) -> Answer {
@@ -122,30 +132,81 @@ fn default_route(arguments: &Arguments) -> Answer {
     if family.as_deref().is_some_and(|family| family != "inet" && family != "inet6") {
         return failed(format!("Invalid address family {}", family.unwrap_or_default()));
     }
+    let routes = if command::which("netstat").is_some() { of_netstat() } else { of_ip() };
+    let is_wanted = |route: &Route| {
+        let is_default = matches!(route.destination.as_str(), "0.0.0.0" | "::/0" | "default");
+        is_default && family.as_deref().is_none_or(|family| family == route.family)
+    };
+    Ok(routes.iter().filter(|route| is_wanted(route)).map(Route::as_data).collect())
+}
+
+/// A line of the routing table.
+struct Route {
+    family: &'static str,
+    destination: String,
+    gateway: String,
+    netmask: String,
+    flags: String,
+    interface: String,
+}
+
+impl Route {
+    /// A route of `columns`: destination, gateway, netmask, flags and interface.
+    fn new(family: &'static str, columns: [&str; 5]) -> Self {
+        let [destination, gateway, netmask, flags, interface] = columns.map(str::to_owned);
+        Self { family, destination, gateway, netmask, flags, interface }
+    }
+
+    fn as_data(&self) -> Data {
+        mapping([
+            ("addr_family", self.family.into()),
+            ("destination", self.destination.as_str().into()),
+            ("gateway", self.gateway.as_str().into()),
+            ("netmask", self.netmask.as_str().into()),
+            ("flags", self.flags.as_str().into()),
+            ("interface", self.interface.as_str().into()),
+        ])
+    }
+}
+
+/// The table as `netstat` prints it, which Salt asks first.
+fn of_netstat() -> Vec<Route> {
     let mut routes = Vec::new();
-    for (own, option, destination, netmask) in [("inet", "-4", "0.0.0.0", "0.0.0.0"), ("inet6", "-6", "::/0", "")] {
-        if family.as_deref().is_some_and(|family| family != own) {
-            continue;
+    for family in ["inet", "inet6"] {
+        let said = process::said("netstat", &["-A", family, "-rn"]).unwrap_or_default();
+        for line in said.lines().skip(2) {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            routes.extend(match (family, columns.as_slice()) {
+                ("inet", [to, gateway, mask, flags, _, _, _, interface, ..]) => {
+                    Some(Route::new("inet", [to, gateway, mask, flags, interface]))
+                }
+                ("inet6", [to, gateway, flags, _, _, interface] | [to, gateway, flags, _, _, _, interface]) => {
+                    Some(Route::new("inet6", [to, gateway, "", flags, interface]))
+                }
+                _ => Option::None,
+            });
         }
-        let table = if own == "inet" { "main" } else { "all" };
+    }
+    routes
+}
+
+/// The default routes as `ip` prints them.
+fn of_ip() -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (family, option, table, destination, netmask) in
+        [("inet", "-4", "main", "0.0.0.0", "0.0.0.0"), ("inet6", "-6", "all", "::/0", "")]
+    {
         let said = process::said("ip", &[option, "route", "show", "table", table]).unwrap_or_default();
         for line in said.lines() {
             let columns: Vec<&str> = line.split_whitespace().collect();
             if let ["default", _, gateway, rest @ ..] = columns.as_slice() {
                 let interface = match rest {
-                    ["dev", interface, ..] => *interface,
+                    ["dev", interface, ..] => interface,
                     _ => "",
                 };
-                routes.push(mapping([
-                    ("addr_family", own.into()),
-                    ("destination", destination.into()),
-                    ("gateway", (*gateway).into()),
-                    ("netmask", netmask.into()),
-                    ("flags", "UG".into()),
-                    ("interface", interface.into()),
-                ]));
+                routes.push(Route::new(family, [destination, gateway, netmask, "UG", interface]));
             }
         }
     }
-    Ok(routes.into())
+    routes
 }

@@ -132,25 +132,30 @@ fn latest_version(arguments: &Arguments) -> Answer {
     }
     let installed = packages(Kind::Installed)?;
     let mut found = Dict::default();
+    let mut known = Vec::new();
     for name in &names {
-        let candidate = candidate(name).unwrap_or_default();
-        let is_newer = |old: &String| package_versions::debian(old, &candidate).is_none_or(std::cmp::Ordering::is_lt);
+        let candidate = candidate(name);
+        let version = candidate.clone().unwrap_or_default();
+        let is_newer = |old: &String| package_versions::debian(old, &version).is_none_or(std::cmp::Ordering::is_lt);
         let is_worth_it = installed.get(name).is_none_or(|versions| versions.iter().all(is_newer));
-        found.insert(name.as_str(), if is_worth_it { candidate.as_str() } else { "" });
+        found.insert(name.as_str(), if is_worth_it { version.as_str() } else { "" });
+        known.extend(candidate.map(|_| name));
     }
-    match found.only() {
-        Some((_, version)) => Ok(version.clone()),
-        None => Ok(found.into()),
+    // A package that apt has never heard of does not count as one: alone, it gets a mapping.
+    match known.as_slice() {
+        [name] => Ok(found.get(name).cloned().unwrap_or_default()),
+        _ => Ok(found.into()),
     }
 }
 
+/// What apt would install; empty if nothing, `None` if it does not know the package.
 fn candidate(name: &str) -> Option<String> {
     if name.starts_with('-') {
         return None;
     }
     let said = process::said("apt-cache", &["-q", "policy", "--", name])?;
     let line = said.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
-    (line != "(none)").then(|| line.to_owned())
+    Some(if line == "(none)" { String::new() } else { line.to_owned() })
 }
 
 #[cfg(test)]

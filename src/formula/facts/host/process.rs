@@ -2,12 +2,12 @@
 
 use std::io::Read;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 /// How long a program may take if nobody says.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The most that is read of what a program says; the rest is dropped.
 const MOST: u64 = 8 << 20;
@@ -54,22 +54,28 @@ pub(super) fn run(command: &mut Command, is_merged: bool, patience: Duration) ->
     let listen = |stream: Option<std::io::PipeReader>| {
         let sender = sender.clone();
         std::thread::spawn(move || {
-            let text = stream.map(|stream| read(stream)).unwrap_or_default();
+            let text = stream.map(read).unwrap_or_default();
             // Nobody listens any more once time is up.
             let _ = sender.send(());
             text
         })
     };
     let (out, err) = (listen(Some(out)), listen(err));
-    for _ in 0..2 {
+    let id = child.id();
+    let ended = std::thread::spawn(move || {
+        let status = child.wait();
+        let _ = sender.send(());
+        status
+    });
+    for _ in 0..3 {
         if receiver.recv_timeout(patience).is_err() {
-            end(&mut child);
+            end(id);
             return Err(Failure::Timeout);
         }
     }
-    let status = child.wait().map_err(Failure::Start)?;
+    let status = ended.join().unwrap_or_else(|_| Err(std::io::Error::other("lost"))).map_err(Failure::Start)?;
     Ok(Output {
-        id: child.id(),
+        id,
         code: status.code().unwrap_or_else(|| -status.signal().unwrap_or(1)),
         out: out.join().unwrap_or_default(),
         err: err.join().unwrap_or_default(),
@@ -113,9 +119,8 @@ fn read(mut stream: impl Read) -> String {
 }
 
 /// Ends a program with everything it started that stayed in its group.
-fn end(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+fn end(id: u32) {
+    if let Some(group) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
-    let _ = child.wait();
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::process::{self, PATIENCE};
-use super::{Answer, Function, function, texts};
+use super::{Function, function, texts};
 use crate::formula::template::functions::arguments::Default::{None, Required};
 use crate::formula::template::functions::arguments::{Signature, takes};
 use crate::formula::{Dict, fnmatch};
@@ -34,13 +34,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("service.available", NAME, |arguments| Ok(is_available(&arguments.text("name")?).into())),
     function("service.missing", NAME, |arguments| Ok((!is_available(&arguments.text("name")?)).into())),
     function("service.enabled", NAME, |arguments| Ok(is_enabled(&arguments.text("name")?).into())),
-    function("service.disabled", NAME, |arguments| Ok((!is_enabled(&arguments.text("name")?)).into())),
-    function("service.get_all", takes(&[("root", None)]), |_| get_all()),
+    function("service.disabled", NAME, |arguments| {
+        let name = arguments.text("name")?;
+        Ok((!is_enabled(&name) && (has_systemd() || all().contains(&name))).into())
+    }),
+    function("service.get_all", takes(&[("root", None)]), |_| Ok(texts(all()))),
 ];
-
-fn get_all() -> Answer {
-    Ok(texts(all()))
-}
 
 fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()

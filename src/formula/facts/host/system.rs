@@ -22,8 +22,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(found.is_some_and(|found| wanted.is_none_or(|wanted| wanted == found)).into())
     }),
     function("timezone.get_zone", takes(&[]), |_| time_zone()),
-    function("timezone.get_offset", takes(&[]), |_| said("date", &["+%z"])),
-    function("timezone.get_zonecode", takes(&[]), |_| said("date", &["+%Z"])),
+    function("timezone.get_offset", takes(&[]), |_| Ok(said("date", &["+%z"]).into())),
+    function("timezone.get_zonecode", takes(&[]), |_| Ok(said("date", &["+%Z"]).into())),
     function("sysctl.get", takes(&[("name", Required)]), |arguments| {
         let name = arguments.text("name")?;
         let mut command = std::process::Command::new("sysctl");
@@ -72,7 +72,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(link.map_or_else(|| false.into(), |link| link.to_string_lossy().as_ref().into()))
     }),
     function("mine.get", MINE, |_| Ok(mapping([]))),
-    function("status.uptime", takes(&[]), uptime),
+    function("status.uptime", takes(&[]), |_| Ok(uptime())),
     function("status.nproc", takes(&[]), |_| {
         let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Data::Int(i128::try_from(count).unwrap_or(1)))
@@ -88,8 +88,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-fn said(program: &str, arguments: &[&str]) -> Answer {
-    Ok(process::said(program, arguments).unwrap_or_default().trim_end().into())
+fn said(program: &str, arguments: &[&str]) -> String {
+    process::said(program, arguments).unwrap_or_default().trim_end().to_owned()
 }
 
 /// The zone that `/etc/localtime` points at, else the one `/etc/timezone` names.
@@ -178,7 +178,7 @@ fn aliases(host: &Data) -> &[Data] {
     host.get("aliases").and_then(Data::as_list).unwrap_or_default()
 }
 
-fn uptime(_: &Arguments) -> Answer {
+fn uptime() -> Data {
     let said = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = said.split('.').next().and_then(|seconds| seconds.parse::<i64>().ok()).unwrap_or_default();
     let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
@@ -188,14 +188,14 @@ fn uptime(_: &Arguments) -> Answer {
     let since = jiff::Timestamp::from_second(started).map(|time| time.strftime("%Y-%m-%dT%H:%M:%S").to_string());
     let users = process::said("who", &["-s"]).unwrap_or_default().trim_end().split('\n').count();
     let today = seconds % 86_400;
-    Ok(mapping([
+    mapping([
         ("seconds", seconds.into()),
         ("since_iso", since.unwrap_or_default().into()),
         ("since_t", started.into()),
         ("days", (seconds / 86_400).into()),
         ("time", format!("{}:{}", today / 3600, today % 3600 / 60).into()),
         ("users", Data::Int(i128::try_from(users).unwrap_or_default())),
-    ]))
+    ])
 }
 
 fn disk_usage(arguments: &Arguments) -> Answer {
