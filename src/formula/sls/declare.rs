@@ -135,9 +135,9 @@ fn split_states(heap: &mut Heap, body: Ref, id: &Data, may_repeat: bool) -> Resu
 }
 
 /// Gives every state that has no `order` the next number.
-pub(super) fn number(heap: &mut Heap, state: Ref, next: &mut i64) -> Result<()> {
-    for (_, body) in heap.entries(state) {
-        for (name, arguments) in heap.entries(body) {
+pub(super) fn number(heap: &mut Heap, bodies: &[(Data, Ref)], next: &mut i64) -> Result<()> {
+    for (_, body) in bodies {
+        for (name, arguments) in heap.entries(*body) {
             let Some(items) = heap.as_list(arguments) else { continue };
             if name.as_str().is_none_or(|name| name.starts_with('_')) {
                 continue;

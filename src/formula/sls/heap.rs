@@ -265,6 +265,14 @@ impl Heap {
         }
     }
 
+    /// Takes all entries out of a mapping.
+    pub(super) fn take_entries(&mut self, object: Ref) -> IndexMap<Data, Ref> {
+        match self.objects.get_mut(object.0) {
+            Some(Object::Table(table)) => std::mem::take(&mut table.entries),
+            _ => IndexMap::new(),
+        }
+    }
+
     /// Keeps the entries of a mapping for which `keep` is true.
     pub(super) fn retain(&mut self, object: Ref, keep: impl Fn(&Data) -> bool) {
         if let Some(Object::Table(table)) = self.objects.get_mut(object.0) {
