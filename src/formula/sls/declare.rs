@@ -67,7 +67,7 @@ pub(super) fn collect(heap: &mut Heap, state: Ref, key: &str, items: &[Ref]) -> 
         heap.set(state, key, list);
         list
     });
-    heap.extend(list, items, &format!("`{key}`"))
+    heap.extend(list, items, || format!("`{key}`"))
 }
 
 /// Brings every ID into the long form, and notes its SLS.
@@ -128,7 +128,7 @@ fn split_states(heap: &mut Heap, body: Ref, id: &Data, may_repeat: bool) -> Resu
         heap.remove(body, &key);
         let function = heap.scalar(function);
         heap.set(body, short.clone(), arguments);
-        heap.extend(arguments, &[function], name)?;
+        heap.extend(arguments, &[function], || show(&key))?;
         seen.insert(short);
     }
     Ok(())
@@ -147,7 +147,7 @@ pub(super) fn number(heap: &mut Heap, bodies: &[(Data, Ref)], next: &mut i64) ->
             if !has_order {
                 let order = heap.scalar(*next);
                 let order = heap.pair("order".into(), order);
-                heap.extend(arguments, &[order], "a state")?;
+                heap.extend(arguments, &[order], || show(&name))?;
                 *next += 1;
             }
         }

@@ -244,7 +244,7 @@ impl<'a> Gather<'a> {
     fn merge(&mut self, into: Ref, state: Ref) -> Result<()> {
         for key in ["__extend__", "__exclude__"] {
             if let Some(items) = self.heap.remove(state, &Data::from(key)) {
-                let items = self.heap.iterate(items, &format!("`{key}`"))?;
+                let items = self.heap.iterate(items, || format!("`{key}`"))?;
                 declare::collect(&mut self.heap, into, key, &items)?;
             }
         }
