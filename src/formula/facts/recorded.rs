@@ -53,6 +53,10 @@ impl Facts for Recorded {
         let found = self.answers.iter().find(|(pattern, _)| pattern.is_match(&call));
         found.map(|(_, answer)| answer.clone()).ok_or(Refusal::NotRecorded)
     }
+
+    fn knows(&self, function: &str) -> bool {
+        self.answers.iter().any(|(pattern, _)| pattern.function == function)
+    }
 }
 
 /// The same call with its keyword arguments sorted.

@@ -8,8 +8,8 @@ use indexmap::{IndexMap, IndexSet};
 use super::High;
 use super::declare::show;
 use super::entries::Entries;
-use super::glob;
 use super::heap::{Heap, Ref, unfit};
+use crate::formula::fnmatch;
 use crate::formula::template::value;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
@@ -42,7 +42,7 @@ pub(super) fn exclude(high: &mut High) -> Result<()> {
             continue;
         }
         let own = heap.get_str(body, "__sls__").and_then(|own| heap.as_str(own)).unwrap_or_default();
-        if !own.is_empty() && sls.iter().any(|pattern| glob::matches(pattern, own)) {
+        if !own.is_empty() && sls.iter().any(|pattern| fnmatch::is_match(pattern, own)) {
             ids.insert(id);
         }
     }

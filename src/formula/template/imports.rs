@@ -30,16 +30,18 @@ impl Paths {
     pub(super) fn resolve(&mut self, name: &str) -> String {
         let first = name.split('/').next().unwrap_or_default();
         if first != "." && first != ".." {
-            let name = normal(name.strip_prefix("salt://").unwrap_or(name)).unwrap_or_else(|| name.to_owned());
-            if self.read.insert(name.clone()) {
+            if self.read.insert(name.to_owned()) {
                 let folder = name.rsplit_once('/').map_or(".", |(folder, _)| folder);
                 self.base = Some(folder.to_owned());
             }
-            return name;
+            return name.to_owned();
         }
         let base = self.base.as_deref().unwrap_or_default();
         let path = self.base.as_ref().and_then(|_| normal(&format!("{base}/{name}")));
-        path.unwrap_or_else(|| name.to_owned())
+        let path = path.unwrap_or_else(|| name.to_owned());
+        // A relative name moves nothing, and neither does the full name that is made of it.
+        self.read.insert(path.clone());
+        path
     }
 
     /// The folder that `tpldir` names by now.
@@ -102,6 +104,8 @@ mod tests {
     fn relative_names_count_from_the_last_template_that_was_read() {
         let mut paths = Paths::from(Some("nova"));
         assert_eq!(paths.resolve("./map.jinja"), "nova/map.jinja");
+        assert_eq!(paths.resolve("./sub/map.jinja"), "nova/sub/map.jinja");
+        assert_eq!(paths.resolve("nova/sub/map.jinja"), "nova/sub/map.jinja");
         assert_eq!(paths.resolve("../lib.jinja"), "lib.jinja");
         assert_eq!(paths.resolve("keystone/map.jinja"), "keystone/map.jinja");
         assert_eq!(paths.resolve("./lib.jinja"), "keystone/lib.jinja");

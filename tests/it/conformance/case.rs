@@ -71,6 +71,7 @@ fn run(parts: &BTreeMap<String, String>, grains: &Data) -> Result<Answer> {
         None => Vec::new(),
     };
     let low = compiler.low_state(&sls)?;
+    upshift::formula::sls::check(&low)?;
     let low = low.chunks.into_iter().map(Data::from).collect();
     Ok(Answer::Low { pillar, low, rendered: Vec::new() })
 }

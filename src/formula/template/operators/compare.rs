@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, State, Value};
 
+use super::super::salt::Salt;
 use super::super::value::{DEEPEST, PyDict, as_dict, as_list, entries, items};
 use super::number::Number;
 use super::{hashable, is_silent, type_name, undefined, wrong};
@@ -162,6 +163,9 @@ fn contained(state: &mut State<'_, '_>, item: &Value, container: &Value) -> Resu
             .as_str()
             .ok_or_else(|| wrong(format!("'in <string>' requires string as left operand, not {}", type_name(item))))?;
         return Ok(text.contains(part));
+    }
+    if let Some(functions) = container.downcast_object_ref::<Salt>() {
+        return Ok(item.as_str().is_some_and(|name| functions.has(name)));
     }
     match container.kind() {
         ValueKind::Map => {
