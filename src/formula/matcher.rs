@@ -208,7 +208,6 @@ mod tests {
             ("list", "node00,node01.local", true),
             ("grain", "os:deb*", true),
             ("grain", "roles:db:primary", true),
-            ("grain", "a:b:c:1", true),
             ("grain_pcre", "os:^(debian|ubuntu)$", true),
             ("pillar", "nova:compute:enabled:true", true),
             ("pillar", "nova:*:enabled:true", true),

@@ -121,9 +121,8 @@ fn expect(given: &Data, low: &[Data], rendered: &[(String, String)]) {
         };
         let has = |chunk: &Data| {
             let with = wanted.get("with").and_then(Data::as_dict);
-            with.into_iter()
-                .flat_map(|with| &with.entries)
-                .all(|(key, value)| chunk.get(key.as_str().unwrap()) == Some(value))
+            let mut with = with.into_iter().flat_map(|with| &with.entries);
+            with.all(|(key, value)| chunk.get(key.as_str().unwrap()).is_some_and(|found| contains(found, value)))
         };
         let found = low.iter().any(|chunk| {
             is(chunk, "id", "__id__") && is(chunk, "state", "state") && is(chunk, "fun", "fun") && has(chunk)
