@@ -4,11 +4,34 @@ use indexmap::IndexMap;
 use minijinja::{Environment, Error, Value};
 
 use super::super::value::{PyDict, items, list};
-use super::hashable;
+use super::{hashable, wrong};
 
 pub(super) fn add(env: &mut Environment<'_>) {
     env.add_filter("__list", |items_of: &Value| items(items_of).map(list));
     env.add_filter("__dict", dict);
+    env.add_filter("__bounded", bounded);
+}
+
+/// The deepest nesting of tuples: minijinja lets go of them one within the other.
+const DEEPEST_TUPLE: usize = 1000;
+
+/// The most values on one level of that.
+const WIDEST: usize = 100_000;
+
+/// Refuses tuples in tuples in tuples.
+fn bounded(value: Value) -> Result<Value, Error> {
+    let mut level = vec![value.clone()];
+    for _ in 0..DEEPEST_TUPLE {
+        level =
+            level.iter().filter(|value| value.is_tuple()).filter_map(|tuple| tuple.try_iter().ok()).flatten().collect();
+        if level.is_empty() {
+            return Ok(value);
+        }
+        if level.len() > WIDEST {
+            break;
+        }
+    }
+    Err(wrong(format!("tuples nested deeper than {DEEPEST_TUPLE}")))
 }
 
 /// A mapping of keys and values in turn. Of a key that comes twice the last value stays, in the first one's place.

@@ -14,7 +14,7 @@ use super::{hashable, is_silent, type_name, undefined, wrong};
 const KEPT: &str = "__kept";
 
 /// The most values that one comparison looks at.
-const MOST: usize = 10_000_000;
+const MOST: usize = 1_000_000;
 
 pub(super) fn add(env: &mut Environment<'_>) {
     env.add_filter("__eq", |state: &mut State<'_, '_>, a: &Value, b: &Value| top(state, a, b));
@@ -168,6 +168,7 @@ fn contained(state: &mut State<'_, '_>, item: &Value, container: &Value) -> Resu
         return Ok(item.as_str().is_some_and(|name| functions.has(name)));
     }
     match container.kind() {
+        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable if is_silent(state, item) => Ok(false),
         ValueKind::Map => {
             hashable(item, 0)?;
             Ok(match as_dict(container) {

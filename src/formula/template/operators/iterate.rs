@@ -58,12 +58,8 @@ impl Object for Live {
         }
         if let Some(dict) = as_dict(&self.value) {
             let keys: Vec<Value> = dict.entries().into_iter().map(|(key, _)| key).collect();
-            let (value, size) = (self.value.clone(), keys.len());
-            let checked = keys.into_iter().map(move |key| match as_dict(&value) {
-                Some(dict) if dict.len() != size => wrong("dictionary changed size during iteration").into(),
-                _ => shaped(key),
-            });
-            return Enumerator::Iter(Box::new(checked));
+            let keys = DictKeys { dict: self.value.clone(), size: keys.len(), keys: keys.into_iter(), is_over: false };
+            return Enumerator::Iter(Box::new(keys.map(shaped)));
         }
         match items(&self.value) {
             Ok(items) => Enumerator::Iter(Box::new(items.into_iter().map(shaped))),
@@ -94,6 +90,35 @@ impl Iterator for ListItems {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = as_list(&self.list).map_or(0, |list| list.len().saturating_sub(self.next));
         (left, Some(left))
+    }
+}
+
+/// The keys of a mapping, and an error once it has another size.
+struct DictKeys {
+    dict: Value,
+    size: usize,
+    keys: std::vec::IntoIter<Value>,
+    is_over: bool,
+}
+
+impl Iterator for DictKeys {
+    type Item = Value;
+
+    fn next(&mut self) -> Option<Value> {
+        if self.is_over {
+            return None;
+        }
+        if as_dict(&self.dict).is_some_and(|dict| dict.len() != self.size) {
+            self.is_over = true;
+            return Some(wrong("dictionary changed size during iteration").into());
+        }
+        let key = self.keys.next();
+        self.is_over = key.is_none();
+        key
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.keys.size_hint()
     }
 }
 

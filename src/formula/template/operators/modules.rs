@@ -15,6 +15,10 @@ pub(super) fn add(env: &mut Environment<'_>) {
         name.as_str().is_some_and(|name| state.get_temp(&place(name)).is_none())
     });
     env.add_filter("__module", module);
+    env.add_filter("__hide", |state: &mut State<'_, '_>, names: &Value| {
+        let place = hidden(state.name());
+        state.set_temp(&place, names.clone());
+    });
     env.add_filter("__imported", |state: &State<'_, '_>, name: &Value| {
         name.as_str().and_then(|name| state.get_temp(&place(name))).unwrap_or(Value::from(()))
     });
@@ -28,10 +32,16 @@ fn place(name: &str) -> String {
     format!("module {name}")
 }
 
+/// Where the names are that a template does not export.
+fn hidden(name: &str) -> String {
+    format!("hidden {name}")
+}
+
 /// A template that was rendered for what it defines.
 struct Module {
     name: String,
     exports: Value,
+    hidden: Vec<Value>,
     text: String,
 }
 
@@ -47,7 +57,7 @@ impl Object for Module {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.exports.as_object()?.get_value(key)
+        if self.hidden.contains(key) { None } else { self.exports.as_object()?.get_value(key) }
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,16 +84,18 @@ fn find(state: &State<'_, '_>, name: &Value, ignore_missing: Option<bool>) -> Re
     if ignore_missing == Some(true) {
         return Ok(Value::from(()));
     }
-    Err(missing.unwrap_or_else(|| Error::new(ErrorKind::TemplateNotFound, "no template is named")))
+    let none = || Error::new(ErrorKind::TemplateNotFound, "Tried to select from an empty list of templates.");
+    Err(missing.unwrap_or_else(none))
 }
 
 /// What was imported, as the template sees it.
-fn module(state: &mut State<'_, '_>, imported: &Value, name: &Value, keep: Option<bool>) -> Value {
-    let name = name.as_str().unwrap_or_default().to_owned();
+fn module(state: &mut State<'_, '_>, imported: &Value, name: &str, keep: Option<bool>) -> Result<Value, Error> {
+    let name = state.get_template(name)?.name().to_owned();
+    let hidden = state.get_temp(&hidden(&name)).map_or_else(|| Ok(Vec::new()), |names| items(&names))?;
     let place = place(&name);
-    let module = Value::from_object(Module { name, exports: imported.clone(), text: imported.to_string() });
+    let module = Value::from_object(Module { name, exports: imported.clone(), hidden, text: imported.to_string() });
     if keep == Some(true) {
         state.set_temp(&place, module.clone());
     }
-    module
+    Ok(module)
 }

@@ -25,14 +25,15 @@ pub(in super::super) fn percent(format: &Value, operand: &Value) -> Result<Value
     };
     let mut characters = template.char_indices().peekable();
     while let Some((_, character)) = characters.next() {
-        if character == '%' {
-            formatter.directive(&mut characters)?;
-        } else {
+        if character != '%' || next_if(&mut characters, |next| next == '%').is_some() {
             formatter.out.push(character);
+        } else {
+            formatter.directive(&mut characters)?;
         }
     }
-    // A mapping or a list need not be used.
-    let may_stay = !operand.is_tuple() && (is_mapping(operand) || operand.kind() == ValueKind::Seq);
+    // What has subscripts need not be used: mappings, lists, and Jinja's undefined values.
+    let has_items = is_mapping(operand) || matches!(operand.kind(), ValueKind::Seq | ValueKind::Undefined);
+    let may_stay = has_items && !operand.is_tuple();
     if formatter.next < formatter.values.len() && !may_stay {
         return Err(wrong("not all arguments converted during string formatting"));
     }
@@ -138,10 +139,6 @@ impl Formatter<'_> {
         }
         next_if(characters, |character| "hlL".contains(character));
         let Some((at, letter)) = characters.next() else { return Err(wrong("incomplete format")) };
-        if letter == '%' {
-            self.out.push('%');
-            return Ok(());
-        }
         let value = self.value()?;
         if value.is_undefined() {
             return Err(undefined(&value));

@@ -15,8 +15,8 @@ struct Place {
     is_top: bool,
     /// Top, and not within an `if` either.
     is_root: bool,
-    /// Within a loop of the same function.
-    is_in_loop: bool,
+    /// How many loops of the same function are around.
+    loops: usize,
     /// Where output vanishes once the template extends another.
     is_dropped: bool,
 }
@@ -114,10 +114,10 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
                 self.extends |= place.is_root;
                 self.expr(template, place)
             }
-            StmtKind::Break if !place.is_in_loop => fail("'break' outside loop", stmt.line),
-            StmtKind::Continue if !place.is_in_loop => fail("'continue' not properly in loop", stmt.line),
+            StmtKind::Break if place.loops == 0 => fail("'break' outside loop", stmt.line),
+            StmtKind::Continue if place.loops == 0 => fail("'continue' not properly in loop", stmt.line),
             StmtKind::Break | StmtKind::Continue => Ok(()),
-            StmtKind::For(inner) => self.for_loop(inner, place),
+            StmtKind::For(inner) => self.for_loop(inner, place, stmt.line),
             StmtKind::If { branches, otherwise } => {
                 for (test, body) in branches {
                     self.expr(test, place.soft())?;
@@ -130,7 +130,7 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
                 self.body(body, place.inner())
             }
             StmtKind::SetBlock { filter, body, .. } => {
-                if place.is_in_loop && names::leaves_loop(body) {
+                if place.loops > 0 && names::leaves_loop(body) {
                     return fail("upshift does not leave a loop from within a `set` block", stmt.line);
                 }
                 let inner = Place { is_dropped: false, ..place.inner() };
@@ -138,7 +138,7 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
                 filter.as_ref().map_or(Ok(()), |filter| self.expr(filter, inner))
             }
             StmtKind::FilterBlock { filter, body } => {
-                if place.is_in_loop && names::leaves_loop(body) {
+                if place.loops > 0 && names::leaves_loop(body) {
                     return fail("upshift does not leave a loop from within a `filter` block", stmt.line);
                 }
                 self.body(body, place.inner())?;
@@ -162,7 +162,7 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
         }
     }
 
-    fn for_loop(&mut self, inner: &For<'_>, place: Place) -> Result<(), Error> {
+    fn for_loop(&mut self, inner: &For<'_>, place: Place, line: usize) -> Result<(), Error> {
         if let Some(test) = &inner.test {
             self.expr(test, place.inner())?;
         }
@@ -180,10 +180,13 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
             return fail("Can't assign to special loop variable in for-loop target", line);
         }
         self.expr(&inner.items, place)?;
-        self.body(&inner.body, Place { is_in_loop: true, ..place.inner() })?;
-        // Code after a recursive loop is in the function that the loop is.
-        let is_in_loop = place.is_in_loop && !inner.is_recursive;
-        inner.otherwise.as_ref().map_or(Ok(()), |body| self.body(body, Place { is_in_loop, ..place.inner() }))
+        // A recursive loop is a function of its own, and what follows its `else` is in there too.
+        let outside = if inner.is_recursive { 0 } else { place.loops };
+        if outside >= 20 {
+            return fail("too many statically nested blocks", line);
+        }
+        self.body(&inner.body, Place { loops: outside + 1, ..place.inner() })?;
+        inner.otherwise.as_ref().map_or(Ok(()), |body| self.body(body, Place { loops: outside, ..place.inner() }))
     }
 
     fn function(&mut self, defined: &Macro<'_>) -> Result<(), Error> {

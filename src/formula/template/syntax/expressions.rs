@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::lexer::Kind;
-use super::parser::Parser;
+use super::parser::{LONGEST, Nesting, Parser};
 use super::tree::{Applied, Args, Comparison, Conditional, Expr, ExprKind, Operator};
 use super::{Error, literal};
 
@@ -16,8 +16,6 @@ pub(super) struct Tuple {
     pub simple: bool,
     /// No `a if b`.
     pub without_if: bool,
-    /// A word that ends the tuple.
-    pub end: Option<&'static str>,
     /// Between parentheses, where nothing is an empty tuple.
     pub parenthesised: bool,
     /// `a.b` stands for an attribute of a namespace.
@@ -39,12 +37,12 @@ impl<'s> Parser<'s> {
                 self.expect_operator(",")?;
             }
             let is_end = matches!(self.current.kind, Kind::VariableEnd | Kind::BlockEnd | Kind::Operator(")"));
-            if is_end || kind.end.is_some_and(|end| self.is_name(end)) {
+            if is_end {
                 break;
             }
             items.push(match kind {
                 Tuple { simple: true, .. } => self.primary(kind.namespaces)?,
-                Tuple { without_if: true, .. } => self.deeper(Self::or)?,
+                Tuple { without_if: true, .. } => self.deeper(Nesting::Brackets, Self::or)?,
                 _ => self.expression()?,
             });
             if !self.is_operator(",") {
@@ -66,17 +64,20 @@ impl<'s> Parser<'s> {
 
     /// `a if b else c` and everything that binds closer.
     pub fn expression(&mut self) -> Parsed<'s> {
-        self.deeper(|parser| {
-            let mut line = parser.current.line;
-            let mut then = parser.or()?;
-            while parser.skip_name("if")? {
-                let test = parser.or()?;
-                let otherwise = if parser.skip_name("else")? { Some(parser.expression()?) } else { None };
-                then = parser.expr(line, ExprKind::If(Box::new(Conditional { test, then, otherwise })))?;
-                line = parser.current.line;
-            }
-            Ok(then)
-        })
+        self.deeper(Nesting::Brackets, Self::conditional)
+    }
+
+    fn conditional(&mut self) -> Parsed<'s> {
+        let mut line = self.current.line;
+        let mut then = self.or()?;
+        while self.skip_name("if")? {
+            let test = self.or()?;
+            let has_else = self.skip_name("else")?;
+            let otherwise = if has_else { Some(self.deeper(Nesting::Operators, Self::conditional)?) } else { None };
+            then = self.expr(line, ExprKind::If(Box::new(Conditional { test, then, otherwise })))?;
+            line = self.current.line;
+        }
+        Ok(then)
     }
 
     fn or(&mut self) -> Parsed<'s> {
@@ -106,7 +107,7 @@ impl<'s> Parser<'s> {
             return self.compare();
         }
         let line = self.next()?.line;
-        let operand = self.deeper(Self::not)?;
+        let operand = self.deeper(Nesting::Operators, Self::not)?;
         self.expr(line, ExprKind::Not(Box::new(operand)))
     }
 
@@ -138,6 +139,9 @@ impl<'s> Parser<'s> {
         }
         if others.is_empty() {
             return Ok(first);
+        }
+        if others.len() > LONGEST {
+            return Self::fail_at(format!("an expression of more than {LONGEST} parts"), line);
         }
         self.expr(line, ExprKind::Compare(Box::new(first), others))
     }
@@ -193,10 +197,10 @@ impl<'s> Parser<'s> {
     fn unary(&mut self, with_filters: bool) -> Parsed<'s> {
         let line = self.current.line;
         let operand = if self.skip_operator("-")? {
-            let operand = self.deeper(|parser| parser.unary(false))?;
+            let operand = self.deeper(Nesting::Operators, |parser| parser.unary(false))?;
             self.expr(line, ExprKind::Negative(Box::new(operand)))?
         } else if self.skip_operator("+")? {
-            let operand = self.deeper(|parser| parser.unary(false))?;
+            let operand = self.deeper(Nesting::Operators, |parser| parser.unary(false))?;
             self.expr(line, ExprKind::Positive(Box::new(operand)))?
         } else {
             self.primary(false)?
@@ -217,7 +221,7 @@ impl<'s> Parser<'s> {
             Kind::Float(text) => ExprKind::Float(text.replace('_', "").parse().unwrap_or(f64::INFINITY)),
             Kind::Operator("(") => {
                 self.next()?;
-                let inner = self.deeper(|parser| parser.tuple_of(Tuple { parenthesised: true, ..Tuple::default() }))?;
+                let inner = self.tuple_of(Tuple { parenthesised: true, ..Tuple::default() })?;
                 self.expect_operator(")")?;
                 return Ok(inner);
             }

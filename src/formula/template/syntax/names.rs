@@ -9,8 +9,10 @@ use super::tree::{Body, Expr, ExprKind, Macro, Stmt, StmtKind, Target};
 pub(super) enum Use<'s> {
     Read(&'s str),
     Assigned(&'s str, usize),
-    /// Assigned as a parameter, a loop's target is not one.
+    /// A parameter of a macro, or what a `with` assigns.
     Param(&'s str),
+    /// The name of a macro, or of what is imported.
+    Bound(&'s str),
 }
 
 type Visit<'a, 's> = &'a mut dyn FnMut(Use<'s>);
@@ -90,15 +92,25 @@ fn statement<'s>(stmt: &Stmt<'s>, with_blocks: bool, visit: Visit<'_, 's>) {
             uses(body, with_blocks, visit);
             expr_uses(filter, visit);
         }
-        StmtKind::Macro(defined) => macro_uses(defined, with_blocks, visit),
+        StmtKind::Macro(defined) => {
+            defined.name.iter().for_each(|name| visit(Use::Bound(name)));
+            macro_uses(defined, with_blocks, visit);
+        }
         StmtKind::Call(defined, call) => {
             expr_uses(call, visit);
             macro_uses(defined, with_blocks, visit);
         }
         StmtKind::Block { body, .. } if with_blocks => uses(body, with_blocks, visit),
         StmtKind::Block { .. } => {}
-        StmtKind::Include { template, .. } | StmtKind::Import { template, .. } => expr_uses(template, visit),
-        StmtKind::FromImport { template, .. } | StmtKind::ImportData { template, .. } => expr_uses(template, visit),
+        StmtKind::Include { template, .. } => expr_uses(template, visit),
+        StmtKind::Import { template, target, .. } | StmtKind::ImportData { template, target, .. } => {
+            expr_uses(template, visit);
+            visit(Use::Bound(target));
+        }
+        StmtKind::FromImport { template, names, .. } => {
+            expr_uses(template, visit);
+            names.iter().for_each(|(_, alias)| visit(Use::Bound(alias)));
+        }
         StmtKind::Load { target, body, .. } => {
             uses(body, with_blocks, visit);
             target_uses(target, visit);
@@ -121,12 +133,23 @@ pub(super) fn is_read_first(body: &Body<'_>, name: &str) -> bool {
     is_read
 }
 
+/// Whether a name is a variable that a template itself makes; parameters of macros only count for `self`.
+pub(super) fn is_assigned(body: &Body<'_>, name: &str) -> bool {
+    let mut is_assigned = false;
+    uses(body, true, &mut |used| match used {
+        Use::Assigned(other, _) | Use::Bound(other) => is_assigned |= other == name,
+        Use::Param(other) => is_assigned |= other == name && name == "self",
+        Use::Read(_) => {}
+    });
+    is_assigned
+}
+
 /// The names that the inside of a macro both reads and assigns, in their order.
 pub(super) fn read_and_assigned<'s>(defined: &Macro<'s>) -> Vec<&'s str> {
     let (mut read, mut assigned) = (Vec::new(), HashSet::new());
     macro_uses(defined, false, &mut |used| match used {
         Use::Read(name) => read.push(name),
-        Use::Assigned(name, _) | Use::Param(name) => {
+        Use::Assigned(name, _) | Use::Param(name) | Use::Bound(name) => {
             assigned.insert(name);
         }
     });
@@ -134,6 +157,43 @@ pub(super) fn read_and_assigned<'s>(defined: &Macro<'s>) -> Vec<&'s str> {
     seen.extend(["caller", "varargs", "kwargs"]);
     read.retain(|name| assigned.contains(name) && seen.insert(name));
     read
+}
+
+/// The names that a template imports and does not assign later on, in their order.
+pub(super) fn imported_only<'s>(body: &Body<'s>) -> Vec<&'s str> {
+    let mut imported = Vec::new();
+    top_level(body, &mut |name, is_import| {
+        imported.retain(|other| *other != name);
+        if is_import {
+            imported.push(name);
+        }
+    });
+    imported
+}
+
+/// What becomes of names that a template assigns for itself and for who imports it.
+fn top_level<'s>(body: &Body<'s>, visit: &mut dyn FnMut(&'s str, bool)) {
+    for stmt in body {
+        match &stmt.kind {
+            StmtKind::Import { target, .. } => visit(target, true),
+            StmtKind::FromImport { names, .. } => names.iter().for_each(|(_, alias)| visit(alias, true)),
+            StmtKind::ImportData { target, .. } => visit(target, false),
+            StmtKind::Macro(defined) => defined.name.iter().for_each(|name| visit(name, false)),
+            StmtKind::Set(target, _) | StmtKind::SetBlock { target, .. } | StmtKind::Load { target, .. } => {
+                target_uses(target, &mut |used| {
+                    if let Use::Assigned(name, _) = used {
+                        visit(name, false);
+                    }
+                });
+            }
+            StmtKind::If { branches, otherwise } => {
+                branches.iter().for_each(|(_, body)| top_level(body, visit));
+                otherwise.iter().for_each(|body| top_level(body, visit));
+            }
+            StmtKind::Profile(_, body) => top_level(body, visit),
+            _ => {}
+        }
+    }
 }
 
 /// Whether some statements assign names in the scope that they are in.

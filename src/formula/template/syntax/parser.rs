@@ -4,11 +4,29 @@ use super::lexer::{Kind, Lexer, Token};
 use super::tree::{Body, Expr, ExprKind, Stmt, StmtKind};
 use super::{Error, Options};
 
-/// The deepest nesting of brackets and statements; Python gives up at about the same.
-const DEEPEST: usize = 64;
+/// The longest chain of operators, filters or calls on one another. Python gives up at 196.
+pub(super) const LONGEST: usize = 200;
 
-/// The longest chain of operators, filters or calls on one another.
-const LONGEST: usize = 300;
+/// What is in one another. Python gives up at about the same depths.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Nesting {
+    /// Brackets of every kind.
+    Brackets,
+    /// Statements that have statements in them.
+    Statements,
+    /// Signs, `not`, and what follows `else`.
+    Operators,
+}
+
+impl Nesting {
+    fn deepest(self) -> usize {
+        match self {
+            Self::Brackets => 70,
+            Self::Statements => 98,
+            Self::Operators => LONGEST,
+        }
+    }
+}
 
 /// Reads a template.
 pub(super) struct Parser<'s> {
@@ -19,14 +37,14 @@ pub(super) struct Parser<'s> {
     pub tags: Vec<&'s str>,
     /// What would end the open tags, innermost last.
     ends: Vec<&'static [&'static str]>,
-    depth: usize,
+    depths: [usize; 3],
 }
 
 /// A whole template.
 pub(super) fn parse(text: &str, options: Options) -> Result<Body<'_>, Error> {
     let mut lexer = Lexer::new(text, options);
     let current = lexer.next()?;
-    Parser { lexer, current, ahead: None, tags: Vec::new(), ends: Vec::new(), depth: 0 }.body(&[])
+    Parser { lexer, current, ahead: None, tags: Vec::new(), ends: Vec::new(), depths: [0; 3] }.body(&[])
 }
 
 impl<'s> Parser<'s> {
@@ -116,13 +134,18 @@ impl<'s> Parser<'s> {
     }
 
     /// Runs a part of the parser one level deeper.
-    pub fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        if self.depth >= DEEPEST {
-            return self.fail(format!("nested deeper than {DEEPEST}"));
+    pub fn deeper<T>(
+        &mut self,
+        nesting: Nesting,
+        parse: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let depth = self.depths[nesting as usize];
+        if depth >= nesting.deepest() {
+            return self.fail(format!("nested deeper than {depth}"));
         }
-        self.depth += 1;
+        self.depths[nesting as usize] = depth + 1;
         let result = parse(self);
-        self.depth -= 1;
+        self.depths[nesting as usize] = depth;
         result
     }
 
@@ -161,7 +184,7 @@ impl<'s> Parser<'s> {
                     if matches!(self.current.kind, Kind::Name(name) if ends.contains(&name)) {
                         break;
                     }
-                    self.deeper(|parser| parser.statement(&mut body))?;
+                    self.deeper(Nesting::Statements, |parser| parser.statement(&mut body))?;
                     self.expect_kind(&Kind::BlockEnd)?;
                 }
                 _ => return self.fail("internal parsing error"),

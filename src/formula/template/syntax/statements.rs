@@ -134,9 +134,9 @@ impl<'s> Parser<'s> {
 
     fn for_loop(&mut self) -> Parsed<'s> {
         self.next()?;
-        let target = self.target(Tuple { simple: true, end: Some("in"), ..Tuple::default() })?;
+        let target = self.target(Tuple { simple: true, ..Tuple::default() })?;
         self.expect_word("in")?;
-        let items = self.tuple_of(Tuple { without_if: true, end: Some("recursive"), ..Tuple::default() })?;
+        let items = self.tuple_of(Tuple { without_if: true, ..Tuple::default() })?;
         let test = if self.skip_name("if")? { Some(self.expression()?) } else { None };
         let is_recursive = self.skip_name("recursive")?;
         let body = self.statements(&["endfor", "else"])?;

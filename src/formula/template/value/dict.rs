@@ -57,6 +57,11 @@ impl PyDict {
         self.len() == 0
     }
 
+    /// Takes every value out, and the keys with them.
+    pub(super) fn take(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.write()).into_values().collect()
+    }
+
     // A poisoned lock means that a thread panicked while it held the mapping; the mapping itself is whole.
     fn read(&self) -> RwLockReadGuard<'_, IndexMap<Value, Value>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
@@ -156,6 +161,12 @@ pub(crate) fn pairs(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
         }
     };
     items(value)?.into_iter().map(pair).collect()
+}
+
+impl Drop for PyDict {
+    fn drop(&mut self) {
+        super::release(self.take());
+    }
 }
 
 impl fmt::Debug for PyDict {

@@ -40,6 +40,11 @@ impl PyList {
         self.write().push(item);
     }
 
+    /// Takes every item out.
+    pub(super) fn take(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.write())
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Vec<Value>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,6 +142,12 @@ fn at(index: i64, length: usize) -> Option<usize> {
 
 fn missing(message: &'static str) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
+}
+
+impl Drop for PyList {
+    fn drop(&mut self) {
+        super::release(self.take());
+    }
 }
 
 impl fmt::Debug for PyList {

@@ -18,11 +18,30 @@ pub(crate) use list::{compare, sort_by};
 pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
 pub use print::{float_text, printed, repr, text};
 
-use minijinja::value::ValueKind;
+use std::sync::Arc;
+
+use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
 /// The deepest nesting that is printed, compared or converted; a list can contain itself.
 pub const DEEPEST: usize = 200;
+
+/// Lets values go level by level: a list in a list in a list would take a level of the stack each.
+fn release(mut values: Vec<Value>) {
+    values.retain(|value| value.as_object().is_some());
+    while let Some(value) = values.pop() {
+        if let Some(list) = value.downcast_object::<PyList>() {
+            drop(value);
+            values.extend(Arc::into_inner(list).into_iter().flat_map(|list| list.take()));
+        } else if let Some(dict) = value.downcast_object::<PyDict>() {
+            drop(value);
+            values.extend(Arc::into_inner(dict).into_iter().flat_map(|dict| dict.take()));
+        } else if let Some(tuple) = value.downcast_object::<Tuple>() {
+            drop(value);
+            values.extend(Arc::into_inner(tuple).into_iter().flat_map(Tuple::into_vec));
+        }
+    }
+}
 
 /// A list with these items.
 pub fn list(items: Vec<Value>) -> Value {

@@ -1,7 +1,7 @@
 //! Expressions.
 
 use super::super::tree::{Applied, Args, Comparison, Expr, ExprKind, Operator};
-use super::{Emitter, WORDS, variable};
+use super::{Emitter, WORDS, identifier};
 
 /// How closely an expression binds in minijinja.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
@@ -183,7 +183,7 @@ impl Emitter {
             ExprKind::Float(number) if number.is_finite() => self.writer.put(&format!("{number:?}")),
             ExprKind::Float(_) => self.writer.put("1e400"),
             ExprKind::Text(text) => self.writer.quote(text),
-            ExprKind::Name(name) => self.writer.put(&variable(name)),
+            ExprKind::Name(name) => self.put_variable(name),
             ExprKind::NamespaceRef(..) | ExprKind::Slice(_) => {}
             ExprKind::Tuple(items) => self.row(items),
             ExprKind::List(items) => {
@@ -425,7 +425,7 @@ impl Emitter {
         }
         match name.is_ascii() {
             true => self.writer.put(name),
-            false => self.writer.put(&variable(name)),
+            false => self.writer.put(&identifier(name)),
         }
     }
 

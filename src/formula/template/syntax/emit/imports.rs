@@ -4,11 +4,25 @@
 //! imports it. In minijinja every import sees everything and happens again. So an import without context goes through
 //! a macro, which sees nothing but its arguments, and its outcome is kept.
 
-use super::super::tree::{Expr, ExprKind};
+use super::super::names;
+use super::super::tree::{Body, Expr, ExprKind};
 use super::expressions::Level;
-use super::{Emitter, variable};
+use super::{Emitter, exported};
 
 impl Emitter {
+    /// Names the imports of a template that it does not pass on to who imports it.
+    pub(super) fn hide_imports(&mut self, body: &Body<'_>) {
+        let hidden = names::imported_only(body);
+        if !hidden.is_empty() {
+            self.writer.next_block("set __ = (");
+            for name in hidden {
+                self.writer.quote(&exported(name));
+                self.writer.put(",");
+            }
+            self.writer.put(")|__hide");
+        }
+    }
+
     pub(super) fn include(&mut self, template: &Expr<'_>, ignore_missing: bool, with_context: bool, line: usize) {
         if !with_context {
             self.without_context(template, ignore_missing, line);
@@ -16,20 +30,23 @@ impl Emitter {
             self.writer.put("__n|__text");
             return;
         }
-        let is_text = matches!(template.kind, ExprKind::Text(_));
-        if !is_text {
-            // Minijinja's macros miss names that are only the name of a template.
-            self.assign("__n", template, line);
+        // What an included template assigns ends with it.
+        if matches!(template.kind, ExprKind::Text(_)) {
+            self.writer.block(line);
+            self.writer.put("with");
+            self.writer.next_block("include ");
+            self.expr(template, Level::If);
+            self.writer.put(if ignore_missing { " ignore missing" } else { "" });
+            self.writer.next_block("endwith");
+            return;
         }
-        self.writer.block(line);
-        self.writer.put("with");
-        self.writer.next_block("include ");
-        match is_text {
-            true => self.expr(template, Level::If),
-            false => self.writer.put("__n"),
-        }
-        self.writer.put(if ignore_missing { " ignore missing" } else { "" });
+        // Minijinja's macros miss names that are only the name of a template.
+        self.found(template, ignore_missing, line);
+        self.writer.next_block("if __n");
+        self.writer.next_block("with");
+        self.writer.next_block("include __n");
         self.writer.next_block("endwith");
+        self.writer.next_block("endif");
     }
 
     /// Renders a template; a filter on the variable `__n` then gives what is wanted of it.
@@ -42,10 +59,15 @@ impl Emitter {
         self.writer.next_block("set __n = __m|__module(__n)");
     }
 
-    fn without_context(&mut self, template: &Expr<'_>, ignore_missing: bool, line: usize) {
+    /// The full name of a template, or of the first one there is of several, in the variable `__n`.
+    fn found(&mut self, template: &Expr<'_>, ignore_missing: bool, line: usize) {
         self.writer.block(line);
         self.writer.put("set __n = ");
         self.piped(template, if ignore_missing { "__find(true)" } else { "__find" });
+    }
+
+    fn without_context(&mut self, template: &Expr<'_>, ignore_missing: bool, line: usize) {
+        self.found(template, ignore_missing, line);
         self.writer.next_block("if __n|__absent");
         self.writer.next_block("with");
         self.writer.next_block("macro __import(__n)");
@@ -61,14 +83,14 @@ impl Emitter {
 
     pub(super) fn import(&mut self, template: &Expr<'_>, target: &str, with_context: bool, line: usize) {
         self.imported(template, with_context, line);
-        self.writer.next_block(&format!("set {} = __n", variable(target)));
+        self.writer.next_block(&format!("set {} = __n", self.variable(target)));
     }
 
     pub(super) fn from_import(&mut self, template: &Expr<'_>, names: &[(&str, &str)], with_context: bool, line: usize) {
         self.imported(template, with_context, line);
         for (name, alias) in names {
-            self.writer.next_block(&format!("set {} = __n[", variable(alias)));
-            self.writer.quote(&variable(name));
+            self.writer.next_block(&format!("set {} = __n[", self.variable(alias)));
+            self.writer.quote(&exported(name));
             self.writer.put("]");
         }
     }
@@ -82,6 +104,6 @@ impl Emitter {
         line: usize,
     ) {
         self.imported(template, with_context, line);
-        self.writer.next_block(&format!("set {} = __load_{format}(__n|__text)", variable(target)));
+        self.writer.next_block(&format!("set {} = __load_{format}(__n|__text)", self.variable(target)));
     }
 }

@@ -5,13 +5,15 @@
 
 use super::super::names;
 use super::super::tree::{Args, Body, Expr, ExprKind, Macro, Target};
+use super::Emitter;
 use super::expressions::Level;
 use super::statements::length;
-use super::{Emitter, variable};
 
 impl Emitter {
     pub(super) fn macro_definition(&mut self, defined: &Macro<'_>) {
-        let name = variable(defined.name.unwrap_or("__caller"));
+        let name = self.variable(defined.name.unwrap_or("__caller"));
+        let own_loop = self.own_loop;
+        self.own_loop |= defined.params.iter().any(|(param, _)| *param == "loop");
         let special = |name: &str| {
             let is_param = defined.params.iter().any(|(param, _)| *param == name);
             !is_param && names::is_read_first(&defined.body, name)
@@ -22,7 +24,7 @@ impl Emitter {
         self.writer.block(defined.line);
         self.writer.put(&format!("macro {name}("));
         for (param, _) in &defined.params {
-            self.writer.put(&variable(param));
+            self.put_variable(param);
             self.writer.put(",");
         }
         self.writer.put(if varargs { "varargs," } else { "" });
@@ -31,7 +33,7 @@ impl Emitter {
         self.enclosed(defined);
         for (param, default) in &defined.params {
             if let Some(default) = default {
-                let param = variable(param);
+                let param = self.variable(param);
                 self.writer.next_block(&format!("if {param}|__missing"));
                 self.writer.next_block("");
                 self.writer.put(&format!("set {param} = "));
@@ -43,6 +45,7 @@ impl Emitter {
         self.writer.next_block("endmacro");
         self.recursive = recursive;
         self.dropped = dropped;
+        self.own_loop = own_loop;
 
         self.writer.next_block(&format!("set {name} = {name}|__macro("));
         match defined.name {
@@ -68,7 +71,7 @@ impl Emitter {
         self.writer.next_block("if false");
         for name in names {
             self.writer.next_block("set __ = ");
-            self.writer.put(&variable(name));
+            self.put_variable(name);
         }
         self.writer.next_block("endif");
     }

@@ -8,13 +8,22 @@ mod writer;
 
 use std::borrow::Cow;
 
+use super::names;
 use super::tree::Body;
 use writer::Writer;
 
 /// The source minijinja gets.
 pub(super) fn emit(body: &Body<'_>, length: usize) -> String {
-    let mut emitter =
-        Emitter { writer: Writer::new(length), filtered: "", recursive: Vec::new(), extends: false, dropped: true };
+    let mut emitter = Emitter {
+        writer: Writer::new(length),
+        filtered: "",
+        recursive: Vec::new(),
+        extends: false,
+        dropped: true,
+        own_self: names::is_assigned(body, "self"),
+        own_loop: names::is_assigned(body, "loop"),
+    };
+    emitter.hide_imports(body);
     emitter.body(body);
     emitter.writer.finish()
 }
@@ -30,13 +39,42 @@ struct Emitter {
     extends: bool,
     /// Whether output here vanishes once the template extends another.
     dropped: bool,
+    /// Whether `self` is a variable of the template, which it cannot be in minijinja.
+    own_self: bool,
+    /// Whether `loop` is a variable of the template here, likewise.
+    own_loop: bool,
+}
+
+impl Emitter {
+    /// A variable's name as minijinja takes it.
+    fn variable<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        match name {
+            "self" if self.own_self => Cow::Borrowed("u_self"),
+            "loop" if self.own_loop => Cow::Borrowed("u_loop"),
+            _ => identifier(name),
+        }
+    }
+
+    fn put_variable(&mut self, name: &str) {
+        let name = self.variable(name);
+        self.writer.put(&name);
+    }
+}
+
+/// The name under which a template exports a variable.
+fn exported(name: &str) -> Cow<'_, str> {
+    match name {
+        "self" => Cow::Borrowed("u_self"),
+        "loop" => Cow::Borrowed("u_loop"),
+        _ => identifier(name),
+    }
 }
 
 /// Words that minijinja's grammar does not take as a variable.
 const WORDS: [&str; 7] = ["in", "is", "if", "else", "and", "or", "not"];
 
 /// A name as minijinja takes it: it knows only those of ASCII letters.
-fn variable(name: &str) -> Cow<'_, str> {
+fn identifier(name: &str) -> Cow<'_, str> {
     if name.is_ascii() && !WORDS.contains(&name) {
         return Cow::Borrowed(name);
     }

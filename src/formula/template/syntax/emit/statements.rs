@@ -3,7 +3,7 @@
 use super::super::names;
 use super::super::tree::{Body, Expr, ExprKind, For, Stmt, StmtKind, Target};
 use super::expressions::Level;
-use super::{Emitter, variable};
+use super::{Emitter, identifier};
 
 /// How many items a target unpacks.
 pub(super) fn length(target: &Target<'_>) -> Option<usize> {
@@ -62,7 +62,7 @@ impl Emitter {
                 let dropped = std::mem::replace(&mut self.dropped, false);
                 self.writer.block(line);
                 self.writer.put("block ");
-                self.writer.put(&variable(name));
+                self.writer.put(&identifier(name));
                 self.writer.put(if *is_required { " required" } else { "" });
                 self.body(body);
                 self.writer.next_block("endblock");
@@ -88,7 +88,10 @@ impl Emitter {
             }
             StmtKind::Load { format, target, body } => self.load(format, target, body, line),
             StmtKind::Profile(label, body) => {
-                self.assign("__", label, line);
+                self.writer.block(line);
+                self.writer.put("set __ = ");
+                self.row(std::slice::from_ref(label));
+                self.writer.put("|__concat");
                 self.body(body);
             }
             StmtKind::Break | StmtKind::Continue => {
@@ -109,11 +112,11 @@ impl Emitter {
 
     pub(super) fn target(&mut self, target: &Target<'_>) {
         match target {
-            Target::Name { name, .. } => self.writer.put(&variable(name)),
+            Target::Name { name, .. } => self.put_variable(name),
             Target::Attribute { namespace, name } => {
-                self.writer.put(&variable(namespace));
+                self.put_variable(namespace);
                 self.writer.put(".");
-                self.writer.put(&variable(name));
+                self.writer.put(&identifier(name));
             }
             Target::Tuple(items) => {
                 self.writer.put("(");
@@ -140,7 +143,11 @@ impl Emitter {
         self.writer.put("set ");
         self.target(target);
         self.writer.put(" = ");
-        self.unpacked(target, value);
+        match target {
+            // Only through a namespace can tuples grow into one another without end.
+            Target::Attribute { .. } => self.piped(value, "__bounded"),
+            _ => self.unpacked(target, value),
+        }
     }
 
     /// What a body says, in the variable `__c`.
@@ -218,7 +225,9 @@ impl Emitter {
             self.writer.put(" recursive");
             self.recursive.push(length);
         }
+        let own_loop = std::mem::replace(&mut self.own_loop, false);
         self.body(&inner.body);
+        self.own_loop = own_loop;
         if inner.is_recursive {
             self.recursive.pop();
         }
