@@ -1,5 +1,6 @@
 //! Salt's filters that walk into nested mappings and lists.
 
+use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 
 use super::arguments::{Args, Run, defined, is_true, string, wrong};
@@ -43,7 +44,7 @@ fn traverse(args: &Args) -> Result<Value, Error> {
     let keys: Vec<Value> = match key.as_str() {
         Some(_) if delimiter.is_empty() => return Err(wrong("empty separator")),
         Some(path) => path.split(delimiter).map(Value::from).collect(),
-        None if key.is_integer() => vec![key],
+        None if key.is_integer() || key.kind() == ValueKind::Bool => vec![key],
         None => items(&key)?,
     };
     let mut found = args.defined()?;
