@@ -22,6 +22,7 @@ use crate::agent::grains::{self, Facts};
 use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, Order, Question, Tell, Vitals};
 use crate::agent::{Steps, frame, process};
 use crate::error::Error;
+use crate::formula::facts::{self, Facts as _};
 
 /// Steps of runs that were never taken up again are kept so many and so long.
 const KEPT: usize = 200;

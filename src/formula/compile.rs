@@ -33,31 +33,20 @@ impl Subject {
     /// The minion options that templates see.
     fn opts(&self) -> Dict {
         let mut opts = Dict::default();
-        for (name, value) in [
-            ("id", Data::from(self.id.as_str())),
-            ("test", Data::Bool(false)),
-            ("file_client", "local".into()),
-            ("saltenv", Data::None),
-            ("pillarenv", Data::None),
-            ("state_top", "salt://top.sls".into()),
-            ("renderer", "jinja|yaml".into()),
-            ("nodegroups", Dict::default().into()),
-            ("pillar_source_merging_strategy", "smart".into()),
-            ("pillar_merge_lists", Data::Bool(false)),
-        ] {
-            opts.insert(name, value);
-        }
+        opts.entries.extend(defaults());
+        opts.insert("id", self.id.as_str());
         opts.entries.extend(self.options.as_dict().into_iter().flat_map(|given| given.entries.clone()));
         opts
     }
 
     fn engine(&self, roots: Roots, pillar: &Data) -> Engine {
-        let opts = value::from_data(&self.opts().into());
+        let grains = plain(&self.grains);
+        let opts = value::from_data(&plain(&self.opts().into()));
         if let Some(opts) = value::as_dict(&opts) {
-            opts.insert("grains".into(), value::from_data(&self.grains));
+            opts.insert("grains".into(), value::from_data(&grains));
             opts.insert("pillar".into(), value::from_data(pillar));
         }
-        let (pillar, grains) = (value::from_data(pillar), value::from_data(&self.grains));
+        let (pillar, grains) = (value::from_data(pillar), value::from_data(&grains));
         Engine::new(Context { pillar, grains, opts, roots, facts: Arc::clone(&self.facts), python2: self.python2 })
     }
 
@@ -76,6 +65,65 @@ impl Subject {
         let nodegroups = opts.get("nodegroups").cloned().unwrap_or_default();
         let host = matcher::Host { id: &self.id, grains: &self.grains, pillar: &Data::None, nodegroups: &nodegroups };
         pillar::compile(&engine, &host, &given, options)
+    }
+}
+
+/// What Salt's minion has when nothing is configured: the options that formulas look at.
+fn defaults() -> impl Iterator<Item = (Data, Data)> {
+    let list = || Data::from(Vec::new());
+    let base = |folders: &[&str]| {
+        let folders: Data = folders.iter().map(|folder| Data::from(*folder)).collect();
+        Data::from(Dict::from_iter([(ENVIRONMENT.into(), folders)]))
+    };
+    let options: [(&str, Data); 36] = [
+        ("__role", "minion".into()),
+        ("cachedir", "/var/cache/salt/minion".into()),
+        ("conf_file", "/etc/salt/minion".into()),
+        ("default_top", ENVIRONMENT.into()),
+        ("disabled_requisites", list()),
+        ("env_order", list()),
+        ("extension_modules", "/var/cache/salt/minion/extmods".into()),
+        ("failhard", false.into()),
+        ("file_client", "local".into()),
+        ("file_ignore_glob", list()),
+        ("file_ignore_regex", list()),
+        ("file_roots", base(&["/srv/salt", "/srv/spm/salt"])),
+        ("hash_type", "sha256".into()),
+        ("ipv6", Data::None),
+        ("log_level", "warning".into()),
+        ("master", "salt".into()),
+        ("master_port", 4506_i64.into()),
+        ("master_type", "str".into()),
+        ("nodegroups", Dict::default().into()),
+        ("pillar_merge_lists", false.into()),
+        ("pillar_roots", base(&["/srv/pillar", "/srv/spm/pillar"])),
+        ("pillar_source_merging_strategy", "smart".into()),
+        ("pillarenv", Data::None),
+        ("pki_dir", "/etc/salt/pki/minion".into()),
+        ("renderer", "jinja|yaml".into()),
+        ("root_dir", "/".into()),
+        ("saltenv", Data::None),
+        ("sock_dir", "/var/run/salt/minion".into()),
+        ("state_aggregate", false.into()),
+        ("state_auto_order", true.into()),
+        ("state_output", "full".into()),
+        ("state_top", "salt://top.sls".into()),
+        ("state_verbose", true.into()),
+        ("test", false.into()),
+        ("top_file_merging_strategy", "merge".into()),
+        ("user", "root".into()),
+    ];
+    options.into_iter().map(|(name, value)| (name.into(), value))
+}
+
+/// The same with every mapping a plain `dict`, as grains are.
+fn plain(data: &Data) -> Data {
+    match data {
+        Data::List(items) => items.iter().map(plain).collect(),
+        Data::Dict(dict) => {
+            dict.entries.iter().map(|(key, value)| (key.clone(), plain(value))).collect::<Dict>().into()
+        }
+        other => other.clone(),
     }
 }
 

@@ -27,9 +27,9 @@ const DEEPEST: usize = 100;
 pub fn compile(engine: &Engine, host: &Host<'_>, given: &Data, options: Options) -> Result<Data> {
     let mut tree =
         Tree { engine, options, names: names(engine)?, rendered: IndexMap::new(), may_be_missing: Vec::new() };
-    let Some(found) = read(engine, top::FILE)? else {
-        return Err(Error::new(Kind::Missing, "the pillar has no `top.sls`"));
-    };
+    let pillar = if given.is_true() { given.clone() } else { Dict::default().into() };
+    // As in Salt, a tree without a top file is a pillar of nothing.
+    let Some(found) = read(engine, top::FILE)? else { return Ok(pillar) };
     let nothing = Data::None;
     let first = renderer::render(engine, "", &found, &nothing)?;
     let tops = top::gather(first, |name| {
@@ -38,7 +38,7 @@ pub fn compile(engine: &Engine, host: &Host<'_>, given: &Data, options: Options)
     })?;
     let (chosen, may_be_missing) = top::pillar(&tops, host)?;
     tree.may_be_missing = may_be_missing;
-    let mut pillar = if given.is_true() { given.clone() } else { Dict::default().into() };
+    let mut pillar = pillar;
     for pattern in chosen {
         let matches = tree.matching(&pattern);
         let matches = if matches.is_empty() { vec![pattern] } else { matches };

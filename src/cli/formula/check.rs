@@ -101,7 +101,7 @@ fn report(
 
 /// Asks a host through its agent.
 struct Remote {
-    link: Link,
+    link: Arc<Link>,
     runtime: Handle,
 }
 

@@ -13,8 +13,8 @@ use crate::formula::facts::{Facts, Host, Recorded};
 use crate::formula::roots::{Directory, Git, Package, Root, Roots};
 use crate::formula::yaml::{self, Mappings};
 use crate::formula::{Data, Dict};
-use crate::model::Hash;
 use crate::model::address::redact;
+use crate::model::hash::Hash;
 
 /// Where formulas are when nothing else is said.
 const FOLDER: &str = "formulas";

@@ -13,7 +13,7 @@ pub use host::{FUNCTIONS as HOST_FUNCTIONS, Host};
 pub use recorded::Recorded;
 
 /// One call of an execution function that only the host can answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// `module.function`.
     pub function: String,
@@ -64,4 +64,10 @@ pub enum Refusal {
 pub trait Facts: fmt::Debug + Send + Sync {
     /// The answer to one call. Nothing on the host changes by asking.
     fn answer(&self, call: &Call) -> Result<Data, Refusal>;
+
+    /// Whether there are answers to calls of a function that upshift does not know, such as one of a custom module.
+    fn knows(&self, function: &str) -> bool {
+        let _ = function;
+        false
+    }
 }

@@ -6,12 +6,28 @@ use crate::formula::{Data, Dict, Error, Kind, Result};
 /// Answers that were recorded, or made up.
 #[derive(Debug, Clone, Default)]
 pub struct Recorded {
-    answers: Vec<(Call, Data)>,
+    answers: Vec<(Pattern, Data)>,
+}
+
+/// Which calls an answer is for: those of one function, with these arguments where any are given.
+#[derive(Debug, Clone)]
+struct Pattern {
+    function: String,
+    args: Option<Vec<Data>>,
+    kwargs: Option<Vec<(String, Data)>>,
+}
+
+impl Pattern {
+    fn is_match(&self, call: &Call) -> bool {
+        self.function == call.function
+            && self.args.as_ref().is_none_or(|args| *args == call.args)
+            && self.kwargs.as_ref().is_none_or(|kwargs| *kwargs == call.kwargs)
+    }
 }
 
 impl Recorded {
-    /// Reads a record: a list of `{function, args, kwargs, answer}`, where `args`, `kwargs` and `answer` may be left
-    /// out.
+    /// Reads a record: a list of `{function, args, kwargs, answer}`. Without `args` or `kwargs`, any are answered; of
+    /// several answers to a call, the first is given.
     pub fn from_data(record: &Data) -> Result<Self> {
         let wrong = |message: String| Error::new(Kind::Structure, message);
         let entries = match record {
@@ -24,23 +40,22 @@ impl Recorded {
             let Some(entry) = entry.as_dict() else {
                 return Err(wrong(format!("recorded fact {number} is a {}, not a mapping", entry.type_name())));
             };
-            let call = read(entry).map_err(|message| wrong(format!("recorded fact {number}: {message}")))?;
-            recorded.record(call, entry.get("answer").cloned().unwrap_or_default());
+            let pattern = read(entry).map_err(|message| wrong(format!("recorded fact {number}: {message}")))?;
+            recorded.answers.push((pattern, entry.get("answer").cloned().unwrap_or_default()));
         }
         Ok(recorded)
-    }
-
-    /// Adds an answer. Of two answers to one call the first stays.
-    pub fn record(&mut self, call: Call, answer: Data) {
-        self.answers.push((normal(call), answer));
     }
 }
 
 impl Facts for Recorded {
     fn answer(&self, call: &Call) -> Result<Data, Refusal> {
         let call = normal(call.clone());
-        let found = self.answers.iter().find(|(recorded, _)| *recorded == call);
+        let found = self.answers.iter().find(|(pattern, _)| pattern.is_match(&call));
         found.map(|(_, answer)| answer.clone()).ok_or(Refusal::NotRecorded)
+    }
+
+    fn knows(&self, function: &str) -> bool {
+        self.answers.iter().any(|(pattern, _)| pattern.function == function)
     }
 }
 
@@ -50,7 +65,7 @@ fn normal(mut call: Call) -> Call {
     call
 }
 
-fn read(entry: &Dict) -> Result<Call, String> {
+fn read(entry: &Dict) -> Result<Pattern, String> {
     for key in entry.entries.keys() {
         if !matches!(key.as_str(), Some("function" | "args" | "kwargs" | "answer")) {
             return Err(format!("has the key {key:?}; known are `function`, `args`, `kwargs` and `answer`"));
@@ -58,18 +73,21 @@ fn read(entry: &Dict) -> Result<Call, String> {
     }
     let function = entry.get("function").and_then(Data::as_str).ok_or("names no `function`")?.to_owned();
     let args = match entry.get("args") {
-        None | Some(Data::None) => Vec::new(),
-        Some(args) => args.as_list().ok_or("`args` is not a list")?.to_vec(),
+        None | Some(Data::None) => None,
+        Some(args) => Some(args.as_list().ok_or("`args` is not a list")?.to_vec()),
     };
     let kwargs = match entry.get("kwargs") {
-        None | Some(Data::None) => Vec::new(),
+        None | Some(Data::None) => None,
         Some(kwargs) => {
             let kwargs = kwargs.as_dict().ok_or("`kwargs` is not a mapping")?;
             let named = |(name, value): (&Data, &Data)| Some((name.as_str()?.to_owned(), value.clone()));
-            kwargs.entries.iter().map(named).collect::<Option<_>>().ok_or("a name in `kwargs` is not text")?
+            let mut named: Vec<_> =
+                kwargs.entries.iter().map(named).collect::<Option<_>>().ok_or("a name in `kwargs` is not text")?;
+            named.sort_by(|one, two| one.0.cmp(&two.0));
+            Some(named)
         }
     };
-    Ok(Call { function, args, kwargs })
+    Ok(Pattern { function, args, kwargs })
 }
 
 #[cfg(test)]

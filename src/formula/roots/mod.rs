@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::Hash;
+use crate::model::hash::Hash;
 
 pub use directory::Directory;
 pub use git::Git;

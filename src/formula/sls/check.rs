@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use super::Low;
 use super::declare::show;
-use crate::formula::fnmatch;
 use super::heap::unfit;
+use crate::formula::fnmatch;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
 /// Requisites that a state waits for. For `onfail_all` it needs them to be there, and does not run them first.
@@ -276,5 +276,56 @@ fn target<'c>(requisite: &'c Data, kind: &str) -> Result<Option<(&'c str, &'c st
         Data::None => Ok(None),
         Data::Str(name) => Ok(Some((state, name))),
         other => Err(unfit(&format!("`{state}` in `{kind}`"), "an ID", other.type_name())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::table::Table;
+    use super::check;
+
+    fn refusal(ids: &[(&str, Value)]) -> Option<String> {
+        check(&Table::of(&[("a", ids), ("empty", &[])]).low(&["a"]).unwrap()).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_target_is_found_by_id_name_pattern_and_sls() {
+        let targets = json!([{"file": "y"}, {"file": "/etc/*"}, {"sls": "empty"}, "y", {"pkg": null}]);
+        let ids = [
+            ("include", json!(["empty"])),
+            ("x", json!({"cmd.run": [{ "require": targets }]})),
+            ("y", json!({"file.managed": [{"name": "/etc/y"}]})),
+        ];
+        assert_eq!(refusal(&ids), None);
+    }
+
+    #[test]
+    fn a_missing_target_is_refused() {
+        let ids = [("x", json!({"cmd.run": [{"onchanges": [{"file": "y"}]}]})), ("y", json!("pkg.installed"))];
+        let expected = "a.sls:1: `cmd: x` (SLS `a`) has `onchanges: file: y`, and there is no such state";
+        assert_eq!(refusal(&ids).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_cycle_is_refused_with_all_that_wait() {
+        let id = |target: &str| json!({"cmd.run": [{"require": [{ "cmd": target }]}]});
+        let ids = [("x", id("y")), ("y", id("z")), ("z", id("x"))];
+        let expected = "a.sls:1: states wait for each other: `cmd: x` (SLS `a`) waits for `cmd: y` (SLS `a`) \
+                        waits for `cmd: z` (SLS `a`), and that for the first";
+        assert_eq!(refusal(&ids).unwrap(), expected);
+        assert_eq!(
+            refusal(&[("x", json!({"cmd.run": [{"watch": [{"sls": "a"}]}]}))]).unwrap(),
+            "a.sls:1: `cmd: x` (SLS `a`) waits for itself"
+        );
+    }
+
+    #[test]
+    fn a_prereq_is_no_cycle() {
+        let ids = [("x", json!({"cmd.run": [{"prereq": [{"file": "y"}]}]})), ("y", json!("file.managed"))];
+        assert_eq!(refusal(&ids), None);
+        let waits = json!({"file.managed": [{"require_any": [{"cmd": "x"}]}]});
+        assert!(refusal(&[ids[0].clone(), ("y", waits)]).unwrap().contains("wait for each other"));
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn collect(heap: &mut Heap, state: Ref, key: &str, items: &[Ref]) -> 
         heap.set(state, key, list);
         list
     });
-    heap.extend(list, items, &format!("`{key}`"))
+    heap.extend(list, items, || format!("`{key}`"))
 }
 
 /// Brings every ID into the long form, and notes its SLS.
@@ -128,16 +128,16 @@ fn split_states(heap: &mut Heap, body: Ref, id: &Data, may_repeat: bool) -> Resu
         heap.remove(body, &key);
         let function = heap.scalar(function);
         heap.set(body, short.clone(), arguments);
-        heap.extend(arguments, &[function], name)?;
+        heap.extend(arguments, &[function], || show(&key))?;
         seen.insert(short);
     }
     Ok(())
 }
 
 /// Gives every state that has no `order` the next number.
-pub(super) fn number(heap: &mut Heap, state: Ref, next: &mut i64) -> Result<()> {
-    for (_, body) in heap.entries(state) {
-        for (name, arguments) in heap.entries(body) {
+pub(super) fn number(heap: &mut Heap, bodies: &[(Data, Ref)], next: &mut i64) -> Result<()> {
+    for (_, body) in bodies {
+        for (name, arguments) in heap.entries(*body) {
             let Some(items) = heap.as_list(arguments) else { continue };
             if name.as_str().is_none_or(|name| name.starts_with('_')) {
                 continue;
@@ -147,7 +147,7 @@ pub(super) fn number(heap: &mut Heap, state: Ref, next: &mut i64) -> Result<()> 
             if !has_order {
                 let order = heap.scalar(*next);
                 let order = heap.pair("order".into(), order);
-                heap.extend(arguments, &[order], "a state")?;
+                heap.extend(arguments, &[order], || show(&name))?;
                 *next += 1;
             }
         }

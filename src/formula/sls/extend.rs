@@ -37,7 +37,7 @@ pub(super) fn take(high: &mut High) -> Result<Vec<Extension>> {
         let Some(table) = high.heap.as_table(*table) else {
             return Err(unfit("an `extend`", "a mapping of IDs", high.heap.type_name(*table)));
         };
-        for (id, &body) in table {
+        for (id, body) in table.iter() {
             let known = known.entry(id.clone()).or_default();
             let mut is_known = false;
             for &other in known.iter() {
@@ -78,7 +78,7 @@ fn apply_one(high: &mut High, id: &Data, body: Ref, names: &mut Names, excluded:
         }
         match heap.get(target, &state) {
             Some(arguments) => {
-                let what = format!("`{}` in what extends ID `{}`", show(&state), show(id));
+                let what = || format!("`{}` in what extends ID `{}`", show(&state), show(id));
                 join(heap, arguments, added, names, &what)?;
             }
             None => {
@@ -91,7 +91,7 @@ fn apply_one(high: &mut High, id: &Data, body: Ref, names: &mut Names, excluded:
 }
 
 /// The body that an extension of `id` is for: that ID's, or the only one with a state of that name.
-fn target(heap: &Heap, root: Ref, id: &Data, body: Ref, names: &Names, strict: bool) -> Result<Ref> {
+fn target(heap: &Heap, root: Ref, id: &Data, body: Ref, names: &mut Names, strict: bool) -> Result<Ref> {
     let states = heap.as_table(body).ok_or_else(|| unfit("an `extend`", "a mapping", heap.type_name(body)))?;
     let mut first = None;
     for state in states.keys() {
@@ -140,9 +140,9 @@ fn excluded_sls(high: &High) -> Result<Vec<Data>> {
 }
 
 /// Adds arguments to those a state has: requisites are joined, the function and other arguments are replaced.
-fn join(heap: &mut Heap, arguments: Ref, added: Ref, names: &mut Names, what: &str) -> Result<()> {
+fn join(heap: &mut Heap, arguments: Ref, added: Ref, names: &mut Names, what: &dyn Fn() -> String) -> Result<()> {
     if heap.as_list(arguments).is_none() {
-        return Err(unfit(what, "a list of arguments", heap.type_name(arguments)));
+        return Err(unfit(&what(), "a list of arguments", heap.type_name(arguments)));
     }
     let is_list = heap.as_list(added).is_some();
     let fixed = if is_list { Vec::new() } else { heap.iterate(added, what)? };
@@ -161,8 +161,8 @@ fn join(heap: &mut Heap, arguments: Ref, added: Ref, names: &mut Names, what: &s
 }
 
 /// Puts an argument in the place of every one of its kind, and says whether there was any.
-fn replace(heap: &mut Heap, arguments: Ref, item: Ref, names: &mut Names, what: &str) -> Result<bool> {
-    let empty = || Error::new(Kind::Structure, format!("{what} has an argument that is an empty mapping"));
+fn replace(heap: &mut Heap, arguments: Ref, item: Ref, names: &mut Names, what: &dyn Fn() -> String) -> Result<bool> {
+    let empty = || Error::new(Kind::Structure, format!("{} has an argument that is an empty mapping", what()));
     let is_text = heap.as_str(item).is_some();
     let is_table = heap.as_table(item).is_some();
     let mut is_replaced = false;
@@ -177,9 +177,10 @@ fn replace(heap: &mut Heap, arguments: Ref, item: Ref, names: &mut Names, what: 
             if key == own_key {
                 is_replaced = true;
                 if key.as_str().is_some_and(|key| JOINED.contains(&key)) {
-                    let what = format!("`{}` in {what}", show(key));
-                    let joined = heap.iterate(value, &what)?;
-                    heap.extend(own_value, &joined, &what)?;
+                    let key = key.clone();
+                    let what = || format!("`{}` in {}", show(&key), what());
+                    let joined = heap.iterate(value, what)?;
+                    heap.extend(own_value, &joined, what)?;
                 } else {
                     heap.replace(arguments, index, item);
                     names.note(heap, arguments, item);

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::declare::{self, Origin, Refusal, show};
-use crate::formula::fnmatch;
 use super::heap::{Heap, Ref, unfit};
 use super::{Rendered, Source};
+use crate::formula::fnmatch;
 use crate::formula::{Data, Error, Kind, Result};
 
 /// The deepest chain of includes.
@@ -130,11 +130,13 @@ impl<'a> Gather<'a> {
             return Err(unfit(&format!("SLS `{sls}`"), "a mapping of IDs", data.type_name()).at(&path, 0, None));
         }
         let includes = self.own(origin, state).map_err(|refusal| self.refused(refusal, origin))?;
+        // What is included has its numbers by the time the SLS itself gets them.
+        let own = self.heap.entries(state);
         let including = Including { origin, is_init, state, depth };
         for include in includes {
             self.include(&including, include)?;
         }
-        declare::number(&mut self.heap, state, &mut self.next_order)?;
+        declare::number(&mut self.heap, &own, &mut self.next_order)?;
         Ok(state)
     }
 
@@ -242,11 +244,11 @@ impl<'a> Gather<'a> {
     fn merge(&mut self, into: Ref, state: Ref) -> Result<()> {
         for key in ["__extend__", "__exclude__"] {
             if let Some(items) = self.heap.remove(state, &Data::from(key)) {
-                let items = self.heap.iterate(items, &format!("`{key}`"))?;
+                let items = self.heap.iterate(items, || format!("`{key}`"))?;
                 declare::collect(&mut self.heap, into, key, &items)?;
             }
         }
-        for (id, body) in self.heap.entries(state) {
+        for (id, body) in self.heap.take_entries(state) {
             if let Some(other) = self.heap.get(into, &id) {
                 if !self.heap.is_equal(other, body)? {
                     return Err(self.conflict(&id, body, other));

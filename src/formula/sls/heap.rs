@@ -7,9 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
-use crate::formula::data::Key;
+use super::entries::Entries;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
 /// The deepest nesting that data may have.
@@ -30,8 +28,8 @@ enum Object {
 
 /// The entries of a mapping.
 #[derive(Debug, Default)]
-pub(super) struct Table {
-    pub(super) entries: IndexMap<Data, Ref>,
+struct Table {
+    entries: Entries,
     is_ordered: bool,
 }
 
@@ -80,12 +78,14 @@ impl Heap {
 
     /// A new, empty mapping.
     pub(super) fn table(&mut self, is_ordered: bool) -> Ref {
-        self.add(Object::Table(Table { entries: IndexMap::new(), is_ordered }))
+        self.add(Object::Table(Table { entries: Entries::default(), is_ordered }))
     }
 
     /// A new `dict` of one entry.
     pub(super) fn pair(&mut self, key: Data, value: Ref) -> Ref {
-        self.add(Object::Table(Table { entries: IndexMap::from([(key, value)]), is_ordered: false }))
+        let mut entries = Entries::with_capacity(1);
+        entries.insert(key, value);
+        self.add(Object::Table(Table { entries, is_ordered: false }))
     }
 
     /// Takes in what was rendered: what is one object there is one object here.
@@ -108,7 +108,7 @@ impl Heap {
         let object = match data {
             Data::Dict(dict) => {
                 self.grow(dict.entries.len())?;
-                let mut entries = IndexMap::with_capacity(dict.entries.len());
+                let mut entries = Entries::with_capacity(dict.entries.len());
                 for (key, value) in &dict.entries {
                     entries.insert(key.clone(), self.take_in(value, seen, depth + 1)?);
                 }
@@ -148,11 +148,9 @@ impl Heap {
                 items.iter().map(|&item| self.hand_out(item, seen, depth + 1)).collect::<Result<Data>>()?
             }
             Object::Table(table) => {
-                let mut entries = IndexMap::with_capacity(table.entries.len());
-                for (key, &value) in &table.entries {
-                    entries.insert(key.clone(), self.hand_out(value, seen, depth + 1)?);
-                }
-                Dict { entries, is_ordered: table.is_ordered }.into()
+                let entries = table.entries.iter();
+                let entries = entries.map(|(key, value)| Ok((key.clone(), self.hand_out(value, seen, depth + 1)?)));
+                Dict { entries: entries.collect::<Result<_>>()?, is_ordered: table.is_ordered }.into()
             }
         };
         seen.insert(object, data.clone());
@@ -181,7 +179,7 @@ impl Heap {
     }
 
     /// The entries of an object that is a mapping.
-    pub(super) fn as_table(&self, object: Ref) -> Option<&IndexMap<Data, Ref>> {
+    pub(super) fn as_table(&self, object: Ref) -> Option<&Entries> {
         match self.object(object) {
             Object::Table(table) => Some(&table.entries),
             _ => None,
@@ -189,26 +187,26 @@ impl Heap {
     }
 
     /// The mapping that a list's argument is, if it is one, with its first key, which is what Salt knows it by.
-    pub(super) fn argument(&self, object: Ref) -> Option<(&Data, Ref, &IndexMap<Data, Ref>)> {
+    pub(super) fn argument(&self, object: Ref) -> Option<(&Data, Ref, &Entries)> {
         let entries = self.as_table(object)?;
-        let (key, &value) = entries.first()?;
+        let (key, value) = entries.first()?;
         Some((key, value, entries))
     }
 
     /// The entries of a mapping as they are now; none of anything else.
     pub(super) fn entries(&self, object: Ref) -> Vec<(Data, Ref)> {
         let entries = self.as_table(object);
-        entries.map(|entries| entries.iter().map(|(key, value)| (key.clone(), *value)).collect()).unwrap_or_default()
+        entries.map(|entries| entries.iter().map(|(key, value)| (key.clone(), value)).collect()).unwrap_or_default()
     }
 
     /// The value under a key of a mapping.
     pub(super) fn get(&self, object: Ref, key: &Data) -> Option<Ref> {
-        self.as_table(object)?.get(key).copied()
+        self.as_table(object)?.get(key)
     }
 
     /// The value under a key of text.
     pub(super) fn get_str(&self, object: Ref, key: &str) -> Option<Ref> {
-        self.as_table(object)?.get(&Key(key)).copied()
+        self.as_table(object)?.get_str(key)
     }
 
     /// What Python calls the type of an object.
@@ -230,12 +228,12 @@ impl Heap {
     }
 
     /// What Python finds when it goes over an object: items, keys, the characters of a text.
-    pub(super) fn iterate(&mut self, object: Ref, what: &str) -> Result<Vec<Ref>> {
+    pub(super) fn iterate(&mut self, object: Ref, what: impl FnOnce() -> String) -> Result<Vec<Ref>> {
         let found: Vec<Data> = match self.object(object) {
             Object::List(items) => return Ok(items.clone()),
             Object::Table(table) => table.entries.keys().cloned().collect(),
             Object::Scalar(Data::Str(text)) => text.chars().map(|character| character.to_string().into()).collect(),
-            Object::Scalar(other) => return Err(unfit(what, "a list", other.type_name())),
+            Object::Scalar(other) => return Err(unfit(&what(), "a list", other.type_name())),
         };
         self.grow(found.len())?;
         Ok(found.into_iter().map(|data| self.scalar(data)).collect())
@@ -252,7 +250,7 @@ impl Heap {
     /// Takes an entry out of a mapping.
     pub(super) fn remove(&mut self, object: Ref, key: &Data) -> Option<Ref> {
         match self.objects.get_mut(object.0) {
-            Some(Object::Table(table)) => table.entries.shift_remove(key),
+            Some(Object::Table(table)) => table.entries.remove(key),
             _ => None,
         }
     }
@@ -265,19 +263,27 @@ impl Heap {
         }
     }
 
+    /// Takes all entries out of a mapping.
+    pub(super) fn take_entries(&mut self, object: Ref) -> Entries {
+        match self.objects.get_mut(object.0) {
+            Some(Object::Table(table)) => std::mem::take(&mut table.entries),
+            _ => Entries::default(),
+        }
+    }
+
     /// Keeps the entries of a mapping for which `keep` is true.
     pub(super) fn retain(&mut self, object: Ref, keep: impl Fn(&Data) -> bool) {
         if let Some(Object::Table(table)) = self.objects.get_mut(object.0) {
-            table.entries.retain(|key, _| keep(key));
+            table.entries.retain(keep);
         }
     }
 
     /// Puts items at the end of a list.
-    pub(super) fn extend(&mut self, list: Ref, items: &[Ref], what: &str) -> Result<()> {
+    pub(super) fn extend(&mut self, list: Ref, items: &[Ref], what: impl FnOnce() -> String) -> Result<()> {
         self.grow(items.len())?;
         match self.objects.get_mut(list.0) {
             Some(Object::List(list)) => list.extend_from_slice(items),
-            _ => return Err(unfit(what, "a list", self.type_name(list))),
+            _ => return Err(unfit(&what(), "a list", self.type_name(list))),
         }
         Ok(())
     }
@@ -313,7 +319,7 @@ impl Heap {
                 if one.is_ordered && two.is_ordered && !one.entries.keys().eq(two.entries.keys()) {
                     return Ok(false);
                 }
-                let pairs = one.entries.iter().map(|(key, &value)| Some((value, *two.entries.get(key)?)));
+                let pairs = one.entries.iter().map(|(key, value)| Some((value, two.entries.get(key)?)));
                 match pairs.collect() {
                     Some(pairs) => pairs,
                     None => return Ok(false),

@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use super::High;
 use super::declare::show;
-use crate::formula::fnmatch;
+use super::entries::Entries;
 use super::heap::{Heap, Ref, unfit};
+use crate::formula::fnmatch;
 use crate::formula::template::value;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
@@ -21,7 +22,7 @@ pub(super) fn exclude(high: &mut High) -> Result<()> {
     let heap = &mut high.heap;
     let mut sls = HashSet::new();
     let mut ids = HashSet::new();
-    for item in heap.iterate(list, "`exclude`")? {
+    for item in heap.iterate(list, || "`exclude`".to_owned())? {
         if let Some(name) = heap.as_str(item) {
             sls.insert(name.to_owned());
         }
@@ -53,76 +54,103 @@ pub(super) fn exclude(high: &mut High) -> Result<()> {
 
 /// The chunks in the order of their IDs.
 pub(super) fn compile(high: &High) -> Result<Vec<Dict>> {
-    let mut chunks = Vec::new();
+    let mut compiler = Compiler { heap: &high.heap, words: Words::default(), seen: HashMap::new(), chunks: Vec::new() };
     for (id, body) in high.heap.entries(high.root) {
         if id.as_str().is_some_and(|id| id.starts_with("__")) {
             continue;
         }
-        if let Some(sls) = high.heap.get_str(body, "__sls__").filter(|&sls| high.heap.as_scalar(sls).is_none()) {
-            return Err(unfit(&format!("`__sls__` of ID `{}`", show(&id)), "text", high.heap.type_name(sls)));
-        }
-        for (state, arguments) in high.heap.entries(body) {
-            if state.as_str().is_some_and(|state| state.starts_with("__")) {
-                continue;
-            }
-            let compiled = compile_state(&high.heap, &id, &state, body, arguments, &mut chunks);
-            compiled.map_err(|error| high.files.locate_body(error, &high.heap, body, &id))?;
-        }
+        compiler.body(&id, body).map_err(|error| high.files.locate_body(error, &high.heap, body, &id))?;
     }
-    Ok(chunks)
+    Ok(compiler.chunks)
 }
 
-fn compile_state(
-    heap: &Heap,
-    id: &Data,
-    state: &Data,
-    body: Ref,
-    arguments: Ref,
-    chunks: &mut Vec<Dict>,
-) -> Result<()> {
-    let mut seen = HashMap::new();
-    let mut chunk = Dict::default();
-    chunk.insert("state", state.clone());
-    chunk.insert("name", id.clone());
-    for key in ["__sls__", "__env__", "__sls_included_from__"] {
-        if let Some(value) = heap.get_str(body, key) {
-            chunk.insert(key, heap.export(value, &mut seen)?);
+/// The keys that every chunk has: one text each, however many chunks there are.
+struct Words {
+    state: Data,
+    name: Data,
+    id: Data,
+    function: Data,
+    origin: [Data; 3],
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self {
+            state: "state".into(),
+            name: "name".into(),
+            id: "__id__".into(),
+            function: "fun".into(),
+            origin: ["__sls__", "__env__", "__sls_included_from__"].map(Data::from),
         }
     }
-    chunk.insert("__id__", id.clone());
-    let mut functions: IndexSet<&str> = IndexSet::new();
-    let mut names: IndexSet<Data> = IndexSet::new();
-    for &argument in heap.as_list(arguments).unwrap_or_default() {
-        functions.extend(heap.as_str(argument));
-        let Some(entries) = heap.as_table(argument) else { continue };
-        for (key, &value) in entries {
-            let value = heap.export(value, &mut seen)?;
-            match key.as_str() {
-                Some("names") => names.extend(iterate(&value, &format!("`names` of ID `{}`", show(id)))?),
-                Some("state") => {}
-                Some("name") if value.as_str().is_none() => _ = chunk.entries.insert(key.clone(), id.clone()),
-                _ => _ = chunk.entries.insert(key.clone(), value),
+}
+
+struct Compiler<'h> {
+    heap: &'h Heap,
+    words: Words,
+    /// The objects that the chunks of one state share.
+    seen: HashMap<Ref, Data>,
+    chunks: Vec<Dict>,
+}
+
+impl<'h> Compiler<'h> {
+    fn body(&mut self, id: &Data, body: Ref) -> Result<()> {
+        let heap = self.heap;
+        if let Some(sls) = heap.get_str(body, "__sls__").filter(|&sls| heap.as_scalar(sls).is_none()) {
+            return Err(unfit(&format!("`__sls__` of ID `{}`", show(id)), "text", heap.type_name(sls)));
+        }
+        for (state, arguments) in heap.as_table(body).into_iter().flat_map(Entries::iter) {
+            if !state.as_str().is_some_and(|state| state.starts_with("__")) {
+                self.seen.clear();
+                self.state(id, state, body, heap.as_list(arguments).unwrap_or_default())?;
             }
         }
+        Ok(())
     }
-    let mut lives = Vec::new();
-    for (name, number) in names.iter().zip(1_i64..) {
-        let mut live = chunk.clone();
-        rename(&mut live, name, id)?;
-        live.insert("name_order", number);
-        lives.push(live);
-    }
-    if names.is_empty() {
-        lives.push(chunk);
-    }
-    for live in lives {
-        for &function in &functions {
-            let mut live = live.clone();
-            live.insert("fun", function);
-            chunks.push(live);
+
+    fn state(&mut self, id: &Data, state: &Data, body: Ref, arguments: &'h [Ref]) -> Result<()> {
+        let mut chunk = Dict { entries: IndexMap::with_capacity(arguments.len() + 8), is_ordered: false };
+        chunk.insert(self.words.state.clone(), state.clone());
+        chunk.insert(self.words.name.clone(), id.clone());
+        for key in &self.words.origin {
+            if let Some(value) = self.heap.get(body, key) {
+                chunk.insert(key.clone(), self.heap.export(value, &mut self.seen)?);
+            }
         }
+        chunk.insert(self.words.id.clone(), id.clone());
+        let mut functions: Vec<&Data> = Vec::new();
+        let mut names: IndexSet<Data> = IndexSet::new();
+        for &argument in arguments {
+            let function = self.heap.as_scalar(argument).filter(|function| function.as_str().is_some());
+            functions.extend(function);
+            for (key, value) in self.heap.as_table(argument).into_iter().flat_map(Entries::iter) {
+                let value = self.heap.export(value, &mut self.seen)?;
+                match key.as_str() {
+                    Some("names") => names.extend(iterate(&value, &format!("`names` of ID `{}`", show(id)))?),
+                    Some("state") => {}
+                    Some("name") if value.as_str().is_none() => _ = chunk.insert(key.clone(), id.clone()),
+                    _ => _ = chunk.insert(key.clone(), value),
+                }
+            }
+        }
+        // There is one function, or none for a state that only requisites named: it makes no chunk.
+        let mut push = |mut live: Dict| {
+            if let Some(&function) = functions.last() {
+                live.insert(self.words.function.clone(), function.clone());
+                self.chunks.push(live);
+            }
+        };
+        for (name, number) in names.iter().zip(1_i64..) {
+            let mut live = chunk.clone();
+            rename(&mut live, name, id)?;
+            live.insert("name_order", number);
+            push(live);
+        }
+        if names.is_empty() {
+            push(chunk);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What Python finds when it goes over data: items, keys, the characters of a text.

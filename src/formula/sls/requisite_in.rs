@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::High;
 use super::declare::show;
+use super::entries::Entries;
 use super::extend::{self, Extension};
 use super::heap::{Heap, Ref, unfit};
 use super::names::{Names, Target, key};
@@ -35,8 +36,8 @@ const NOT_USED: [&str; 15] = [
 ];
 
 /// Moves every requisite to the state it acts on.
-pub(super) fn apply(high: &mut High, names: &mut Names) -> Result<()> {
-    let mut moves = Moves { root: high.root, names, extensions: IndexMap::new() };
+pub(super) fn apply(high: &mut High) -> Result<()> {
+    let mut moves = Moves { root: high.root, names: Names::default(), extensions: IndexMap::new() };
     for (id, body) in high.heap.entries(high.root) {
         for (state, arguments) in high.heap.entries(body) {
             let from = From { target: Target { id: id.clone(), state }, body };
@@ -44,8 +45,9 @@ pub(super) fn apply(high: &mut High, names: &mut Names) -> Result<()> {
             moved.map_err(|error| high.files.locate_body(error, &high.heap, body, &id))?;
         }
     }
-    let extensions: Vec<Extension> = moves.extensions.into_iter().collect();
-    extend::apply(high, &extensions, names, true)
+    let Moves { extensions, mut names, .. } = moves;
+    let extensions: Vec<Extension> = extensions.into_iter().collect();
+    extend::apply(high, &extensions, &mut names, true)
 }
 
 /// The state a requisite is written at.
@@ -54,21 +56,21 @@ struct From {
     body: Ref,
 }
 
-struct Moves<'n> {
+struct Moves {
     root: Ref,
-    names: &'n Names,
+    names: Names,
     extensions: IndexMap<Data, Ref>,
 }
 
-impl Moves<'_> {
+impl Moves {
     fn state(&mut self, heap: &mut Heap, from: &From, arguments: Ref) -> Result<()> {
         let state = from.target.state.as_str();
-        let what = format!("`{}` of ID `{}`", show(&from.target.state), show(&from.target.id));
-        let Some(state) = state else { return Err(unfit(&what, "a name", from.target.state.type_name())) };
+        let what = || format!("`{}` of ID `{}`", show(&from.target.state), show(&from.target.id));
+        let Some(state) = state else { return Err(unfit(&what(), "a name", from.target.state.type_name())) };
         if state.starts_with("__") {
             return Ok(());
         }
-        for item in heap.iterate(arguments, &what)? {
+        for item in heap.iterate(arguments, what)? {
             let Some((name, value, _)) = heap.argument(item) else { continue };
             let Some(name) = name.as_str().and_then(|name| MOVED.iter().find(|moved| **moved == name)) else {
                 continue;
@@ -86,7 +88,7 @@ impl Moves<'_> {
     fn single(&mut self, heap: &mut Heap, from: &From, name: &str, value: Ref) -> Result<()> {
         for (state, id) in heap.entries(value) {
             undotted(&state, name)?;
-            let id = key(heap, id, &format!("`{}` in `{name}`", show(&state)))?;
+            let id = key(heap, id, || format!("`{}` in `{name}`", show(&state)))?;
             self.require(heap, from, name, &Target { id, state })?;
         }
         Ok(())
@@ -99,7 +101,7 @@ impl Moves<'_> {
         for &item in items {
             let Some((state, id)) = self.item(heap, item, name)? else { continue };
             if state.as_str() == Some("sls") {
-                targets = self.names.of_sls(&id).to_vec();
+                targets = self.names.of_sls(heap, self.root, &id);
             } else {
                 targets.push(Target { id, state: state.clone() });
             }
@@ -113,17 +115,17 @@ impl Moves<'_> {
 
     /// The state and the ID that one item names: `state: ID`, or an ID or a name alone. What nobody is called is
     /// left out.
-    fn item(&self, heap: &Heap, item: Ref, name: &str) -> Result<Option<(Data, Data)>> {
+    fn item(&mut self, heap: &Heap, item: Ref, name: &str) -> Result<Option<(Data, Data)>> {
         if let Some(entries) = heap.as_table(item) {
-            let Some((state, &id)) = entries.first() else { return Ok(None) };
-            return Ok(Some((state.clone(), key(heap, id, &format!("`{}` in `{name}`", show(state)))?)));
+            let Some((state, id)) = entries.first() else { return Ok(None) };
+            return Ok(Some((state.clone(), key(heap, id, || format!("`{}` in `{name}`", show(state)))?)));
         }
-        let id = key(heap, item, &format!("an item of `{name}`"))?;
+        let id = key(heap, item, || format!("an item of `{name}`"))?;
         let Some(body) = heap.get(self.root, &id) else {
-            let named = self.names.named(&id)?;
-            return Ok(named.map(|target| (target.state.clone(), target.id.clone())));
+            let named = self.names.named(heap, self.root, &id)?;
+            return Ok(named.map(|target| (target.state, target.id)));
         };
-        let mut states = heap.as_table(body).into_iter().flat_map(IndexMap::keys);
+        let mut states = heap.as_table(body).into_iter().flat_map(Entries::keys);
         match states.find(|state| state.as_str().is_some_and(|state| !state.starts_with("__"))) {
             Some(state) => Ok(Some((state.clone(), id))),
             None => Err(Error::new(Kind::Structure, format!("`{name}` names ID `{}`, which has no state", show(&id)))),
@@ -181,7 +183,7 @@ impl Moves<'_> {
         let by = one_pair(heap, by);
         let list = heap.list(vec![by]);
         let argument = heap.pair("prerequired".into(), list);
-        heap.extend(added, &[argument], "a state")
+        heap.extend(added, &[argument], state_list)
     }
 
     /// Makes the target require (watch, …) the state the requisite is written at.
@@ -200,13 +202,13 @@ impl Moves<'_> {
         }
         for &list in &lists {
             let back = one_pair(heap, &from.target);
-            heap.extend(list, &[back], kind)?;
+            heap.extend(list, &[back], state_list)?;
         }
         if lists.is_empty() {
             let back = one_pair(heap, &from.target);
             let list = heap.list(vec![back]);
             let argument = heap.pair(kind.into(), list);
-            heap.extend(added, &[argument], "a state")?;
+            heap.extend(added, &[argument], state_list)?;
         }
         Ok(())
     }
@@ -221,7 +223,7 @@ impl Moves<'_> {
                 used.push(item);
             }
         }
-        heap.extend(added, &used, "a state")
+        heap.extend(added, &used, state_list)
     }
 
     /// The arguments of a state that have one key, with it.
@@ -234,6 +236,10 @@ impl Moves<'_> {
         });
         keyed.collect()
     }
+}
+
+fn state_list() -> String {
+    "what a requisite adds to".to_owned()
 }
 
 fn one_pair(heap: &mut Heap, target: &Target) -> Ref {

@@ -1,7 +1,7 @@
 //! One minijinja environment for one host: loader, limits, globals, and what a template finds when it is rendered.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
@@ -23,25 +23,16 @@ const DEEPEST: usize = 300;
 pub struct Engine {
     env: Environment<'static>,
     context: Arc<Context>,
-    shared: Shared,
+    paths: Shared,
 }
 
-/// What the callbacks of an environment share with the engine.
-pub(super) type Shared = Arc<Mutex<Rendering>>;
+/// What the callbacks of an environment share with the engine: where relative names begin.
+pub(super) type Shared = Arc<Mutex<Paths>>;
 
 /// The variables of a template.
-pub(super) type Variables = BTreeMap<String, Value>;
+type Variables = BTreeMap<String, Value>;
 
-/// What holds during one rendering.
-#[derive(Debug, Default)]
-pub(super) struct Rendering {
-    /// Where relative names begin.
-    pub(super) paths: Paths,
-    /// What the rendered template itself found, which imports without context find too.
-    pub(super) variables: Variables,
-}
-
-pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, Rendering> {
+pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, Paths> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -49,7 +40,7 @@ impl Engine {
     /// An engine for one host.
     pub fn new(context: Context) -> Self {
         let context = Arc::new(context);
-        let shared = Shared::default();
+        let paths = Shared::default();
         let mut env = Environment::new();
         env.set_debug(true);
         env.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -57,9 +48,10 @@ impl Engine {
         env.set_fuel(Some(FUEL));
         env.set_recursion_limit(DEEPEST);
         env.set_unknown_method_callback(super::strings::method);
-        env.set_formatter(|out, _, value| {
+        env.set_formatter(|out, state, value| {
+            // Minijinja knows which undefined values are nothing (`a if b`) and which are errors.
             if value.is_undefined() {
-                return Err(Error::from(ErrorKind::UndefinedError));
+                return minijinja::escape_formatter(out, state, value);
             }
             match value.as_str() {
                 Some(text) => out.write_str(text),
@@ -69,13 +61,13 @@ impl Engine {
         });
         let roots = context.roots.clone();
         env.set_loader(move |name| load(&roots, name));
-        let paths = Arc::clone(&shared);
-        env.set_path_join_callback(move |name, _| lock(&paths).paths.resolve(name).into());
+        let own = Arc::clone(&paths);
+        env.set_path_join_callback(move |name, _| lock(&own).resolve(name).into());
         super::operators::add(&mut env);
         super::filters::add(&mut env);
         super::tests::add(&mut env);
         super::globals::add(&mut env);
-        imports::add(&mut env, &shared);
+        imports::add(&mut env, &paths);
         env.add_global("salt", Value::from_object(Salt(Arc::clone(&context))));
         // What a template changes in these, functions do not see, and the other way round.
         env.add_global("pillar", value::deep_copy(&context.pillar).unwrap_or_default());
@@ -85,7 +77,7 @@ impl Engine {
         if context.python2 {
             env.add_global(value::PYTHON2, true);
         }
-        Self { env, context, shared }
+        Self { env, context, paths }
     }
 
     /// What the engine was made with.
@@ -118,11 +110,7 @@ impl Engine {
     }
 
     fn render(&self, path: &str, variables: Variables) -> Result<String> {
-        {
-            let mut rendering = lock(&self.shared);
-            rendering.paths = Paths::from(variables.get("tpldir").and_then(Value::as_str));
-            rendering.variables.clone_from(&variables);
-        }
+        *lock(&self.paths) = Paths::from(variables.get("tpldir").and_then(Value::as_str));
         let source = self.env.get_template(path).and_then(|template| {
             let ends = self.context.roots.read(path).ok().flatten().is_some_and(|text| text.ends_with(b"\n"));
             let mut text = template.render(Value::from(variables))?;
@@ -141,12 +129,28 @@ fn named(variables: &Data) -> impl Iterator<Item = (String, Value)> {
     entries.map(|(name, value)| (value::text(&name), value))
 }
 
+/// What minijinja compiles for a template; filters and tests that nobody has are refused as Jinja does it.
+pub(super) fn translated(text: &str, options: Options) -> std::result::Result<String, syntax::Error> {
+    static KNOWN: LazyLock<Environment<'static>> = LazyLock::new(|| {
+        let mut env = Environment::new();
+        super::filters::add(&mut env);
+        super::tests::add(&mut env);
+        env
+    });
+    let is_not = |error: Option<Error>, unknown: ErrorKind| error.is_none_or(|error| error.kind() != unknown);
+    let known = syntax::Known {
+        is_filter: |name: &str| is_not(KNOWN.empty_state().apply_filter(name, &[]).err(), ErrorKind::UnknownFilter),
+        is_test: |name: &str| is_not(KNOWN.empty_state().perform_test(name, &[]).err(), ErrorKind::UnknownTest),
+    };
+    syntax::translate(text, options, &known)
+}
+
 /// What minijinja compiles for a file of the roots.
 fn load(roots: &Roots, name: &str) -> std::result::Result<Option<String>, Error> {
     let read = roots.text(name).map_err(|error| Wrong::new(Kind::Missing, error.to_string()).at(name, 0, None));
     let Some(text) = read.map_err(trouble::carry)? else { return Ok(None) };
     let (text, options) = options(&text);
-    let translated = syntax::translate(&text, options).map_err(|error| {
+    let translated = translated(&text, options).map_err(|error| {
         let line = text.lines().nth(error.line.saturating_sub(1)).map(str::to_owned);
         trouble::carry(Wrong::new(Kind::TemplateSyntax, error.message).at(name, error.line, line))
     });

@@ -18,9 +18,13 @@ struct Module(Arc<Context>, String);
 struct Function(Arc<Context>, String);
 
 impl Salt {
-    /// Whether there is a function (or a module, for a name without a dot).
-    pub(super) fn has(name: &str) -> bool {
-        if name.contains('.') { functions::is_known(name) } else { functions::is_module(name) }
+    /// Whether there is a function (or a module, for a name without a dot), of upshift's or recorded.
+    pub(super) fn has(&self, name: &str) -> bool {
+        if name.contains('.') {
+            functions::is_known(name) || self.0.facts.knows(name)
+        } else {
+            functions::is_module(name)
+        }
     }
 }
 
@@ -56,7 +60,7 @@ impl Object for Salt {
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         match (method, args) {
             ("get", [name, default @ ..]) => match name.as_str() {
-                Some(known) if Self::has(known) => Ok(self.get_value(name).unwrap_or_default()),
+                Some(known) if self.has(known) => Ok(self.get_value(name).unwrap_or_default()),
                 _ => Ok(default.first().cloned().unwrap_or(Value::from(()))),
             },
             _ => Err(Error::from(minijinja::ErrorKind::UnknownMethod)),

@@ -100,6 +100,8 @@ impl Constructor<'_> {
             Tag::Merge => return Err(unknown(&format!("{PREFIX}merge"), node.mark)),
             Tag::Value => return Err(unknown(&format!("{PREFIX}value"), node.mark)),
             Tag::Unknown(tag) => return Err(unknown(tag, node.mark)),
+            // Salt looks at the text of whole numbers before it is certain that there is one.
+            Tag::Int if !matches!(node.content, Content::Scalar(_)) => return Err(self.wrong_kind(id, "scalar")),
             tag => {
                 let text = self.scalar(id, 0)?;
                 scalar_value(tag, text).map_err(|problem| refuse(None, &problem, node.mark))?
@@ -183,7 +185,7 @@ impl Constructor<'_> {
         for (key, value) in entries {
             self.check(key)?;
             let Some(State::Done(name, ..)) = self.states.get(key) else {
-                let problem = format!("found unacceptable key of the kind {}", self.kind(key));
+                let problem = format!("found unacceptable key (a {})", self.kind(key));
                 return Err(refuse(context, &problem, self.mark(key)));
             };
             let name = name.clone();
@@ -237,7 +239,7 @@ impl Constructor<'_> {
         merged.append(&mut own);
         self.merged = self.merged.saturating_add(merged.len());
         if self.merged > MOST_VALUES {
-            return Err(refuse(None, &format!("merges come to more than {MOST_VALUES} values"), self.mark(id)));
+            return Err(refuse(None, &format!("merging more than {MOST_VALUES} values"), self.mark(id)));
         }
         if let Some(Node { content: Content::Mapping(entries), .. }) = self.nodes.get_mut(id) {
             *entries = merged;
@@ -279,7 +281,7 @@ impl Constructor<'_> {
             }
             let count = found.iter().map(Vec::len).sum::<usize>();
             if merged.len() + count > MOST_VALUES {
-                return Err(refuse(None, &format!("merges come to more than {MOST_VALUES} values"), self.mark(into)));
+                return Err(refuse(None, &format!("merging more than {MOST_VALUES} values"), self.mark(into)));
             }
         }
         merged.extend(found.into_iter().rev().flatten());
@@ -327,7 +329,7 @@ impl Constructor<'_> {
             return Err(refuse(None, &format!("nested deeper than {DEEPEST} levels"), self.mark(id)));
         }
         if count > MOST_VALUES {
-            return Err(refuse(None, &format!("aliases come to more than {MOST_VALUES} values"), self.mark(id)));
+            return Err(refuse(None, &format!("more than {MOST_VALUES} values"), self.mark(id)));
         }
         self.set(id, State::Done(data.clone(), height, count));
         Ok((data, height, count))

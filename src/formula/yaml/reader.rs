@@ -26,7 +26,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Starts after a byte order mark, if there is one.
-    pub fn new(text: &'a str) -> Result<Self, Error> {
+    pub(super) fn new(text: &'a str) -> Result<Self, Error> {
         let reader = Self { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0, mark: Mark::default() };
         reader.refuse_control_characters()?;
         Ok(reader)
@@ -53,22 +53,22 @@ impl<'a> Reader<'a> {
     }
 
     /// The byte so many bytes on, zero beyond the end.
-    pub fn byte(&self, offset: usize) -> u8 {
+    pub(super) fn byte(&self, offset: usize) -> u8 {
         self.text.as_bytes().get(self.at + offset).copied().unwrap_or(0)
     }
 
     /// Whether the next byte is this one.
-    pub fn is(&self, byte: u8) -> bool {
+    pub(super) fn is(&self, byte: u8) -> bool {
         self.byte(0) == byte
     }
 
     /// Whether everything has been read.
-    pub fn is_end(&self) -> bool {
+    pub(super) fn is_end(&self) -> bool {
         self.at >= self.text.len()
     }
 
     /// Whether a line break is so many bytes on.
-    pub fn is_break_at(&self, offset: usize) -> bool {
+    pub(super) fn is_break_at(&self, offset: usize) -> bool {
         match self.byte(offset) {
             b'\n' | b'\r' => true,
             0xc2 => self.byte(offset + 1) == 0x85,
@@ -78,42 +78,42 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether a line break comes next.
-    pub fn is_break(&self) -> bool {
+    pub(super) fn is_break(&self) -> bool {
         self.is_break_at(0)
     }
 
     /// Whether a space or a tab comes next.
-    pub fn is_blank(&self) -> bool {
+    pub(super) fn is_blank(&self) -> bool {
         matches!(self.byte(0), b' ' | b'\t')
     }
 
     /// Whether a space, a tab, a line break or the end is so many bytes on.
-    pub fn is_gap_at(&self, offset: usize) -> bool {
+    pub(super) fn is_gap_at(&self, offset: usize) -> bool {
         matches!(self.byte(offset), b' ' | b'\t' | 0) || self.is_break_at(offset)
     }
 
     /// Whether a line break or the end comes next.
-    pub fn is_line_end(&self) -> bool {
+    pub(super) fn is_line_end(&self) -> bool {
         self.is_break() || self.is_end()
     }
 
     /// Whether `---` or `...` stands alone at the beginning of a line.
-    pub fn is_document_marker(&self) -> bool {
+    pub(super) fn is_document_marker(&self) -> bool {
         self.mark.column == 0 && (self.is_marker(b'-') || self.is_marker(b'.'))
     }
 
     /// Whether this character comes three times and then a gap.
-    pub fn is_marker(&self, byte: u8) -> bool {
+    pub(super) fn is_marker(&self, byte: u8) -> bool {
         self.is(byte) && self.byte(1) == byte && self.byte(2) == byte && self.is_gap_at(3)
     }
 
     /// Whether a byte order mark comes next.
-    pub fn is_byte_order_mark(&self) -> bool {
+    pub(super) fn is_byte_order_mark(&self) -> bool {
         self.byte(0) == 0xef && self.byte(1) == 0xbb && self.byte(2) == 0xbf
     }
 
     /// Goes one character on.
-    pub fn skip(&mut self) {
+    pub(super) fn skip(&mut self) {
         let first = self.byte(0);
         self.at += match first {
             0..0xc0 => 1,
@@ -126,21 +126,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes so many characters on.
-    pub fn skip_many(&mut self, count: usize) {
+    pub(super) fn skip_many(&mut self, count: usize) {
         for _ in 0..count {
             self.skip();
         }
     }
 
     /// Goes over spaces and tabs.
-    pub fn skip_blanks(&mut self) {
+    pub(super) fn skip_blanks(&mut self) {
         while self.is_blank() {
             self.skip();
         }
     }
 
     /// Goes over a comment, if one comes next, up to the end of its line.
-    pub fn skip_comment(&mut self) {
+    pub(super) fn skip_comment(&mut self) {
         if self.is(b'#') {
             while !self.is_line_end() {
                 self.skip();
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes over the line break that comes next, and says what it becomes in a scalar.
-    pub fn line_break(&mut self) -> &'static str {
+    pub(super) fn line_break(&mut self) -> &'static str {
         let (length, characters, text) = match (self.byte(0), self.byte(1), self.byte(2)) {
             (b'\r', b'\n', _) => (2, 2, "\n"),
             (b'\r' | b'\n', ..) => (1, 1, "\n"),
@@ -166,17 +166,17 @@ impl<'a> Reader<'a> {
     }
 
     /// How many bytes have been read.
-    pub fn position(&self) -> usize {
+    pub(super) fn position(&self) -> usize {
         self.at
     }
 
     /// What was read since then.
-    pub fn since(&self, position: usize) -> &'a str {
+    pub(super) fn since(&self, position: usize) -> &'a str {
         self.text.get(position..self.at).unwrap_or_default()
     }
 
     /// The letters, digits, `-` and `_` that come next.
-    pub fn word(&mut self) -> &'a str {
+    pub(super) fn word(&mut self) -> &'a str {
         let start = self.at;
         while matches!(self.byte(0), b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'-') {
             self.skip();

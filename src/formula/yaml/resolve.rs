@@ -31,7 +31,7 @@ pub(super) enum Tag<'a> {
 
 impl<'a> Tag<'a> {
     /// The tag of this whole name.
-    pub fn named(name: Cow<'a, str>) -> Self {
+    pub(super) fn named(name: Cow<'a, str>) -> Self {
         match name.strip_prefix(PREFIX) {
             Some("null") => Self::Null,
             Some("bool") => Self::Bool,
@@ -168,10 +168,7 @@ fn is_timestamp(bytes: &[u8]) -> bool {
         [b' ' | b'\t', ..] => after(rest, |byte| matches!(byte, b' ' | b'\t')),
         _ => return false,
     };
-    let clock = match clock {
-        [b'0'..=b'9', b'0'..=b'9', rest @ ..] | [b'0'..=b'9', rest @ ..] => rest,
-        _ => return false,
-    };
+    let ([b'0'..=b'9', b'0'..=b'9', clock @ ..] | [b'0'..=b'9', clock @ ..]) = clock else { return false };
     let [b':', b'0'..=b'9', b'0'..=b'9', b':', b'0'..=b'9', b'0'..=b'9', rest @ ..] = clock else { return false };
     let rest = match rest {
         [b'.', rest @ ..] => after(rest, is_digit),

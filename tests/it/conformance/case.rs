@@ -38,7 +38,7 @@ fn run(parts: &BTreeMap<String, String>, grains: &Data) -> Result<Answer> {
     let part = |name: &str| parts.get(name).map_or_else(|| Dict::default().into(), |text| read(text));
     let options = part("options.yaml");
     let grains = merged(grains, &part("grains.yaml"));
-    let subject = subject(grains, &options, &part("facts.yaml"));
+    let subject = subject(grains, &options, &parts.get("facts.yaml").map_or(Data::None, |text| read(text)));
     let states = tree(parts, "states/", &options);
     let pillar = match (parts.get("pillar.yaml"), tree(parts, "pillar/", &options)) {
         (Some(text), _) => {
@@ -71,6 +71,7 @@ fn run(parts: &BTreeMap<String, String>, grains: &Data) -> Result<Answer> {
         None => Vec::new(),
     };
     let low = compiler.low_state(&sls)?;
+    upshift::formula::sls::check(&low)?;
     let low = low.chunks.into_iter().map(Data::from).collect();
     Ok(Answer::Low { pillar, low, rendered: Vec::new() })
 }

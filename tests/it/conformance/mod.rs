@@ -71,7 +71,7 @@ fn salt(folder: &str) -> Value {
     files(&root.join(folder), &mut inputs);
     inputs.sort();
     let content: Vec<u8> = inputs.iter().flat_map(|file| std::fs::read(file).unwrap()).collect();
-    let hash = upshift::model::Hash::of(&content);
+    let hash = upshift::model::hash::Hash::of(&content);
     let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("salt-{hash}.json"));
     if !kept.exists() {
         let python = Command::new(here.join("venv")).stderr(Stdio::inherit()).output().unwrap();

@@ -105,6 +105,14 @@ fn variables(chunk: &Dict, path: &str) -> Data {
     variables.into()
 }
 
+/// Whether a value is what is wanted; of a list, whether it has all that is wanted.
+fn contains(found: &Data, wanted: &Data) -> bool {
+    match (found, wanted) {
+        (Data::List(found), Data::List(wanted)) => wanted.iter().all(|item| found.contains(item)),
+        _ => found == wanted,
+    }
+}
+
 /// What the case says an operator can count on.
 fn expect(given: &Data, low: &[Data], rendered: &[(String, String)]) {
     for wanted in given.get("expect").and_then(Data::as_list).unwrap_or_default() {

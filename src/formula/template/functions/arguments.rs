@@ -9,6 +9,8 @@ use super::super::value::{entries, text};
 pub(in crate::formula) enum Default {
     /// None: a call has to say.
     Required,
+    /// None, and a call need not say; see [`Arguments::is_given`].
+    Missing,
     /// `None`.
     None,
     /// `False` or `True`.
@@ -65,6 +67,7 @@ impl Signature {
 pub(in crate::formula) struct Arguments {
     signature: Signature,
     values: Vec<Value>,
+    given: Vec<bool>,
     /// What `*args` got.
     pub(in crate::formula) more: Vec<Value>,
     /// What `**kwargs` got.
@@ -93,6 +96,7 @@ impl Arguments {
             return Err(wrong(too_many(signature, name, positional.len())));
         }
         let parameters = signature.positional.iter().chain(signature.named_only);
+        let given = slots.iter().map(Option::is_some).collect();
         let mut missing = Vec::new();
         let mut values = Vec::with_capacity(slots.len());
         for ((parameter, default), slot) in parameters.zip(slots) {
@@ -101,13 +105,22 @@ impl Arguments {
                 Value::UNDEFINED
             }));
         }
-        if missing.is_empty() { Ok(Self { signature, values, more, more_named }) } else { Err(lacking(name, &missing)) }
+        if missing.is_empty() {
+            Ok(Self { signature, values, given, more, more_named })
+        } else {
+            Err(lacking(name, &missing))
+        }
     }
 
     /// The value of a parameter.
     pub(in crate::formula) fn get(&self, name: &str) -> &Value {
         const UNDEFINED: &Value = &Value::UNDEFINED;
         self.signature.position(name).and_then(|index| self.values.get(index)).unwrap_or(UNDEFINED)
+    }
+
+    /// Whether the call said what a parameter is.
+    pub(in crate::formula) fn is_given(&self, name: &str) -> bool {
+        self.signature.position(name).and_then(|index| self.given.get(index)).is_some_and(|given| *given)
     }
 
     /// The value of a parameter, unless it is `None`.
@@ -135,6 +148,7 @@ impl Default {
     fn value(self) -> Option<Value> {
         match self {
             Self::Required => None,
+            Self::Missing => Some(Value::UNDEFINED),
             Self::None => Some(Value::from(())),
             Self::Bool(value) => Some(Value::from(value)),
             Self::Int(number) => Some(Value::from(number)),
@@ -191,8 +205,10 @@ mod tests {
 
     const KEY: Signature = takes(&[("key", Required), ("default", Text("")), ("merge", Bool(false))]);
 
+    const THREE: Signature = takes(&[("a", Required), ("b", Required), ("c", Required)]);
+
     fn named(entries: &[(&'static str, i64)]) -> Value {
-        Kwargs::from_iter(entries.iter().map(|(key, value)| (*key, Value::from(*value)))).into()
+        entries.iter().map(|(key, value)| (*key, Value::from(*value))).collect::<Kwargs>().into()
     }
 
     fn error(signature: Signature, args: &[Value]) -> String {
@@ -215,8 +231,7 @@ mod tests {
         assert_eq!(error(KEY, &four), "get() takes from 1 to 3 positional arguments but 4 were given");
         assert_eq!(error(KEY, &[a.clone(), named(&[("key", 1)])]), "get() got multiple values for argument 'key'");
         assert_eq!(error(KEY, &[a.clone(), named(&[("kex", 1)])]), "get() got an unexpected keyword argument 'kex'");
-        assert_eq!(error(takes(&[]), &[a.clone()]), "get() takes 0 positional arguments but 1 was given");
-        const THREE: Signature = takes(&[("a", Required), ("b", Required), ("c", Required)]);
+        assert_eq!(error(takes(&[]), std::slice::from_ref(&a)), "get() takes 0 positional arguments but 1 was given");
         assert_eq!(error(THREE, &[]), "get() missing 3 required positional arguments: 'a', 'b', and 'c'");
         assert_eq!(error(THREE, &[a]), "get() missing 2 required positional arguments: 'b' and 'c'");
     }

@@ -54,9 +54,8 @@ fn load(context: &Context, formula: &str) -> Result<Option<Value>, Error> {
             yaml::load(&text, Mappings::Plain)
                 .map_err(|error| wrong(format!("{path}:{}: {}", error.line, error.message)))?
         } else {
-            let json: serde_json::Value =
-                serde_json::from_str(&text).map_err(|error| wrong(format!("{path}: {error}")))?;
-            Data::from(json)
+            let json: Data = serde_json::from_str(&text).map_err(|error| wrong(format!("{path}: {error}")))?;
+            json
         };
         return Ok(Some(if data.is_true() { from_data(&data) } else { dict([]) }));
     }

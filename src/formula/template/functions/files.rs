@@ -11,7 +11,7 @@ use super::arguments::Default::{Bool, None, Required, Text};
 use super::arguments::{Arguments, Parameter, Signature, takes, wrong};
 use super::paths::{dirname, joined, normal};
 use super::traverse::get as entry;
-use super::{Function, plain};
+use super::{Function, plain, recordable};
 
 const PATH: Signature = takes(&[("path", Required), ("saltenv", None)]);
 const IN_BASE: Signature = takes(&[("path", Required), ("saltenv", Text("base"))]);
@@ -28,30 +28,33 @@ const GET_URL: &[Parameter] =
 const FIND_UP: &[Parameter] = &[("startpath", Required), ("filenames", Required), ("saltenv", Text("base"))];
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    plain("cp.list_states", takes(&[("saltenv", None)]), |context, _| {
+    recordable("cp.list_states", takes(&[("saltenv", None)]), |context, _| {
         let states: BTreeSet<String> = paths(context)?.iter().filter_map(|path| state(path)).collect();
         Ok(texts(states))
     }),
-    plain("cp.list_master", LIST, |context, arguments| {
+    recordable("cp.list_master", LIST, |context, arguments| {
         let prefix = arguments.text("prefix")?;
         Ok(texts(paths(context)?.into_iter().filter(|path| path.starts_with(&prefix))))
     }),
-    plain("cp.list_master_dirs", LIST, |context, arguments| {
+    recordable("cp.list_master_dirs", LIST, |context, arguments| {
         let prefix = arguments.text("prefix")?;
         Ok(texts(directories(context)?.into_iter().filter(|path| path.starts_with(&prefix))))
     }),
-    plain("cp.envs", takes(&[]), |_, _| Ok(texts(["base".to_owned()]))),
-    plain("cp.get_file_str", PATH, |context, arguments| {
+    recordable("cp.envs", takes(&[]), |_, _| Ok(texts(["base".to_owned()]))),
+    recordable("cp.get_file_str", PATH, |context, arguments| {
         let found = read_text(context, &within(&arguments.text("path")?)?)?;
         Ok(found.map_or(Value::from(false), Value::from))
     }),
-    plain("cp.get_url", takes(GET_URL), get_url),
-    plain("cp.cache_file", CACHE_FILE, cached),
-    plain("cp.is_cached", PATH, cached),
-    plain("cp.cache_dest", takes(&[("url", Required), ("saltenv", None)]), |context, arguments| {
+    recordable("cp.get_url", takes(GET_URL), get_url),
+    recordable("cp.cache_file", CACHE_FILE, |context, arguments| {
+        let path = cached(context, arguments)?;
+        Ok(if path.is_true() { path } else { Value::from(false) })
+    }),
+    recordable("cp.is_cached", PATH, cached),
+    recordable("cp.cache_dest", takes(&[("url", Required), ("saltenv", None)]), |context, arguments| {
         Ok(Value::from(cache_path(context, &within(&arguments.text("url")?)?)))
     }),
-    plain("cp.hash_file", PATH, hash_file),
+    recordable("cp.hash_file", PATH, hash_file),
     plain("slsutil.file_exists", IN_BASE, |context, arguments| {
         Ok(Value::from(paths(context)?.contains(&arguments.text("path")?)))
     }),
@@ -95,9 +98,9 @@ fn paths(context: &Context) -> Result<BTreeSet<String>, Error> {
     Ok(all)
 }
 
-/// Every directory that has a file somewhere below it, and the root itself.
+/// Every directory that has a file somewhere below it.
 fn directories(context: &Context) -> Result<BTreeSet<String>, Error> {
-    let mut all = BTreeSet::from([".".to_owned()]);
+    let mut all = BTreeSet::new();
     for path in paths(context)? {
         let mut rest = path.as_str();
         while let Some((directory, _)) = rest.rsplit_once('/') {
@@ -135,7 +138,8 @@ fn get_url(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
         return Err(wrong("upshift writes nothing while it renders: `cp.get_url` with a `dest`"));
     }
     if dest.as_str().is_some() {
-        return cached(context, arguments);
+        let path = cached(context, arguments)?;
+        return Ok(if path.is_true() { path } else { Value::from(false) });
     }
     let found = read_text(context, &within(&arguments.text("path")?)?)?;
     Ok(found.map_or(Value::from(false), Value::from))
@@ -154,9 +158,9 @@ fn cache_path(context: &Context, path: &str) -> String {
 }
 
 fn hash_file(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
-    let Some(content) = read(context, &within(&arguments.text("path")?)?)? else { return Ok(dict([])) };
+    let Some(content) = read(context, &within(&arguments.text("path")?)?)? else { return Ok(Value::from("")) };
     let sum = super::hashing::hexadecimal(&sha2::Sha256::digest(content));
-    Ok(dict([("hsum", sum.as_str()), ("hash_type", "sha256")].map(|(key, value)| (key.into(), value.into()))))
+    Ok(dict([("hash_type", "sha256"), ("hsum", sum.as_str())].map(|(key, value)| (key.into(), value.into()))))
 }
 
 fn is_there(context: &Context, path: &str) -> Result<bool, Error> {

@@ -18,10 +18,10 @@ pub(super) fn filter_by(data: &Value, path: &Value, arguments: &Arguments) -> Re
     }
     let mut chosen = choose(&entries(lookup), traverse(data, path, ":")?.as_ref())?;
     if chosen.is_none() {
-        chosen = get(lookup, arguments.get("default")).filter(|value| !value.is_none());
+        chosen = get(lookup, defined(arguments.get("default"))?).filter(|value| !value.is_none());
     }
     let base = arguments.get("base");
-    if base.is_true()
+    if arguments.is_true("base")?
         && let Some(base) = get(lookup, base)
     {
         chosen = on_top_of(&base, chosen)?;

@@ -59,8 +59,10 @@ fn get(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
 
 /// A copy as JSON has it: plain mappings with keys of text.
 fn as_json(value: &Value) -> Result<Value, Error> {
-    let json = serde_json::to_value(to_data(value)?).map_err(|error| super::arguments::wrong(error.to_string()))?;
-    Ok(from_data(&Data::from(json)))
+    let wrong = |error: serde_json::Error| super::arguments::wrong(error.to_string());
+    let text = serde_json::to_string(&to_data(value)?).map_err(wrong)?;
+    let copy: Data = serde_json::from_str(&text).map_err(wrong)?;
+    Ok(from_data(&copy))
 }
 
 fn item(context: &Context, arguments: &Arguments) -> Result<Value, Error> {

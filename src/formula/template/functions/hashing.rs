@@ -74,8 +74,9 @@ pub(super) fn digest(name: &str, content: &[u8]) -> Result<String, Error> {
 }
 
 /// Bytes as two small hexadecimal digits each.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub(in crate::formula) fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn decode(_: &Context, arguments: &Arguments) -> Result<Value, Error> {

@@ -50,7 +50,6 @@ const MODULES: &[&str] = &[
     "git",
     "glusterfs",
     "gpg",
-    "grains",
     "group",
     "grub",
     "haproxy",

@@ -1,5 +1,7 @@
 //! Values as Python's `json` writes them.
 
+use std::fmt::Write as _;
+
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
@@ -63,13 +65,12 @@ impl Json {
                 let write = |item: &Value, out: &mut String| self.write(item, depth + 1, out);
                 self.write_all('[', ']', &items(value)?, depth, out, write)?;
             }
-            _ => match scalar(value) {
-                Some(text) => out.push_str(&text),
-                None => {
-                    let kind = type_name(value);
-                    return Err(wrong(format!("Object of type {kind} is not JSON serializable")));
-                }
-            },
+            _ => {
+                let kind = type_name(value);
+                let text =
+                    scalar(value).ok_or_else(|| wrong(format!("Object of type {kind} is not JSON serializable")))?;
+                out.push_str(&text);
+            }
         }
         Ok(())
     }
@@ -121,7 +122,8 @@ impl Json {
                 other if (other as u32) < 0x20 || (self.ensure_ascii && !(' '..='~').contains(&other)) => {
                     let mut units = [0; 2];
                     for unit in other.encode_utf16(&mut units) {
-                        out.push_str(&format!("\\u{unit:04x}"));
+                        // Writing to a text never fails.
+                        let _ = write!(out, "\\u{unit:04x}");
                     }
                 }
                 other => out.push(other),

@@ -9,22 +9,22 @@ use super::super::Context;
 use super::super::value::{dict, items, list, text};
 use super::arguments::Default::{None, Required};
 use super::arguments::{Arguments, Signature, takes, wrong};
-use super::{Function, plain};
+use super::{Function, recordable};
 
 const ADDRESS: Signature = takes(&[("ip_addr", Required)]);
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    plain("network.is_private", ADDRESS, |_, arguments| {
+    recordable("network.is_private", ADDRESS, |_, arguments| {
         Ok(Value::from(is_private(address(&arguments.text("ip_addr")?)?)))
     }),
-    plain("network.is_loopback", ADDRESS, |_, arguments| {
+    recordable("network.is_loopback", ADDRESS, |_, arguments| {
         Ok(Value::from(address(&arguments.text("ip_addr")?)?.is_loopback()))
     }),
-    plain("network.ip_in_subnet", takes(&[("ip_addr", Required), ("cidr", Required)]), ip_in_subnet),
-    plain("network.calc_net", takes(&[("ip_addr", Required), ("netmask", None)]), |_, arguments| {
+    recordable("network.ip_in_subnet", takes(&[("ip_addr", Required), ("cidr", Required)]), ip_in_subnet),
+    recordable("network.calc_net", takes(&[("ip_addr", Required), ("netmask", None)]), |_, arguments| {
         Ok(Value::from(calculated(arguments)?.to_string()))
     }),
-    plain("network.convert_cidr", takes(&[("cidr", Required)]), |_, arguments| {
+    recordable("network.convert_cidr", takes(&[("cidr", Required)]), |_, arguments| {
         let network = loose_network(&arguments.text("cidr")?)?;
         let parts = [
             ("network", network.network().to_string()),

@@ -8,14 +8,14 @@ use super::super::value::text;
 use super::arguments::Default::{Bool, Required};
 use super::arguments::{Arguments, Signature, takes};
 use super::traverse::get as entry;
-use super::{Function, plain};
+use super::{Function, recordable};
 
 const COMPARE: Signature =
     takes(&[("pkg1", Required), ("pkg2", Required), ("ignore_epoch", Bool(false))]).and_more_named();
 const COMPARE_RPM: Signature = takes(&[("ver1", Required), ("ver2", Required), ("ignore_epoch", Bool(false))]);
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    plain("pkg.version_cmp", COMPARE, |context, arguments| {
+    recordable("pkg.version_cmp", COMPARE, |context, arguments| {
         let family = entry(&context.grains, &Value::from("os_family")).map(|family| text(&family));
         let order = match family.as_deref() {
             Some("Debian") | None => debian,
@@ -24,7 +24,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         };
         compared(arguments, "pkg1", "pkg2", order)
     }),
-    plain("lowpkg.version_cmp", COMPARE_RPM, |_, arguments| compared(arguments, "ver1", "ver2", rpm)),
+    recordable("lowpkg.version_cmp", COMPARE_RPM, |_, arguments| compared(arguments, "ver1", "ver2", rpm)),
 ];
 
 fn compared(
@@ -45,7 +45,7 @@ fn compared(
 }
 
 /// The order of two Debian versions; `None` if one is not a version.
-pub(super) fn debian(one: &str, two: &str) -> Option<Ordering> {
+pub(in crate::formula) fn debian(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (debian_parts(one)?, debian_parts(two)?);
     let order = one.0.cmp(&two.0).then_with(|| debian_part(one.1, two.1));
     Some(order.then_with(|| debian_part(one.2, two.2)))
@@ -59,12 +59,9 @@ fn debian_parts(version: &str) -> Option<(u32, &str, &str)> {
         None => (0, version),
     };
     let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, ""));
-    let is_part = |part: &str, more: &str| {
-        part.chars().all(|c| c.is_ascii_alphanumeric() || ".+~".contains(c) || more.contains(c))
-    };
-    let is_whole = !version.contains(char::is_whitespace) && (version.is_empty() || !rest.is_empty());
-    let is_version = is_whole && is_part(upstream, "-:") && is_part(revision, "") && !rest.ends_with('-');
-    is_version.then_some((epoch, upstream, revision))
+    // Characters that no version should have are none of `dpkg`'s business when it compares.
+    let has_parts = version.is_empty() || (!upstream.is_empty() && !rest.ends_with('-'));
+    (has_parts && !version.contains(char::is_whitespace)).then_some((epoch, upstream, revision))
 }
 
 /// Text and numbers in turn; `~` comes before the end, letters before everything else.
@@ -116,6 +113,7 @@ fn compare_numbers(one: &str, two: &str) -> Ordering {
 }
 
 /// The order of two RPM versions (`epoch:version-release`). Releases count if both have one.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every order")]
 fn rpm(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (rpm_parts(one), rpm_parts(two));
     let order = compare_numbers(one.0, two.0).then_with(|| rpm_part(one.1, two.1));
@@ -176,6 +174,7 @@ fn rpm_part(one: &str, two: &str) -> Ordering {
 }
 
 /// Python's `LooseVersion`: numbers and other text in turn, dots left out.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every order")]
 fn loose(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (loose_parts(one), loose_parts(two));
     let is_number = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());

@@ -13,7 +13,7 @@ use super::{Function, plain};
 
 const GET: Signature = takes(&[
     ("key", Required),
-    ("default", Text(NOT_SET)),
+    ("default", Default::Missing),
     ("merge", Default::Bool(false)),
     ("merge_nested_lists", None),
     ("delimiter", Text(":")),
@@ -24,9 +24,6 @@ const ITEMS: &[Parameter] = &[("pillar", None), ("pillar_enc", None), ("pillaren
 const ITEM: &[Parameter] = &[("default", None), ("delimiter", None), ("pillarenv", None), ("saltenv", None)];
 const FILTER_BY: &[Parameter] =
     &[("lookup_dict", Required), ("pillar", Required), ("merge", None), ("default", Text("default")), ("base", None)];
-
-/// What Salt itself takes for "the call did not say".
-const NOT_SET: &str = "__unset__";
 
 pub(super) const FUNCTIONS: &[Function] = &[
     plain("pillar.get", GET, get),
@@ -49,8 +46,8 @@ fn seen(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
 }
 
 fn get(context: &Context, arguments: &Arguments) -> Result<Value, Error> {
-    let default = defined(arguments.get("default"))?;
-    let default = Some(default).filter(|default| default.as_str() != Some(NOT_SET));
+    let said = arguments.is_given("default");
+    let default = if said { Some(defined(arguments.get("default"))?) } else { Option::None };
     let pillar = seen(context, arguments)?;
     let key = arguments.get("key");
     let found = traverse(&pillar, key, &delimiter(arguments, "delimiter")?)?;

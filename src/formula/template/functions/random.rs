@@ -12,7 +12,7 @@ use super::arguments::{Arguments, Signature, defined, takes, wrong};
 use super::hashing::{bytes, digest};
 use super::mersenne::Mersenne;
 use super::traverse::get as entry;
-use super::{Function, Run, plain};
+use super::{Function, plain, recordable};
 
 const GET_STR: Signature = takes(&[
     ("length", Int(20)),
@@ -39,34 +39,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     plain("random.str_encode", takes(&[("value", Required), ("encoder", Text("base64"))]), str_encode),
     plain("random.seed", takes(&[("range", Int(10)), ("hash", None)]), seed),
-    unpredictable("random.rand_int", RAND_INT, rand_int),
-    unpredictable(
-        "random.sample",
-        takes(&[("value", Required), ("size", Required), ("seed", None)]),
-        |_, arguments| {
-            let size = arguments.get("size").as_i64().and_then(|size| usize::try_from(size).ok());
-            sample(arguments, size.ok_or_else(|| wrong("Sample larger than population or is negative"))?)
-        },
-    ),
-    unpredictable("random.shuffle", takes(&[("value", Required), ("seed", None)]), |_, arguments| {
+    recordable("random.rand_int", RAND_INT, rand_int),
+    recordable("random.sample", takes(&[("value", Required), ("size", Required), ("seed", None)]), |_, arguments| {
+        let size = arguments.get("size").as_i64().and_then(|size| usize::try_from(size).ok());
+        sample(arguments, size.ok_or_else(|| wrong("Sample larger than population or is negative"))?)
+    }),
+    recordable("random.shuffle", takes(&[("value", Required), ("seed", None)]), |_, arguments| {
         let count = items(arguments.get("value"))?.len();
         sample(arguments, count)
     }),
-    unpredictable("random.get_str", GET_STR, get_str),
-    unpredictable("random.shadow_hash", SHADOW_HASH, |_, _| {
+    recordable("random.get_str", GET_STR, get_str),
+    recordable("random.shadow_hash", SHADOW_HASH, |_, _| {
         Err(wrong("upshift does not make password hashes (`random.shadow_hash`): put the hash in the pillar"))
     }),
-    unpredictable("test.rand_str", RANDOM_HASH, random_hash),
-    unpredictable("test.random_hash", RANDOM_HASH, random_hash),
+    recordable("test.rand_str", RANDOM_HASH, random_hash),
+    recordable("test.random_hash", RANDOM_HASH, random_hash),
 ];
-
-const fn unpredictable(
-    name: &'static str,
-    signature: Signature,
-    run: fn(&Context, &Arguments) -> Result<Value, Error>,
-) -> Function {
-    Function { name, signature, run: Run::Unpredictable(run) }
-}
 
 /// Numbers that nobody can foresee: 366 bits from the system, by way of three random identifiers.
 fn numbers() -> StdRng {

@@ -1,11 +1,14 @@
-//! Functions that render a template or call another function.
+//! Functions that render a template.
 
-use minijinja::value::Kwargs;
+use std::cell::Cell;
+
 use minijinja::{Error, State, Value};
 
-use super::super::value::{from_data, items};
-use super::super::{Context, syntax};
-use super::arguments::Default::{Bool, None, Required, Text};
+use super::super::Context;
+use super::super::engine::translated;
+use super::super::syntax::Options;
+use super::super::value::from_data;
+use super::arguments::Default::{None, Required, Text};
 use super::arguments::{Arguments, Signature, defined, takes, wrong};
 use super::files::read_text;
 use super::{Function, Run};
@@ -29,23 +32,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let path = arguments.text("path")?;
         import(state, &format!("{{% import_json \"{path}\" as imported %}}{{{{ imported | tojson }}}}"))
     }),
-    rendering("test.cross_test", takes(&[("func", Required), ("args", None)]), |context, state, arguments| {
-        let args = arguments.some("args").map_or_else(|| Ok(Vec::new()), items)?;
-        super::call(context, state, &arguments.text("func")?, &args)
-    }),
-    rendering(
-        "test.try",
-        takes(&[("module", Required), ("return_try_exception", Bool(false))]).and_more_named(),
-        |context, state, arguments| {
-            let named = Kwargs::from_iter(arguments.more_named.iter().cloned());
-            match super::call(context, state, &arguments.text("module")?, &[named.into()]) {
-                Err(error) if arguments.is_true("return_try_exception")? => {
-                    Ok(Value::from(error.detail().unwrap_or_default()))
-                }
-                answer => Ok(answer.unwrap_or(Value::from(()))),
-            }
-        },
-    ),
 ];
 
 const fn rendering(
@@ -56,16 +42,30 @@ const fn rendering(
     Function { name, signature, run: Run::Rendering(run) }
 }
 
+/// Templates that render one another this way. Each starts a machine of its own, which counts its own depth alone.
+const DEEPEST_RENDERING: usize = 8;
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
 /// Renders a text with what every template sees, and with `named`.
 fn rendered(state: &State<'_, '_>, source: &str, named: Vec<(String, Value)>) -> Result<String, Error> {
-    let source = syntax::translate(source, syntax::Options::default()).map_err(|error| wrong(error.message))?;
-    state.env().render_str(&source, Value::from_iter(named))
+    let source = translated(source, Options::default()).map_err(|error| wrong(error.message))?;
+    let depth = DEPTH.get();
+    if depth >= DEEPEST_RENDERING {
+        return Err(wrong(format!("templates render one another deeper than {DEEPEST_RENDERING}")));
+    }
+    DEPTH.set(depth + 1);
+    let text = state.env().render_str(&source, Value::from_iter(named));
+    DEPTH.set(depth);
+    text
 }
 
 fn import(state: &State<'_, '_>, source: &str) -> Result<Value, Error> {
     let text = rendered(state, source, Vec::new())?;
-    let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    Ok(from_data(&Data::from(json)))
+    let json: Data = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    Ok(from_data(&json))
 }
 
 fn renderer(context: &Context, state: &mut State<'_, '_>, arguments: &Arguments) -> Result<Value, Error> {
@@ -92,8 +92,8 @@ fn renderer(context: &Context, state: &mut State<'_, '_>, arguments: &Arguments)
             "jinja" => Value::from(rendered(state, &text, arguments.more_named.clone())?),
             "yaml" => read(&text)?,
             "json" => {
-                let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-                from_data(&Data::from(json))
+                let json: Data = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+                from_data(&json)
             }
             other => return Err(wrong(format!("upshift does not have the renderer `{other}`"))),
         };

@@ -34,9 +34,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let source = arguments.text("stream_or_string")?;
             match arguments.text("serializer")?.as_str() {
                 "json" => {
-                    let json: serde_json::Value =
-                        serde_json::from_str(&source).map_err(|error| wrong(error.to_string()))?;
-                    Ok(from_data(&Data::from(json)))
+                    let json: Data = serde_json::from_str(&source).map_err(|error| wrong(error.to_string()))?;
+                    Ok(from_data(&json))
                 }
                 "yaml" => {
                     let data = yaml::load(&source, Mappings::Plain);
@@ -84,7 +83,7 @@ fn indent(value: &Value) -> Option<String> {
     }
 }
 
-/// As PyYAML's safe dumper writes it, where an ordered mapping is sorted too, without the last newline.
+/// As `PyYAML`'s safe dumper writes it, where an ordered mapping is sorted too, without the last newline.
 fn yaml_text(value: &Value, arguments: &Arguments) -> Result<String, Error> {
     let mut layout = Layout { allow_unicode: false, ..Layout::default() };
     for (name, value) in &arguments.more_named {
@@ -132,19 +131,39 @@ fn ini_text(value: &Value) -> Result<String, Error> {
         // The section of defaults comes first, and only if it holds something.
         let target = if section == "DEFAULT" { &mut out } else { &mut others };
         if section != "DEFAULT" || keys.is_true() {
-            target.push_str(&format!("[{section}]\n"));
+            target.extend(["[", &section, "]\n"]);
             for (key, value) in entries(&keys) {
-                let key = text(&key).to_lowercase();
                 if value.is_none() {
-                    target.push_str(&format!("{key} = None\n"));
-                } else {
-                    target.push_str(&format!("{key} = {}\n", text(&value).replace('\n', "\n\t")));
+                    return Err(wrong("option values must be strings"));
                 }
+                let value = text(&value);
+                check_references(&value)?;
+                target.extend([&text(&key).to_lowercase(), " = ", &value.replace('\n', "\n\t"), "\n"]);
             }
             target.push('\n');
         }
     }
     Ok(out + &others)
+}
+
+/// Refuses a percent sign that neither is doubled nor begins a reference (`%(name)s`), as `configparser` does.
+fn check_references(value: &str) -> Result<(), Error> {
+    let plain = value.replace("%%", "");
+    let mut rest = plain.as_str();
+    let mut kept = 0;
+    while let Some(at) = rest.find('%') {
+        let after = rest.get(at + 1..).unwrap_or_default();
+        let name =
+            after.strip_prefix('(').and_then(|after| after.split_once(")s")).filter(|(name, _)| !name.is_empty());
+        let Some((_, next)) = name.filter(|(name, _)| !name.contains(')')) else {
+            let position = kept + rest.get(..at).unwrap_or_default().chars().count();
+            let value = super::super::value::repr(&Value::from(value));
+            return Err(wrong(format!("invalid interpolation syntax in {value} at position {position}")));
+        };
+        kept += rest.get(..at).unwrap_or_default().chars().count();
+        rest = next;
+    }
+    Ok(())
 }
 
 fn key_value_text(value: &Value, arguments: &Arguments) -> Result<String, Error> {
@@ -154,10 +173,19 @@ fn key_value_text(value: &Value, arguments: &Arguments) -> Result<String, Error>
     let pairs = pairs(value)?;
     let line = |(key, value): &(Value, Value)| {
         let value = text(value);
-        let value = if is_quoted { format!("'{}'", value.replace('\'', "\\'")) } else { value };
+        let value = if is_quoted { quoted(&value) } else { value };
         format!("{}{separator}{value}", text(key))
     };
     Ok(pairs.iter().map(line).collect::<Vec<_>>().join(&end))
+}
+
+/// A text as one word of a shell, as Python's `shlex.quote` writes it.
+fn quoted(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "@%+=:,./-_".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\"'\"'"))
 }
 
 fn read_key_values(source: &str, arguments: &Arguments) -> Result<Value, Error> {

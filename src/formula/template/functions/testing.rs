@@ -7,7 +7,7 @@ use super::super::value::{dict, list, repr, text};
 use super::arguments::Default::{None, Required, Text};
 use super::arguments::{Arguments, Signature, defined, takes, wrong};
 use super::traverse::get as entry;
-use super::{Function, host, plain};
+use super::{Function, host, plain, recordable};
 
 const ANYTHING: Signature = takes(&[]).and_more().and_more_named();
 
@@ -47,7 +47,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(found.unwrap_or(Value::from("unconfigured")))
     }),
     plain("test.retcode", takes(&[("code", None)]), |_, _| Ok(Value::from(true))),
-    plain("test.provider", takes(&[("module", Required)]), provider),
+    recordable("test.provider", takes(&[("module", Required)]), provider),
     plain("sys.list_functions", takes(&[]).and_more(), |_, arguments| {
         let wanted: Vec<String> = arguments.more.iter().map(text).collect();
         let names = super::FUNCTIONS.keys().copied().chain(host::names());

@@ -127,9 +127,8 @@ fn aggregate(base: &Value, over: &Value) -> Value {
     if is_mapping(base) || is_mapping(over) {
         return over.clone();
     }
-    let sequence = |value: &Value| match value.is_tuple() || is_list(value) {
-        true => items(value).unwrap_or_default(),
-        false => vec![value.clone()],
+    let sequence = |value: &Value| {
+        if value.is_tuple() || is_list(value) { items(value).unwrap_or_default() } else { vec![value.clone()] }
     };
     let mut both = sequence(base);
     extend_unique(&mut both, sequence(over));
@@ -151,10 +150,7 @@ fn copy_at(value: &Value, seen: &mut HashMap<usize, Value>, depth: usize) -> Res
     }
     let mapping = as_dict(value).map(|mapping| std::ptr::from_ref(mapping).addr());
     let Some(object) = mapping.or_else(|| as_list(value).map(|list| std::ptr::from_ref(list).addr())) else {
-        return match is_mapping(value) || is_list(value) {
-            true => copy_foreign(value, seen, depth),
-            false => Ok(value.clone()),
-        };
+        return if is_mapping(value) || is_list(value) { copy_foreign(value, seen, depth) } else { Ok(value.clone()) };
     };
     if let Some(copy) = seen.get(&object) {
         return Ok(copy.clone());

@@ -14,8 +14,8 @@ pub(crate) use dict::PYTHON2;
 pub use dict::PyDict;
 pub(crate) use dict::pairs;
 pub use list::PyList;
-pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
 pub(crate) use list::{compare, sort_by};
+pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
 pub(crate) use print::is_printable;
 pub use print::{float_text, printed, repr, text};
 

@@ -41,11 +41,14 @@ pub fn float_text(number: f64) -> String {
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        format!("{number:?}")
-    } else {
-        format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    if !(-4..16).contains(&exponent) {
+        return format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
     }
+    // Of two texts that are as short and as near, Python takes the one with the even digit: 0.2 of 0.25.
+    let digits = digits.bytes().filter(u8::is_ascii_digit).count();
+    let places = i32::try_from(digits).unwrap_or(i32::MAX).saturating_sub(1 + exponent);
+    let even = format!("{number:.*}", usize::try_from(places).unwrap_or(0).max(1));
+    if even.parse() == Ok(number) { even } else { format!("{number:?}") }
 }
 
 struct Printer {
@@ -210,7 +213,14 @@ mod tests {
 
     #[test]
     fn floats_have_pythons_exponents() {
-        for (number, text) in [(1.0, "1.0"), (1e16, "1e+16"), (1.5e-7, "1.5e-07"), (123_456.789, "123456.789")] {
+        for (number, text) in [
+            (1.0, "1.0"),
+            (1e16, "1e+16"),
+            (1.5e-7, "1.5e-07"),
+            (123_456.789, "123456.789"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (795_046_706_852_405.2, "795046706852405.2"),
+        ] {
             assert_eq!(float_text(number), text);
         }
     }

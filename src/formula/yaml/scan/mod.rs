@@ -3,6 +3,7 @@
 //! YAML's difficulty sits here: `:` makes a key of what stands before it, so that a token is only handed out
 //! when nothing after it can still turn it into one. What is accepted, and where it is refused, is libyaml's.
 
+mod fetch;
 mod properties;
 mod scalars;
 
@@ -63,6 +64,9 @@ pub(super) struct Scanner<'a> {
     waiting: VecDeque<Spanned<'a>>,
     /// How many tokens have been handed out.
     taken: usize,
+    /// Whether nothing can come before the next token any more.
+    is_ready: bool,
+    /// Whether the last token is among those that wait or were handed out.
     is_done: bool,
     /// The column of the block collection that is open; none before the first.
     indent: Option<usize>,
@@ -85,11 +89,12 @@ pub(super) fn refuse(context: Option<(&str, Mark)>, problem: &str, mark: Mark) -
 }
 
 impl<'a> Scanner<'a> {
-    pub fn new(text: &'a str) -> Result<Self, Error> {
+    pub(super) fn new(text: &'a str) -> Result<Self, Error> {
         Ok(Self {
             reader: Reader::new(text)?,
             waiting: VecDeque::new(),
             taken: 0,
+            is_ready: false,
             is_done: false,
             indent: None,
             outer_indents: Vec::new(),
@@ -99,9 +104,12 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next token, which stays the next.
-    pub fn peek(&mut self) -> Result<&Spanned<'a>, Error> {
-        while !self.is_next_certain()? {
-            self.fetch()?;
+    pub(super) fn peek(&mut self) -> Result<&Spanned<'a>, Error> {
+        while !self.is_ready {
+            self.is_ready = self.is_next_certain()?;
+            if !self.is_ready {
+                self.fetch()?;
+            }
         }
         // Once the end has been taken there is nothing to wait for; the parser never asks beyond it.
         let mark = self.reader.mark;
@@ -112,22 +120,20 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the token that [`peek`](Self::peek) showed.
-    pub fn take(&mut self) -> Result<Spanned<'a>, Error> {
+    pub(super) fn take(&mut self) -> Result<Spanned<'a>, Error> {
         self.peek()?;
         self.taken += 1;
+        self.is_ready = false;
         let mark = self.reader.mark;
         self.waiting.pop_front().ok_or_else(|| refuse(None, "found unexpected end of stream", mark))
     }
 
     fn is_next_certain(&mut self) -> Result<bool, Error> {
-        if self.is_done {
-            return Ok(true);
-        }
         if self.waiting.is_empty() {
-            return Ok(false);
+            return Ok(self.is_done);
         }
         self.drop_stale_keys()?;
-        Ok(!self.keys.iter().any(|key| key.is_possible && key.token == self.taken))
+        Ok(self.is_done || !self.keys.iter().any(|key| key.is_possible && key.token == self.taken))
     }
 
     fn is_flow(&self) -> bool {
@@ -167,7 +173,6 @@ impl<'a> Scanner<'a> {
             b'!' => self.fetch_tag(),
             b'|' | b'>' if !is_flow => self.fetch_block_scalar(),
             b'\'' | b'"' => self.fetch_quoted_scalar(),
-            b'-' | b'?' | b':' => self.fetch_plain_scalar(),
             b'\t' | b'#' | b'|' | b'>' | b'%' | b'@' | b'`' => {
                 let mark = reader.mark;
                 let context = ("while scanning for the next token", mark);
@@ -254,164 +259,6 @@ impl<'a> Scanner<'a> {
             self.push(Token::BlockEnd, self.reader.mark);
             self.indent = self.outer_indents.pop().flatten();
         }
-    }
-
-    // One function for each kind of token.
-
-    fn fetch_end(&mut self) -> Result<(), Error> {
-        if self.reader.mark.column != 0 {
-            self.reader.mark.column = 0;
-            self.reader.mark.line += 1;
-        }
-        self.close_blocks(None);
-        self.remove_key()?;
-        self.is_key_allowed = false;
-        self.push(Token::StreamEnd, self.reader.mark);
-        self.is_done = true;
-        Ok(())
-    }
-
-    fn fetch_directive(&mut self) -> Result<(), Error> {
-        self.close_blocks(None);
-        self.remove_key()?;
-        self.is_key_allowed = false;
-        let start = self.reader.mark;
-        let (token, end) = properties::directive(&mut self.reader)?;
-        self.waiting.push_back(Spanned { token, start, end });
-        Ok(())
-    }
-
-    fn fetch_document_marker(&mut self, token: Token<'a>) -> Result<(), Error> {
-        self.close_blocks(None);
-        self.remove_key()?;
-        self.is_key_allowed = false;
-        let start = self.reader.mark;
-        self.reader.skip_many(3);
-        self.push(token, start);
-        Ok(())
-    }
-
-    fn fetch_flow_start(&mut self, token: Token<'a>) -> Result<(), Error> {
-        self.save_key()?;
-        self.keys.push(SimpleKey::default());
-        self.is_key_allowed = true;
-        self.push_indicator(token);
-        Ok(())
-    }
-
-    fn fetch_flow_end(&mut self, token: Token<'a>) -> Result<(), Error> {
-        self.remove_key()?;
-        if self.is_flow() {
-            self.keys.pop();
-        }
-        self.is_key_allowed = false;
-        self.push_indicator(token);
-        Ok(())
-    }
-
-    fn fetch_flow_entry(&mut self) -> Result<(), Error> {
-        self.remove_key()?;
-        self.is_key_allowed = true;
-        self.push_indicator(Token::FlowEntry);
-        Ok(())
-    }
-
-    fn fetch_block_entry(&mut self) -> Result<(), Error> {
-        // Within brackets the parser refuses it, who can say in what.
-        self.begin_block(Token::BlockSequenceStart, "block sequence entries are not allowed in this context")?;
-        self.remove_key()?;
-        self.is_key_allowed = true;
-        self.push_indicator(Token::BlockEntry);
-        Ok(())
-    }
-
-    fn fetch_key(&mut self) -> Result<(), Error> {
-        self.begin_block(Token::BlockMappingStart, "mapping keys are not allowed in this context")?;
-        self.remove_key()?;
-        self.is_key_allowed = !self.is_flow();
-        self.push_indicator(Token::Key);
-        Ok(())
-    }
-
-    fn fetch_value(&mut self) -> Result<(), Error> {
-        let key = self.keys.last().copied().unwrap_or_default();
-        if key.is_possible {
-            self.insert(key.token, Token::Key, key.mark);
-            self.open_block(key.mark.column, Some(key.token), Token::BlockMappingStart, key.mark);
-            if let Some(current) = self.keys.last_mut() {
-                current.is_possible = false;
-            }
-            self.is_key_allowed = false;
-        } else {
-            self.begin_block(Token::BlockMappingStart, "mapping values are not allowed in this context")?;
-            self.is_key_allowed = !self.is_flow();
-        }
-        self.push_indicator(Token::Value);
-        Ok(())
-    }
-
-    fn fetch_anchor(&mut self) -> Result<(), Error> {
-        self.save_key()?;
-        self.is_key_allowed = false;
-        let start = self.reader.mark;
-        let token = properties::anchor(&mut self.reader)?;
-        self.push(token, start);
-        Ok(())
-    }
-
-    fn fetch_tag(&mut self) -> Result<(), Error> {
-        self.save_key()?;
-        self.is_key_allowed = false;
-        let start = self.reader.mark;
-        let is_flow = self.is_flow();
-        let token = properties::tag(&mut self.reader, is_flow)?;
-        self.push(token, start);
-        Ok(())
-    }
-
-    fn fetch_block_scalar(&mut self) -> Result<(), Error> {
-        self.remove_key()?;
-        self.is_key_allowed = true;
-        let start = self.reader.mark;
-        let (text, end) = scalars::block(&mut self.reader, self.indent)?;
-        self.waiting.push_back(Spanned { token: Token::Scalar { text, is_plain: false }, start, end });
-        Ok(())
-    }
-
-    fn fetch_quoted_scalar(&mut self) -> Result<(), Error> {
-        self.save_key()?;
-        self.is_key_allowed = false;
-        let start = self.reader.mark;
-        let text = scalars::quoted(&mut self.reader)?;
-        self.push(Token::Scalar { text, is_plain: false }, start);
-        Ok(())
-    }
-
-    fn fetch_plain_scalar(&mut self) -> Result<(), Error> {
-        self.save_key()?;
-        self.is_key_allowed = false;
-        let start = self.reader.mark;
-        let is_flow = self.is_flow();
-        let plain = scalars::plain(&mut self.reader, self.indent, is_flow)?;
-        self.is_key_allowed = plain.ends_on_new_line;
-        let token = Token::Scalar { text: plain.text, is_plain: true };
-        self.waiting.push_back(Spanned { token, start, end: plain.end });
-        Ok(())
-    }
-
-    fn begin_block(&mut self, token: Token<'a>, refusal: &str) -> Result<(), Error> {
-        let mark = self.reader.mark;
-        if !self.is_flow() && !self.is_key_allowed {
-            return Err(refuse(None, refusal, mark));
-        }
-        self.open_block(mark.column, None, token, mark);
-        Ok(())
-    }
-
-    fn push_indicator(&mut self, token: Token<'a>) {
-        let start = self.reader.mark;
-        self.reader.skip();
-        self.push(token, start);
     }
 }
 

@@ -128,7 +128,8 @@ pub(super) fn tag<'a>(reader: &mut Reader<'a>, is_flow: bool) -> Result<Token<'a
             }
         }
     };
-    if !reader.is_gap_at(0) && !(is_flow && reader.is(b',')) {
+    let is_ended = reader.is_gap_at(0) || (is_flow && reader.is(b','));
+    if !is_ended {
         return Err(wrong("did not find expected whitespace or line break", reader));
     }
     Ok(token)

@@ -1,0 +1,113 @@
+//! What loops go over, and values that several names take apart.
+
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
+use minijinja::{Environment, Error, State, Value};
+
+use super::super::value::{as_dict, as_list, items};
+use super::{is_silent, type_name, undefined, wrong};
+
+pub(super) fn add(env: &mut Environment<'_>) {
+    env.add_filter("__iter", iterable);
+    env.add_filter("__unpack", |value: &Value, length: usize| {
+        super::defined([value])?;
+        unpacked(value, length)
+    });
+}
+
+/// What a loop goes over; with a `length`, each item is a tuple of so many.
+fn iterable(state: &mut State<'_, '_>, value: &Value, length: Option<usize>) -> Result<Value, Error> {
+    if value.is_undefined() {
+        return if is_silent(state, value) { Ok(Value::from(Tuple::default())) } else { Err(undefined(value)) };
+    }
+    match value.kind() {
+        ValueKind::None | ValueKind::Bool | ValueKind::Number => {
+            return Err(wrong(format!("'{}' object is not iterable", type_name(value))));
+        }
+        _ => {}
+    }
+    if length.is_none() && as_list(value).is_none() && as_dict(value).is_none() {
+        return Ok(value.clone());
+    }
+    Ok(Value::from_object(Live { value: value.clone(), length }))
+}
+
+/// A list or mapping that a loop sees as it changes, as in Python: what is appended in the loop comes as well, and
+/// what is removed makes it skip an item.
+#[derive(Debug)]
+struct Live {
+    value: Value,
+    length: Option<usize>,
+}
+
+impl Object for Live {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Iterable
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let length = self.length;
+        let shaped = move |item: Value| match length {
+            Some(length) => unpacked(&item, length).unwrap_or_else(Value::from),
+            None => item,
+        };
+        if as_list(&self.value).is_some() {
+            let items = ListItems { list: self.value.clone(), next: 0 };
+            return Enumerator::Iter(Box::new(items.map(shaped)));
+        }
+        if let Some(dict) = as_dict(&self.value) {
+            let keys: Vec<Value> = dict.entries().into_iter().map(|(key, _)| key).collect();
+            let (value, size) = (self.value.clone(), keys.len());
+            let checked = keys.into_iter().map(move |key| match as_dict(&value) {
+                Some(dict) if dict.len() != size => wrong("dictionary changed size during iteration").into(),
+                _ => shaped(key),
+            });
+            return Enumerator::Iter(Box::new(checked));
+        }
+        match items(&self.value) {
+            Ok(items) => Enumerator::Iter(Box::new(items.into_iter().map(shaped))),
+            Err(_) => Enumerator::NonEnumerable,
+        }
+    }
+}
+
+/// The items of a list, each looked up when its turn comes.
+struct ListItems {
+    list: Value,
+    next: usize,
+}
+
+impl Iterator for ListItems {
+    type Item = Value;
+
+    fn next(&mut self) -> Option<Value> {
+        let list = as_list(&self.list)?;
+        if self.next >= list.len() {
+            return None;
+        }
+        let item = self.list.get_item_by_index(self.next).ok()?;
+        self.next += 1;
+        Some(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = as_list(&self.list).map_or(0, |list| list.len().saturating_sub(self.next));
+        (left, Some(left))
+    }
+}
+
+/// A value as a tuple of so many items.
+fn unpacked(value: &Value, length: usize) -> Result<Value, Error> {
+    if value.is_tuple() && value.len() == Some(length) {
+        return Ok(value.clone());
+    }
+    let is_iterable = !matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number);
+    let items = if is_iterable { items(value).ok() } else { None };
+    let items = items.ok_or_else(|| wrong(format!("cannot unpack non-iterable {} object", type_name(value))))?;
+    match items.len() {
+        many if many > length => Err(wrong(format!("too many values to unpack (expected {length})"))),
+        few if few < length => Err(wrong(format!("not enough values to unpack (expected {length}, got {few})"))),
+        _ => Ok(Value::from(Tuple::from(items))),
+    }
+}

@@ -1,0 +1,89 @@
+//! Templates that are imported or included without context: rendered once, and kept for who imports them again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use super::super::value::items;
+use super::{undefined, wrong};
+
+pub(super) fn add(env: &mut Environment<'_>) {
+    env.add_filter("__find", find);
+    env.add_filter("__absent", |state: &State<'_, '_>, name: &Value| {
+        name.as_str().is_some_and(|name| state.get_temp(&place(name)).is_none())
+    });
+    env.add_filter("__module", module);
+    env.add_filter("__imported", |state: &State<'_, '_>, name: &Value| {
+        name.as_str().and_then(|name| state.get_temp(&place(name))).unwrap_or(Value::from(()))
+    });
+    env.add_filter("__text", |module: &Value| {
+        module.downcast_object_ref::<Module>().map(|module| module.text.clone()).unwrap_or_default()
+    });
+}
+
+/// Where a module is kept, by the full name of its template.
+fn place(name: &str) -> String {
+    format!("module {name}")
+}
+
+/// A template that was rendered for what it defines.
+struct Module {
+    name: String,
+    exports: Value,
+    text: String,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<TemplateModule '{}'>", self.name)
+    }
+}
+
+impl Object for Module {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.exports.as_object()?.get_value(key)
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The full name of a template, or of the first one there is of several. None if none is there and that is fine.
+fn find(state: &State<'_, '_>, name: &Value, ignore_missing: Option<bool>) -> Result<Value, Error> {
+    let names = match name.kind() {
+        ValueKind::Undefined => return Err(undefined(name)),
+        ValueKind::Seq => items(name)?,
+        _ => vec![name.clone()],
+    };
+    let mut missing = None;
+    for name in &names {
+        let name = name.as_str().ok_or_else(|| wrong("the name of a template is not a string"))?;
+        match state.get_template(name) {
+            Ok(template) => return Ok(Value::from(template.name())),
+            Err(error) if error.kind() == ErrorKind::TemplateNotFound => missing = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    if ignore_missing == Some(true) {
+        return Ok(Value::from(()));
+    }
+    Err(missing.unwrap_or_else(|| Error::new(ErrorKind::TemplateNotFound, "no template is named")))
+}
+
+/// What was imported, as the template sees it.
+fn module(state: &mut State<'_, '_>, imported: &Value, name: &Value, keep: Option<bool>) -> Value {
+    let name = name.as_str().unwrap_or_default().to_owned();
+    let place = place(&name);
+    let module = Value::from_object(Module { name, exports: imported.clone(), text: imported.to_string() });
+    if keep == Some(true) {
+        state.set_temp(&place, module.clone());
+    }
+    module
+}

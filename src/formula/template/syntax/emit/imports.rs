@@ -1,0 +1,87 @@
+//! Imports and includes.
+//!
+//! Jinja renders a template that is imported without context once, and it sees none of the names of the template that
+//! imports it. In minijinja every import sees everything and happens again. So an import without context goes through
+//! a macro, which sees nothing but its arguments, and its outcome is kept.
+
+use super::super::tree::{Expr, ExprKind};
+use super::expressions::Level;
+use super::{Emitter, variable};
+
+impl Emitter {
+    pub(super) fn include(&mut self, template: &Expr<'_>, ignore_missing: bool, with_context: bool, line: usize) {
+        if !with_context {
+            self.without_context(template, ignore_missing, line);
+            self.writer.print(line);
+            self.writer.put("__n|__text");
+            return;
+        }
+        let is_text = matches!(template.kind, ExprKind::Text(_));
+        if !is_text {
+            // Minijinja's macros miss names that are only the name of a template.
+            self.assign("__n", template, line);
+        }
+        self.writer.block(line);
+        self.writer.put("with");
+        self.writer.next_block("include ");
+        match is_text {
+            true => self.expr(template, Level::If),
+            false => self.writer.put("__n"),
+        }
+        self.writer.put(if ignore_missing { " ignore missing" } else { "" });
+        self.writer.next_block("endwith");
+    }
+
+    /// Renders a template; a filter on the variable `__n` then gives what is wanted of it.
+    fn imported(&mut self, template: &Expr<'_>, with_context: bool, line: usize) {
+        if !with_context {
+            return self.without_context(template, false, line);
+        }
+        self.assign("__n", template, line);
+        self.writer.next_block("import __n as __m");
+        self.writer.next_block("set __n = __m|__module(__n)");
+    }
+
+    fn without_context(&mut self, template: &Expr<'_>, ignore_missing: bool, line: usize) {
+        self.writer.block(line);
+        self.writer.put("set __n = ");
+        self.piped(template, if ignore_missing { "__find(true)" } else { "__find" });
+        self.writer.next_block("if __n|__absent");
+        self.writer.next_block("with");
+        self.writer.next_block("macro __import(__n)");
+        self.writer.next_block("set tplfile, tpldir, tpldot = __n|__tpl");
+        self.writer.next_block("import __n as __m");
+        self.writer.next_block("set __ = __m|__module(__n, true)");
+        self.writer.next_block("endmacro");
+        self.writer.next_block("set __ = __import(__n)");
+        self.writer.next_block("endwith");
+        self.writer.next_block("endif");
+        self.writer.next_block("set __n = __n|__imported");
+    }
+
+    pub(super) fn import(&mut self, template: &Expr<'_>, target: &str, with_context: bool, line: usize) {
+        self.imported(template, with_context, line);
+        self.writer.next_block(&format!("set {} = __n", variable(target)));
+    }
+
+    pub(super) fn from_import(&mut self, template: &Expr<'_>, names: &[(&str, &str)], with_context: bool, line: usize) {
+        self.imported(template, with_context, line);
+        for (name, alias) in names {
+            self.writer.next_block(&format!("set {} = __n[", variable(alias)));
+            self.writer.quote(&variable(name));
+            self.writer.put("]");
+        }
+    }
+
+    pub(super) fn import_data(
+        &mut self,
+        format: &str,
+        template: &Expr<'_>,
+        target: &str,
+        with_context: bool,
+        line: usize,
+    ) {
+        self.imported(template, with_context, line);
+        self.writer.next_block(&format!("set {} = __load_{format}(__n|__text)", variable(target)));
+    }
+}
