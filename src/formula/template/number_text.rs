@@ -101,10 +101,11 @@ fn general(number: f64, precision: usize, alternate: bool) -> String {
     } else {
         exponent(number, precision - 1, false)
     };
-    if alternate {
-        return text;
-    }
     let (digits, tail) = text.split_at(text.find('e').unwrap_or(text.len()));
+    if alternate {
+        let point = if digits.contains('.') { "" } else { "." };
+        return format!("{digits}{point}{tail}");
+    }
     let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
     format!("{digits}{tail}")
 }

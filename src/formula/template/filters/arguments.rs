@@ -133,7 +133,8 @@ impl Args {
 
     /// An argument that says how much text or how many items to make: negative is none, too much is an error.
     pub(in crate::formula::template) fn size(&self, parameter: &str, default: usize) -> Result<usize, Error> {
-        let Some(size) = self.int(parameter)? else { return Ok(default) };
+        let Some(size) = self.get(parameter) else { return Ok(default) };
+        let size = index(size)?;
         match usize::try_from(size.max(0)) {
             Ok(size) if size <= WIDEST => Ok(size),
             _ => Err(wrong(format!("{}: {parameter}={size} is more than {WIDEST}", self.name))),

@@ -148,7 +148,7 @@ fn round(args: &Args) -> Result<Value, Error> {
     match (args.get("method").map(text).as_deref().unwrap_or("common"), number) {
         ("common", Number::Int(number)) => Ok(int(rounded_int(number, precision))),
         ("common", Number::Float(number)) => Ok(Value::from(rounded(number, precision))),
-        ("ceil", number) => Ok(Value::from((number.float() * power).ceil() / power)),
+        ("ceil", number) => Ok(Value::from(((number.float() * power).ceil() + 0.0) / power)),
         ("floor", number) => Ok(Value::from((number.float() * power).floor() / power)),
         _ => Err(wrong("method must be common, ceil or floor")),
     }

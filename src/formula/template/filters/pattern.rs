@@ -8,11 +8,22 @@ use minijinja::Error;
 
 use super::arguments::wrong;
 
+/// Where a match may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchor {
+    /// Anywhere, as in `re.search`.
+    None,
+    /// At the beginning of the text, as in `re.match`.
+    Start,
+    /// Where the search begins, and it must not be empty: how Python goes on where an empty match was.
+    NotEmpty,
+}
+
 /// A pattern that means here what the given one means in Python.
 ///
 /// The differences: `$` also matches before a last line end, `\Z` is the very end, `{` and `[` may stand for themselves,
-/// some escapes have other names, and flags for all of the pattern come first.
-pub(super) fn translated(pattern: &str, ignorecase: bool, multiline: bool, is_anchored: bool) -> Result<String, Error> {
+/// some escapes have other names, flags for all of the pattern come first, and what cannot be repeated is an error.
+pub(super) fn translated(pattern: &str, ignorecase: bool, multiline: bool, anchor: Anchor) -> Result<String, Error> {
     let (flags, body) = leading_flags(pattern);
     let has = |flag: char| flags.contains(flag);
     let mut translator = Translator {
@@ -20,6 +31,7 @@ pub(super) fn translated(pattern: &str, ignorecase: bool, multiline: bool, is_an
         out: String::new(),
         multiline: multiline || has('m'),
         verbose: has('x'),
+        last: Last::Nothing,
     };
     translator.run()?;
     let mut prefix = String::new();
@@ -30,8 +42,13 @@ pub(super) fn translated(pattern: &str, ignorecase: bool, multiline: bool, is_an
         }
     }
     let prefix = if prefix.is_empty() { prefix } else { format!("(?{prefix})") };
-    let end = if translator.verbose { "\n" } else { "" };
-    Ok(if is_anchored { format!("{prefix}\\A(?:{}{end})", translator.out) } else { prefix + &translator.out })
+    // A comment at the end of a verbose pattern would take the closing bracket along.
+    let body = if translator.verbose { translator.out + "\n" } else { translator.out };
+    Ok(match anchor {
+        Anchor::None => prefix + &body,
+        Anchor::Start => format!("{prefix}\\A(?:{body})"),
+        Anchor::NotEmpty => format!("{prefix}\\G(?:{body})(?!\\G)"),
+    })
 }
 
 /// The flags for all of a pattern, and the rest of it.
@@ -48,34 +65,116 @@ fn leading_flags(pattern: &str) -> (String, &str) {
     (flags, rest)
 }
 
+/// What stands before a sign of repetition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    /// The beginning, or a place such as `^`: nothing that could be repeated.
+    Nothing,
+    /// Something that can be.
+    Item,
+    /// A sign of repetition, which takes another only to say how eager it is.
+    Repetition,
+}
+
 struct Translator<'a> {
     chars: Peekable<Chars<'a>>,
     out: String,
     multiline: bool,
     verbose: bool,
+    last: Last,
 }
 
 impl Translator<'_> {
     fn run(&mut self) -> Result<(), Error> {
         while let Some(character) = self.chars.next() {
             match character {
-                '\\' => self.escape(false)?,
-                '[' => self.class()?,
-                '$' if !self.multiline => self.out.push_str("(?=\\n?\\z)"),
+                '\\' => {
+                    let is_place = self.chars.peek().is_some_and(|next| "AbBZ".contains(*next));
+                    self.escape(false)?;
+                    self.last = if is_place { Last::Nothing } else { Last::Item };
+                }
+                '[' => {
+                    self.class()?;
+                    self.last = Last::Item;
+                }
+                '^' | '$' => {
+                    self.out.push_str(if character == '$' && !self.multiline { "(?=\\n?\\z)" } else { "" });
+                    self.out.extend(Some(character).filter(|_| character == '^' || self.multiline));
+                    self.last = Last::Nothing;
+                }
+                '*' | '+' | '?' => self.repetition(&character.to_string())?,
                 '{' => self.brace()?,
-                '}' => self.out.push_str("\\}"),
-                '(' if self.starts_with("?#") => while self.chars.next().is_some_and(|skipped| skipped != ')') {},
-                '(' if self.starts_with("?P=") => {
-                    self.chars.nth(2);
-                    let name: String = self.chars.by_ref().take_while(|character| *character != ')').collect();
-                    let _ = write!(self.out, "(?:\\k<{name}>)");
+                '(' => self.opening()?,
+                '|' => {
+                    self.out.push('|');
+                    self.last = Last::Nothing;
                 }
-                '(' if self.starts_with("?<") && !self.starts_with("?<=") && !self.starts_with("?<!") => {
-                    return Err(wrong("unknown extension ?<"));
+                other => {
+                    self.out.extend((other == '}').then_some('\\'));
+                    self.out.push(other);
+                    let is_blank = self.verbose && other.is_whitespace();
+                    self.last = if is_blank { self.last } else { Last::Item };
+                    if self.verbose && other == '#' {
+                        while let Some(skipped) = self.chars.next_if(|next| *next != '\n') {
+                            self.out.push(skipped);
+                        }
+                    }
                 }
-                other => self.out.push(other),
             }
         }
+        Ok(())
+    }
+
+    /// `(`, and what follows it to say what kind of group this is.
+    fn opening(&mut self) -> Result<(), Error> {
+        if self.starts_with("?#") {
+            while self.chars.next().is_some_and(|skipped| skipped != ')') {}
+            return Ok(());
+        }
+        if self.starts_with("?P=") {
+            self.chars.nth(2);
+            let name: String = self.chars.by_ref().take_while(|character| *character != ')').collect();
+            let _ = write!(self.out, "(?:\\k<{name}>)");
+            self.last = Last::Item;
+            return Ok(());
+        }
+        self.out.push('(');
+        self.last = Last::Nothing;
+        if self.chars.peek() != Some(&'?') {
+            return Ok(());
+        }
+        let kinds = ["?:", "?=", "?!", "?>", "?<=", "?<!", "?P<", "?("];
+        if let Some(kind) = kinds.iter().find(|kind| self.starts_with(kind)) {
+            self.out.push_str(kind);
+            self.chars.nth(kind.len() - 1);
+            return Ok(());
+        }
+        let flags: String = self.chars.clone().skip(1).take_while(|character| *character != ':').collect();
+        if flags.is_empty() || !flags.chars().all(|flag| "aiLmsux-".contains(flag)) {
+            return Err(wrong("unknown extension, or global flags not at the start of the expression"));
+        }
+        self.chars.nth(flags.len() + 1);
+        let known: String = flags.chars().filter(|flag| !"aLu".contains(*flag)).collect();
+        let _ = write!(self.out, "?{known}:");
+        Ok(())
+    }
+
+    fn repetition(&mut self, sign: &str) -> Result<(), Error> {
+        match self.last {
+            Last::Item => {}
+            Last::Nothing => return Err(wrong("nothing to repeat")),
+            Last::Repetition => return Err(wrong("multiple repeat")),
+        }
+        // The engine refuses to repeat a group of nothing, which repeated is still nothing.
+        if self.out.ends_with("(?:)") {
+            self.out.truncate(self.out.len() - 1);
+            self.out.push_str("|)");
+        }
+        self.out.push_str(sign);
+        if let Some(how) = self.chars.next_if(|how| "?+".contains(*how)) {
+            self.out.push(how);
+        }
+        self.last = Last::Repetition;
         Ok(())
     }
 
@@ -96,18 +195,13 @@ impl Translator<'_> {
             || (least.is_empty() && most.is_empty() && inner != ",")
         {
             self.out.push_str("\\{");
+            self.last = Last::Item;
             return Ok(());
-        }
-        if self.out.is_empty()
-            || self.out.ends_with(['(', '|']) && !self.out.ends_with("\\(") && !self.out.ends_with("\\|")
-        {
-            return Err(wrong("nothing to repeat"));
         }
         let least = if least.is_empty() { "0" } else { least };
         let repetition = if inner.contains(',') { format!("{{{least},{most}}}") } else { format!("{{{least}}}") };
-        self.out.push_str(&repetition);
         self.chars.nth(inner.chars().count());
-        Ok(())
+        self.repetition(&repetition)
     }
 
     /// A set of characters between brackets, in which only a few mean something.

@@ -7,19 +7,19 @@ use minijinja::value::Tuple;
 use minijinja::{Error, Value};
 
 use super::arguments::{Args, Run, defined, is_true, string, wrong};
-use super::pattern::translated;
+use super::pattern::{Anchor, translated};
 use crate::formula::template::strings::is_space;
 use crate::formula::template::value::{items, text, type_name};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("check_whitelist_blacklist", "value whitelist? blacklist?", check_whitelist_blacklist),
-    ("contains_whitespace", "text", |args| Ok(Value::from(string(&args.value())?.contains(is_space)))),
+    ("contains_whitespace", "text", contains_whitespace),
     ("quote", "txt", quote),
     ("regex_escape", "value", |args| Ok(Value::from(escaped(string(&args.value())?)))),
-    ("regex_match", "txt rgx ignorecase? multiline?", |args| groups(args, true)),
+    ("regex_match", "txt rgx ignorecase? multiline?", |args| groups(args, Anchor::Start)),
     ("regex_replace", "txt rgx val ignorecase? multiline?", replace),
-    ("regex_search", "txt rgx ignorecase? multiline?", |args| groups(args, false)),
+    ("regex_search", "txt rgx ignorecase? multiline?", |args| groups(args, Anchor::None)),
     ("to_camelcase", "snake_input uppercamel?", to_camelcase),
     ("to_snake_case", "camel_input", to_snake_case),
 ];
@@ -27,16 +27,16 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
 /// The steps back that a match may take before it is given up.
 const BACKTRACK_LIMIT: usize = 1_000_000;
 
-/// A compiled expression; `is_anchored` makes it match at the beginning only.
-fn compile(pattern: &str, ignorecase: bool, multiline: bool, is_anchored: bool) -> Result<Regex, Error> {
-    let pattern = translated(pattern, ignorecase, multiline, is_anchored)?;
+/// A compiled expression.
+fn compile(pattern: &str, ignorecase: bool, multiline: bool, anchor: Anchor) -> Result<Regex, Error> {
+    let pattern = translated(pattern, ignorecase, multiline, anchor)?;
     let regex = RegexBuilder::new(&pattern).backtrack_limit(BACKTRACK_LIMIT).build();
     regex.map_err(|error| wrong(format!("not a regular expression: {error}")))
 }
 
-fn given(args: &Args, is_anchored: bool) -> Result<Regex, Error> {
+fn given(args: &Args, anchor: Anchor) -> Result<Regex, Error> {
     let pattern = defined(args.get("rgx").cloned().unwrap_or_default())?;
-    compile(string(&pattern)?, args.bool("ignorecase", false)?, args.bool("multiline", false)?, is_anchored)
+    compile(string(&pattern)?, args.bool("ignorecase", false)?, args.bool("multiline", false)?, anchor)
 }
 
 fn failed(error: &fancy_regex::Error) -> Error {
@@ -46,13 +46,13 @@ fn failed(error: &fancy_regex::Error) -> Error {
 /// Whether an expression matches at the beginning of a text: Salt's test `match`.
 pub(in crate::formula::template) fn matches(args: &Args) -> Result<Value, Error> {
     let text = args.defined()?;
-    given(args, true)?.is_match(string(&text)?).map(Value::from).map_err(|error| failed(&error))
+    given(args, Anchor::Start)?.is_match(string(&text)?).map(Value::from).map_err(|error| failed(&error))
 }
 
 /// The groups of the first match, or all of it if there are none, or `None`.
-fn groups(args: &Args, is_anchored: bool) -> Result<Value, Error> {
+fn groups(args: &Args, anchor: Anchor) -> Result<Value, Error> {
     let source = args.defined()?;
-    let regex = given(args, is_anchored)?;
+    let regex = given(args, anchor)?;
     let Some(found) = regex.captures(string(&source)?).map_err(|error| failed(&error))? else {
         return Ok(Value::from(()));
     };
@@ -71,25 +71,35 @@ enum Piece {
 fn replace(args: &Args) -> Result<Value, Error> {
     let source = args.defined()?;
     let source = string(&source)?;
-    let regex = given(args, false)?;
+    let regex = given(args, Anchor::None)?;
     let replacement = defined(args.get("val").cloned().unwrap_or_default())?;
     let pieces = template(string(&replacement)?, &regex)?;
+    let mut going_on: Option<Regex> = None;
     let mut replaced = String::new();
-    let mut copied = 0;
-    let mut at = 0;
+    let (mut copied, mut at) = (0, 0);
+    let mut was_empty = false;
     while at <= source.len() {
-        let Some(found) = regex.captures_from_pos(source, at).map_err(|error| failed(&error))? else { break };
-        let Some(whole) = found.get(0) else { break };
+        let mut found = None;
+        if was_empty {
+            // Where there was an empty match, Python looks for one that is not, then goes on by a character.
+            let regex = match going_on.take() {
+                Some(regex) => regex,
+                None => given(args, Anchor::NotEmpty)?,
+            };
+            found = regex.captures_from_pos(source, at).map_err(|error| failed(&error))?;
+            going_on = Some(regex);
+            if found.is_none() {
+                let next = source.get(at..).and_then(|rest| rest.chars().next());
+                at += next.map_or(1, char::len_utf8);
+            }
+        }
+        if found.is_none() && at <= source.len() {
+            found = regex.captures_from_pos(source, at).map_err(|error| failed(&error))?;
+        }
+        let Some((whole, found)) = found.as_ref().and_then(|found| Some((found.get(0)?, found))) else { break };
         replaced.push_str(source.get(copied..whole.start()).unwrap_or_default());
-        expand(&pieces, &found, &mut replaced);
-        copied = whole.end();
-        at = if whole.end() > whole.start() {
-            whole.end()
-        } else {
-            // Behind an empty match Python looks for the next one a character further on.
-            let next = source.get(whole.end()..).and_then(|rest| rest.chars().next());
-            whole.end() + next.map_or(1, char::len_utf8)
-        };
+        expand(&pieces, found, &mut replaced);
+        (copied, at, was_empty) = (whole.end(), whole.end(), whole.end() == whole.start());
     }
     replaced.push_str(source.get(copied..).unwrap_or_default());
     Ok(Value::from(replaced))
@@ -191,6 +201,16 @@ fn escaped(text: &str) -> String {
     out
 }
 
+fn contains_whitespace(args: &Args) -> Result<Value, Error> {
+    for part in items(&args.value())? {
+        let part = string(&part)?.to_owned();
+        if !part.is_empty() && part.chars().all(is_space) {
+            return Ok(Value::from(true));
+        }
+    }
+    Ok(Value::from(false))
+}
+
 /// Text as one word of a shell.
 fn quote(args: &Args) -> Result<Value, Error> {
     let value = args.defined()?;
@@ -232,10 +252,10 @@ fn to_camelcase(args: &Args) -> Result<Value, Error> {
 /// Whether a text matches an expression of a list, first as a shell's pattern, then as a regular expression.
 fn is_listed(value: &str, expression: &Value) -> Result<bool, Error> {
     let Some(expression) = expression.as_str() else { return Ok(false) };
-    if compile(&shell_pattern(expression), false, false, true)?.is_match(value).unwrap_or(false) {
+    if compile(&shell_pattern(expression), false, false, Anchor::Start)?.is_match(value).unwrap_or(false) {
         return Ok(true);
     }
-    let whole = compile(&format!("(?:{expression})\\Z"), false, false, true);
+    let whole = compile(&format!("(?:{expression})\\Z"), false, false, Anchor::Start);
     Ok(whole.is_ok_and(|regex| regex.is_match(value).unwrap_or(false)))
 }
 

@@ -14,7 +14,9 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("compare_dicts", "old? new?", compare_dicts),
     ("compare_lists", "old? new?", compare_lists),
     ("difference", "lst1 lst2", |args| as_sets(args, "difference")),
-    ("exactly_n_true", "iterable amount?", |args| exactly(args, args.int("amount")?.unwrap_or(1))),
+    ("exactly_n_true", "iterable amount?", |args| {
+        exactly(args, args.get("amount").map_or(Ok(1), super::arguments::index)?)
+    }),
     ("exactly_one_true", "iterable", |args| exactly(args, 1)),
     ("intersect", "lst1 lst2", |args| as_sets(args, "intersection")),
     ("is_iter", "thing ignore?", |args| Ok(Value::from(is_iter(&args.value(), args.get("ignore").is_none())))),
@@ -112,8 +114,11 @@ pub(in crate::formula::template) fn contains(container: &Value, item: &Value) ->
 }
 
 fn exactly(args: &Args, amount: i128) -> Result<Value, Error> {
-    let count = items(&args.value())?.iter().filter(|item| is_true(item)).count();
-    Ok(Value::from(i128::try_from(count).is_ok_and(|count| count == amount.max(0))))
+    let mut count = 0_i128;
+    for item in items(&args.value())? {
+        count += i128::from(is_true(&defined(item)?));
+    }
+    Ok(Value::from(count == amount.max(0)))
 }
 
 fn compare_dicts(args: &Args) -> Result<Value, Error> {

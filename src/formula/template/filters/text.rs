@@ -8,7 +8,7 @@ use super::html::escaped;
 use crate::formula::template::number_text::WIDEST;
 use crate::formula::template::percent::percent;
 use crate::formula::template::strings::{capitalized, centered, is_space, lines_of, replaced};
-use crate::formula::template::value::{dict, is_list, items, list, text, type_name};
+use crate::formula::template::value::{dict, text, type_name};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
@@ -126,8 +126,8 @@ fn truncate(args: &Args) -> Result<Value, Error> {
         return Err(wrong(format!("expected length >= {ending}, got {length}")));
     }
     let leeway = usize::try_from(leeway).map_err(|_| wrong(format!("expected leeway >= 0, got {leeway}")))?;
-    if is_list(&value) && items(&value)?.len() <= length + leeway {
-        return Ok(list(items(&value)?));
+    if value.as_str().is_none() && value.len().is_some_and(|items| items <= length.saturating_add(leeway)) {
+        return Ok(value);
     }
     let source = string(&value)?;
     if source.chars().count() <= length.saturating_add(leeway) {

@@ -1,5 +1,6 @@
 //! Salt's filters that walk into nested mappings and lists.
 
+use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 
 use super::arguments::{Args, Run, defined, is_true, string, wrong};
@@ -43,7 +44,7 @@ fn traverse(args: &Args) -> Result<Value, Error> {
     let keys: Vec<Value> = match key.as_str() {
         Some(_) if delimiter.is_empty() => return Err(wrong("empty separator")),
         Some(path) => path.split(delimiter).map(Value::from).collect(),
-        None if key.is_integer() => vec![key],
+        None if key.is_integer() || key.kind() == ValueKind::Bool => vec![key],
         None => items(&key)?,
     };
     let mut found = args.defined()?;
@@ -75,9 +76,11 @@ fn at(row: &[Value], index: i128) -> Option<Value> {
 
 /// What is under a key, or under what YAML makes of the key: `1` finds the number.
 fn in_mapping(found: &Value, key: &Value) -> Option<Value> {
-    let get = |key: &Value| match is_mapping(found) {
-        true => in_mapping_only(found, key),
-        false => found.get_item(key).ok().filter(|value| key.is_integer() && !value.is_undefined()),
+    let get = |key: &Value| {
+        if is_mapping(found) {
+            return in_mapping_only(found, key);
+        }
+        found.get_item(key).ok().filter(|value| key.is_integer() && !value.is_undefined())
     };
     // Only a mapping says that it has no such key; text and tuples say that it is no key at all.
     get(key).or_else(|| get(&yamlified(key.as_str().filter(|_| is_mapping(found))?)?))

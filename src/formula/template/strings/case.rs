@@ -4,6 +4,7 @@ use minijinja::Value;
 
 use super::Method;
 use super::split::is_space;
+use crate::formula::template::value::is_printable;
 
 /// The methods of this kind.
 pub(super) const METHODS: &[Method] = &[
@@ -103,10 +104,6 @@ fn is_decimal(character: char) -> bool {
 
 fn is_raised(character: char) -> bool {
     matches!(character, '²' | '³' | '¹' | '⁰' | '⁴'..='⁹' | '₀'..='₉')
-}
-
-fn is_printable(character: char) -> bool {
-    character == ' ' || !(character.is_control() || character.is_whitespace() || character == '\u{ad}')
 }
 
 fn is_identifier(text: &str) -> bool {

@@ -115,6 +115,7 @@ impl Spec {
             (Some(kind @ ('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%')), precision) => {
                 float_digits(number, kind, precision.unwrap_or(6), self.alternate)
             }
+            (Some('n'), _) if self.grouping.is_some() => return Err(wrong("Cannot specify ',' with 'n'.")),
             (Some('n'), precision) => float_digits(number, 'g', precision.unwrap_or(6), self.alternate),
             (None, None) => float_text(number.abs()),
             (None, Some(precision)) => {
@@ -139,7 +140,8 @@ impl Spec {
             _ => "",
         };
         let head = format!("{sign}{prefix}");
-        let fills_with_zeros = self.zero && self.align.is_none() || self.fill == Some('0') && self.align == Some('=');
+        let fill = self.fill.unwrap_or(if self.zero { '0' } else { ' ' });
+        let fills_with_zeros = fill == '0' && self.align.map_or(self.zero, |align| align == '=');
         let mut digits = digits.to_owned();
         let grouped = |digits: &str| match self.grouping {
             Some(mark) if !digits.is_empty() => group(digits, mark, every),

@@ -16,6 +16,7 @@ pub(crate) use dict::pairs;
 pub use list::PyList;
 pub(crate) use list::{compare, sort_by};
 pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
+pub(crate) use print::is_printable;
 pub use print::{float_text, printed, repr, text};
 
 use std::sync::Arc;
@@ -94,6 +95,9 @@ pub fn entries(value: &Value) -> Vec<(Value, Value)> {
 pub fn items(value: &Value) -> Result<Vec<Value>, Error> {
     if let Some(list) = as_list(value) {
         return Ok(list.items());
+    }
+    if value.kind() == ValueKind::Bytes {
+        return Ok(value.as_bytes().unwrap_or_default().iter().map(|byte| Value::from(*byte)).collect());
     }
     if let Some(text) = value.as_str() {
         return Ok(text.chars().map(|character| Value::from(character.to_string())).collect());

@@ -1,6 +1,7 @@
 //! Values as Python prints them: `repr`, `str`, and what Salt puts in their place when a template prints one.
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use minijinja::Value;
 use minijinja::value::ValueKind;
@@ -138,6 +139,16 @@ impl Printer {
     }
 }
 
+/// Whether Python's `repr` writes a character as it is: no control or format character, and no space but the one.
+pub(crate) fn is_printable(character: char) -> bool {
+    static HIDDEN: OnceLock<Option<regex::Regex>> = OnceLock::new();
+    if character.is_ascii() || character.is_alphanumeric() {
+        return character.is_alphanumeric() || (' '..='~').contains(&character);
+    }
+    let hidden = HIDDEN.get_or_init(|| regex::Regex::new(r"^[\p{C}\p{Z}]$").ok());
+    !hidden.as_ref().is_some_and(|hidden| hidden.is_match(character.encode_utf8(&mut [0; 4])))
+}
+
 /// Text between quotes, as Python's `repr` writes it.
 fn quote(text: &str, out: &mut String) {
     let mark = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
@@ -149,10 +160,14 @@ fn quote(text: &str, out: &mut String) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             other if other == mark => out.extend(['\\', other]),
-            other if (other as u32) < 0x20 || (0x7f..0xa1).contains(&(other as u32)) || other == '\u{ad}' => {
-                let _ = write!(out, "\\x{:02x}", other as u32);
+            other if is_printable(other) => out.push(other),
+            other => {
+                let _ = match u32::from(other) {
+                    code @ 0..=0xff => write!(out, "\\x{code:02x}"),
+                    code @ 0x100..=0xffff => write!(out, "\\u{code:04x}"),
+                    code => write!(out, "\\U{code:08x}"),
+                };
             }
-            other => out.push(other),
         }
     }
     out.push(mark);
