@@ -10,6 +10,10 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
     if !is_pattern(pattern) {
         return pattern == text;
     }
+    // Most texts differ before the first wildcard.
+    if pattern.bytes().zip(text.bytes()).take_while(|(one, _)| !b"*?[".contains(one)).any(|(one, two)| one != two) {
+        return false;
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut read) = (0, 0);
@@ -69,15 +73,12 @@ fn contains(set: &[char], character: char) -> bool {
     let mut at = 0;
     let mut found = false;
     while let Some(&first) = set.get(at) {
-        match (set.get(at + 1), set.get(at + 2)) {
-            (Some('-'), Some(&last)) => {
-                found |= (first..=last).contains(&character);
-                at += 3;
-            }
-            _ => {
-                found |= first == character;
-                at += 1;
-            }
+        if let (Some('-'), Some(&last)) = (set.get(at + 1), set.get(at + 2)) {
+            found |= (first..=last).contains(&character);
+            at += 3;
+        } else {
+            found |= first == character;
+            at += 1;
         }
     }
     found != is_negated
