@@ -119,7 +119,7 @@ impl<'l> Graph<'l> {
     fn chunk(&mut self, index: usize, chunk: &'l Dict) -> Result<Vec<String>> {
         let mut missing = Vec::new();
         for kind in KINDS {
-            let Some(requisites) = chunk.get(kind).filter(|requisites| !matches!(requisites, Data::None)) else {
+            let Some(requisites) = chunk.get(kind) else {
                 continue;
             };
             for requisite in items(requisites, kind)? {
@@ -255,8 +255,12 @@ impl<'l> Graph<'l> {
     }
 }
 
-/// The items of a requisite. Salt goes over whatever it finds, so a text would be a requisite for every character.
+/// The items of a requisite. Salt goes over whatever it finds, so a text would be a requisite for every character,
+/// none of which anything can listen to.
 fn items<'c>(requisites: &'c Data, kind: &str) -> Result<&'c [Data]> {
+    if !requisites.is_true() || (kind == "listen" && requisites.as_list().is_none()) {
+        return Ok(&[]);
+    }
     requisites.as_list().ok_or_else(|| unfit(&format!("`{kind}`"), "a list", requisites.type_name()))
 }
 

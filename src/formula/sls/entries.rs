@@ -30,10 +30,6 @@ impl Entries {
         self.many.as_ref().map_or(self.few.len(), |many| many.len())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Data, Ref)> {
         let many = self.many.iter().flat_map(|many| many.iter());
         self.few.iter().map(|(key, value)| (key, *value)).chain(many.map(|(key, value)| (key, *value)))

@@ -76,15 +76,12 @@ fn apply_one(high: &mut High, id: &Data, body: Ref, names: &mut Names, excluded:
         if state.as_str().is_some_and(|state| state.starts_with("__")) {
             continue;
         }
-        match heap.get(target, &state) {
-            Some(arguments) => {
-                let what = || format!("`{}` in what extends ID `{}`", show(&state), show(id));
-                join(heap, arguments, added, names, &what)?;
-            }
-            None => {
-                heap.set(target, state.clone(), added);
-                names.note_state(heap, target, &state, added);
-            }
+        if let Some(arguments) = heap.get(target, &state) {
+            let what = || format!("`{}` in what extends ID `{}`", show(&state), show(id));
+            join(heap, arguments, added, names, &what)?;
+        } else {
+            heap.set(target, state.clone(), added);
+            names.note_state(heap, target, &state, added);
         }
     }
     Ok(())

@@ -143,17 +143,14 @@ impl<'a> Gather<'a> {
     /// Brings what one SLS says itself into the form of the high state, and returns what it includes.
     fn own(&mut self, origin: Origin, state: Ref) -> Result<Vec<Ref>, Refusal> {
         let key = Data::from("include");
-        let includes = self.heap.remove(state, &key);
-        let includes = match includes {
-            None => Vec::new(),
-            Some(includes) => match self.heap.as_list(includes) {
-                Some(items) => items.to_vec(),
-                None => {
-                    let error = unfit("`include`", "a list of SLS", self.heap.type_name(includes));
-                    return Err(Refusal { id: key, error });
-                }
-            },
-        };
+        let mut includes = Vec::new();
+        if let Some(list) = self.heap.remove(state, &key) {
+            let Some(items) = self.heap.as_list(list) else {
+                let error = unfit("`include`", "a list of SLS", self.heap.type_name(list));
+                return Err(Refusal { id: key, error });
+            };
+            includes.extend_from_slice(items);
+        }
         declare::own_extend(&mut self.heap, state, origin)?;
         declare::own_exclude(&mut self.heap, state)?;
         declare::own_states(&mut self.heap, state, origin)?;
@@ -249,10 +246,10 @@ impl<'a> Gather<'a> {
             }
         }
         for (id, body) in self.heap.take_entries(state) {
-            if let Some(other) = self.heap.get(into, &id) {
-                if !self.heap.is_equal(other, body)? {
-                    return Err(self.conflict(&id, body, other));
-                }
+            if let Some(other) = self.heap.get(into, &id)
+                && !self.heap.is_equal(other, body)?
+            {
+                return Err(self.conflict(&id, body, other));
             }
             self.heap.set(into, id, body);
         }

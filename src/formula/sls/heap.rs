@@ -218,15 +218,6 @@ impl Heap {
         }
     }
 
-    /// Python's truth.
-    pub(super) fn is_true(&self, object: Ref) -> bool {
-        match self.object(object) {
-            Object::Scalar(data) => data.is_true(),
-            Object::List(items) => !items.is_empty(),
-            Object::Table(table) => !table.entries.is_empty(),
-        }
-    }
-
     /// What Python finds when it goes over an object: items, keys, the characters of a text.
     pub(super) fn iterate(&mut self, object: Ref, what: impl FnOnce() -> String) -> Result<Vec<Ref>> {
         let found: Vec<Data> = match self.object(object) {
@@ -290,10 +281,10 @@ impl Heap {
 
     /// Puts an item in the place of another one of a list.
     pub(super) fn replace(&mut self, list: Ref, index: usize, item: Ref) {
-        if let Some(Object::List(items)) = self.objects.get_mut(list.0) {
-            if let Some(place) = items.get_mut(index) {
-                *place = item;
-            }
+        if let Some(Object::List(items)) = self.objects.get_mut(list.0)
+            && let Some(place) = items.get_mut(index)
+        {
+            *place = item;
         }
     }
 

@@ -237,7 +237,7 @@ fn place(chunk: &mut Dict, cap: i128) -> Result<()> {
     match order {
         Data::Int(number) if number < 0 => order = Data::Int(cap.saturating_add(LAST).saturating_add(number)),
         Data::Float(number) if number < 0.0 => {
-            order = Data::Float(float(&Data::Int(cap.saturating_add(LAST))) + number)
+            order = Data::Float(float(&Data::Int(cap.saturating_add(LAST))) + number);
         }
         _ => {}
     }

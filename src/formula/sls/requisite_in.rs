@@ -41,8 +41,8 @@ pub(super) fn apply(high: &mut High) -> Result<()> {
     for (id, body) in high.heap.entries(high.root) {
         for (state, arguments) in high.heap.entries(body) {
             let from = From { target: Target { id: id.clone(), state }, body };
-            let moved = moves.state(&mut high.heap, &from, arguments);
-            moved.map_err(|error| high.files.locate_body(error, &high.heap, body, &id))?;
+            let result = moves.state(&mut high.heap, &from, arguments);
+            result.map_err(|error| high.files.locate_body(error, &high.heap, body, &id))?;
         }
     }
     let Moves { extensions, mut names, .. } = moves;

@@ -114,7 +114,7 @@ fn check_argument(heap: &Heap, id: &Data, state: &Data, item: Ref, requisites: &
 }
 
 /// The kind (`pkg`, `sls`, `id`) and the name that one item of a requisite gives.
-fn requisite<'h>(heap: &'h Heap, target: Ref, what: impl Fn() -> String) -> Result<(&'h Data, &'h Data)> {
+fn requisite(heap: &Heap, target: Ref, what: impl Fn() -> String) -> Result<(&Data, &Data)> {
     const ID: &Data = &Data::None;
     if let Some(name) = heap.as_scalar(target).filter(|name| name.as_str().is_some()) {
         return Ok((ID, name));
