@@ -261,3 +261,27 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::expect;
+
+    #[test]
+    fn attributes_subscripts_and_slices_are_pythons() {
+        expect(&[
+            (r#"d["items"]"#, "own"),
+            ("d.items()", "dict_items([('k', 'v'), ('items', 'own')])"),
+            (r#"d["get"]("k")"#, "v"),
+            ("d.items is defined", "True"),
+            ("l[-1]", "3"),
+            ("l[3] is defined", "False"),
+            ("l[1.0] is defined", "False"),
+            ("l[::-1]", "[3, 2, 1]"),
+            (r#""text"[1:3]"#, "ex"),
+            ("(1, 2, 3)[-2:]", "(2, 3)"),
+            ("l[::0]", "slice step cannot be zero"),
+            ("d[1:]", "unhashable type: 'slice'"),
+            ("nope.x", "`nope` is undefined"),
+        ]);
+    }
+}

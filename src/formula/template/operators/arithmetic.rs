@@ -21,7 +21,7 @@ pub(super) fn add(env: &mut Environment<'_>) {
     env.add_filter("__floordiv", |a: &Value, b: &Value| numbers("//", a, b, floor_divide));
     env.add_filter("__mod", modulo);
     env.add_filter("__pow", |a: &Value, b: &Value| numbers("** or pow()", a, b, power));
-    env.add_filter("__neg", |a: &Value| sign("-", a, |number| number.checked_neg(), |number| -number));
+    env.add_filter("__neg", |a: &Value| sign("-", a, i128::checked_neg, |number| -number));
     env.add_filter("__pos", |a: &Value| sign("+", a, Some, |number| number));
     env.add_filter("__concat", concat);
 }
@@ -197,4 +197,39 @@ fn concat(state: &mut State<'_, '_>, parts: &Value) -> Result<Value, Error> {
         }
     }
     Ok(Value::from(all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::expect;
+
+    #[test]
+    fn numbers_texts_and_lists_count_as_in_python() {
+        expect(&[
+            ("7 // -2", "-4"),
+            ("-7 % 3", "2"),
+            ("7 / 7", "1.0"),
+            ("2 ** -1", "0.5"),
+            ("1e16", "1e+16"),
+            ("true + true", "2"),
+            (r#""ab" * 2 + "c""#, "ababc"),
+            ("l + [4]", "[1, 2, 3, 4]"),
+            ("(1,) + (2,)", "(1, 2)"),
+            ("1 ~ none ~ true ~ 1.0", "1NoneTrue1.0"),
+            (r#"("<"|safe) + "<""#, "<&lt;"),
+        ]);
+    }
+
+    #[test]
+    fn what_cannot_be_counted_says_so_in_pythons_words() {
+        expect(&[
+            ("1 + 'a'", "unsupported operand type(s) for +: 'int' and 'str'"),
+            ("'a' + 1", "can only concatenate str (not \"int\") to str"),
+            ("[1] * 'a'", "can't multiply sequence by non-int of type 'str'"),
+            ("1 // 0", "integer division or modulo by zero"),
+            ("1.5 % 0", "float modulo"),
+            ("-none", "bad operand type for unary -: 'NoneType'"),
+            ("nope + 1", "`nope` is undefined"),
+        ]);
+    }
 }

@@ -189,3 +189,33 @@ fn contained(state: &mut State<'_, '_>, item: &Value, container: &Value) -> Resu
         _ => Err(wrong(format!("argument of type '{}' is not iterable", type_name(container)))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{expect, rendered};
+
+    #[test]
+    fn values_compare_as_in_python() {
+        expect(&[
+            ("1 == 1.0", "True"),
+            ("1 == true", "True"),
+            ("[1] == (1,)", "False"),
+            (r#"{"a": 1, "b": 2} == {"b": 2, "a": 1}"#, "True"),
+            ("[1, 2] < [1, 3]", "True"),
+            (r#""B" < "a""#, "True"),
+            ("2 in l", "True"),
+            (r#""k" in d"#, "True"),
+            ("1 < l[1] < l[2]", "True"),
+            ("3 < 2 < nope", "False"),
+            ("1 < 'a'", "'<' not supported between instances of 'int' and 'str'"),
+            ("1 in 'a'", "'in <string>' requires string as left operand, not int"),
+            ("1 in 5", "argument of type 'int' is not iterable"),
+        ]);
+    }
+
+    #[test]
+    fn a_list_in_itself_ends_in_an_error() {
+        let source = "{% set a = [] %}{% set b = [] %}{% do a.append(a) %}{% do b.append(b) %}{{ a == a }}{{ a == b }}";
+        assert_eq!(rendered(source), "maximum recursion depth exceeded in comparison");
+    }
+}

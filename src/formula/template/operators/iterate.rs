@@ -136,3 +136,24 @@ fn unpacked(value: &Value, length: usize) -> Result<Value, Error> {
         _ => Ok(Value::from(Tuple::from(items))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rendered;
+
+    #[test]
+    fn loops_see_lists_change_as_in_python() {
+        for (source, text) in [
+            ("{% for i in l %}{{ i }}{% do l.remove(i) %}{% endfor %}{{ l }}", "13[2]"),
+            ("{% for i in d %}{% do d.update({i ~ i: 1}) %}{% endfor %}", "dictionary changed size during iteration"),
+            ("{% for k, v in d.items() %}{{ loop.index }}{{ k }}={{ v }};{% endfor %}", "1k=v;2items=own;"),
+            ("{% for a, b in l %}{% endfor %}", "cannot unpack non-iterable int object"),
+            ("{% set a, b = l %}", "too many values to unpack (expected 2)"),
+            ("{% set a, b = 'xy' %}{{ b }}", "y"),
+            ("{% for i in 5 %}{% endfor %}", "'int' object is not iterable"),
+            ("{% for i in (l if false) %}{% else %}none{% endfor %}", "none"),
+        ] {
+            assert_eq!(rendered(source), text, "{source}");
+        }
+    }
+}

@@ -128,3 +128,23 @@ impl Object for Macro {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rendered;
+
+    #[test]
+    fn macros_take_arguments_as_jinjas_do() {
+        for (source, text) in [
+            ("{% macro m(x=1, y=x+1) %}{{ x }}{{ y }}{% endmacro %}{{ m() }}{{ m(3) }}{{ m(y=none) }}", "12341None"),
+            ("{% macro m(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, z=4) }}", "1(2,){'z': 4}"),
+            ("{% macro m(a) %}{{ a is defined }}{% endmacro %}{{ m() }}{{ m }}", "False<Macro 'm'>"),
+            ("{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}", "macro 'm' takes not more than 1 argument(s)"),
+            ("{% macro m(a) %}{% endmacro %}{{ m(q=2) }}", "macro 'm' takes no keyword argument 'q'"),
+            ("{% macro m() %}<{{ caller(1) }}>{% endmacro %}{% call(a, b=3) m() %}{{ a }}{{ b }}{% endcall %}", "<13>"),
+            ("{% set q = 1 %}{% macro m() %}{% set q = q + 1 %}{{ q }}{% endmacro %}{{ m() }}{{ m() }}{{ q }}", "221"),
+        ] {
+            assert_eq!(rendered(source), text, "{source}");
+        }
+    }
+}

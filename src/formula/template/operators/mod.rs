@@ -92,3 +92,36 @@ fn escaped(text: &str) -> String {
 fn text(text: String, is_safe: bool) -> Value {
     if is_safe { Value::from_safe_string(text) } else { Value::from(text) }
 }
+
+/// What a template renders to with these operators, or the message of its error.
+#[cfg(test)]
+fn rendered(source: &str) -> String {
+    use super::syntax::{Known, Options, translate};
+    use super::value;
+
+    let known = Known { is_filter: |name: &str| name == "safe", is_test: |name: &str| name == "defined" };
+    let translation = translate(source, Options::default(), &known).unwrap();
+    let mut env = Environment::new();
+    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    env.set_formatter(|out, _, value| {
+        let printed = if value.is_undefined() { String::new() } else { value::printed(value) };
+        out.write_str(&printed).map_err(Error::from)
+    });
+    env.set_debug(true);
+    add(&mut env);
+    env.add_global("l", value::list((1..4).map(Value::from).collect()));
+    env.add_global("d", value::dict([("k", "v"), ("items", "own")].map(|(key, value)| (key.into(), value.into()))));
+    match env.render_str(&translation, ()) {
+        Ok(text) => text,
+        Err(error) => error.detail().unwrap_or("undefined").to_owned(),
+    }
+}
+
+/// Expects that expressions print these texts; all of them were printed by Salt's Jinja.
+#[cfg(test)]
+#[track_caller]
+fn expect(expected: &[(&str, &str)]) {
+    for (expression, text) in expected {
+        assert_eq!(rendered(&format!("{{{{ {expression} }}}}")), *text, "{expression}");
+    }
+}

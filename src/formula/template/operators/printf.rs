@@ -6,6 +6,7 @@ use std::str::CharIndices;
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 
+use super::super::syntax::escape_beyond_ascii;
 use super::super::value::{self, as_dict, is_mapping, items};
 use super::number::{Number, too_large};
 use super::{escaped, text, type_name, undefined, wrong};
@@ -50,6 +51,7 @@ struct Formatter<'a> {
 
 /// What is between `%` and the letter.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the format")]
 struct Directive {
     left: bool,
     plus: bool,
@@ -313,12 +315,34 @@ fn general(number: f64, precision: usize, alternate: bool) -> String {
 fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
-        match u32::from(character) {
-            ..=0x7f => out.push(character),
-            code @ ..=0xff => out.push_str(&format!("\\x{code:02x}")),
-            code @ ..=0xffff => out.push_str(&format!("\\u{code:04x}")),
-            code => out.push_str(&format!("\\U{code:08x}")),
+        if character.is_ascii() {
+            out.push(character);
+        } else {
+            escape_beyond_ascii(character, &mut out);
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::expect;
+
+    #[test]
+    fn text_is_formatted_as_by_python() {
+        expect(&[
+            (r#""%05.2f|%5s|%-5s|" % (3.14159, "a", "b")"#, "03.14|    a|b    |"),
+            (r#""%(k)s" % d"#, "v"),
+            (r#""%#010x" % 255"#, "0x000000ff"),
+            (r#""%g %g %g" % (0.0001, 1e10, 123456.0)"#, "0.0001 1e+10 123456"),
+            (r#""%e" % 12345.678"#, "1.234568e+04"),
+            (r#""%.0f" % 2.5"#, "2"),
+            (r#""%r" % "a""#, "'a'"),
+            (r#""%d%%" % 5"#, "5%"),
+            (r#""%s" % (1, 2)"#, "not all arguments converted during string formatting"),
+            (r#""%s %s" % (1,)"#, "not enough arguments for format string"),
+            (r#""%d" % "x""#, "%d format: a real number is required, not str"),
+            (r#""%y" % 1"#, "unsupported format character 'y' (0x79) at index 1"),
+        ]);
+    }
 }

@@ -8,6 +8,7 @@ use super::{Error, Known};
 
 /// Where a statement is.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that a place can be")]
 struct Place {
     /// Within an `if`, where an unknown filter is an error only once it is used.
     is_soft: bool,
@@ -77,18 +78,21 @@ fn find_blocks<'a, 's>(body: &'a Body<'s>, found: &mut Vec<(&'s str, &'a Body<'s
             }
             StmtKind::For(inner) => {
                 find_blocks(&inner.body, found);
-                inner.otherwise.iter().for_each(|body| find_blocks(body, found));
+                if let Some(body) = &inner.otherwise {
+                    find_blocks(body, found);
+                }
             }
             StmtKind::If { branches, otherwise } => {
-                branches.iter().for_each(|(_, body)| find_blocks(body, found));
-                otherwise.iter().for_each(|body| find_blocks(body, found));
+                for body in branches.iter().map(|(_, body)| body).chain(otherwise) {
+                    find_blocks(body, found);
+                }
             }
-            StmtKind::With { body, .. } | StmtKind::SetBlock { body, .. } | StmtKind::FilterBlock { body, .. } => {
-                find_blocks(body, found);
-            }
-            StmtKind::Autoescape(_, body) | StmtKind::Load { body, .. } | StmtKind::Profile(_, body) => {
-                find_blocks(body, found);
-            }
+            StmtKind::With { body, .. }
+            | StmtKind::SetBlock { body, .. }
+            | StmtKind::FilterBlock { body, .. }
+            | StmtKind::Autoescape(_, body)
+            | StmtKind::Load { body, .. }
+            | StmtKind::Profile(_, body) => find_blocks(body, found),
             StmtKind::Macro(defined) | StmtKind::Call(defined, _) => find_blocks(&defined.body, found),
             _ => {}
         }
@@ -102,11 +106,14 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
 
     fn statement(&mut self, stmt: &Stmt<'_>, place: Place) -> Result<(), Error> {
         match &stmt.kind {
-            StmtKind::Data(_) | StmtKind::Block { .. } => Ok(()),
             StmtKind::Print(_) if place.is_dropped && self.extends => Ok(()),
-            StmtKind::Print(value) | StmtKind::Do(value) | StmtKind::Set(_, value) => self.expr(value, place),
-            StmtKind::Include { template, .. } | StmtKind::Import { template, .. } => self.expr(template, place),
-            StmtKind::FromImport { template, .. } | StmtKind::ImportData { template, .. } => self.expr(template, place),
+            StmtKind::Print(value)
+            | StmtKind::Do(value)
+            | StmtKind::Set(_, value)
+            | StmtKind::Include { template: value, .. }
+            | StmtKind::Import { template: value, .. }
+            | StmtKind::FromImport { template: value, .. }
+            | StmtKind::ImportData { template: value, .. } => self.expr(value, place),
             StmtKind::Extends(template) => {
                 if !place.is_top {
                     return fail("cannot use extend from a non top-level scope", stmt.line);
@@ -116,7 +123,7 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
             }
             StmtKind::Break if place.loops == 0 => fail("'break' outside loop", stmt.line),
             StmtKind::Continue if place.loops == 0 => fail("'continue' not properly in loop", stmt.line),
-            StmtKind::Break | StmtKind::Continue => Ok(()),
+            StmtKind::Data(_) | StmtKind::Block { .. } | StmtKind::Break | StmtKind::Continue => Ok(()),
             StmtKind::For(inner) => self.for_loop(inner, place, stmt.line),
             StmtKind::If { branches, otherwise } => {
                 for (test, body) in branches {
@@ -151,7 +158,7 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
             StmtKind::Macro(defined) => self.function(defined),
             StmtKind::Call(defined, call) => {
                 self.function(defined)?;
-                self.call_block(call)?;
+                call_block(call)?;
                 self.expr(call, place)
             }
             StmtKind::Load { body, .. } => self.body(body, Place::function()),
@@ -209,22 +216,13 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
         self.body(&defined.body, Place::function())
     }
 
-    fn call_block(&mut self, call: &Expr<'_>) -> Result<(), Error> {
-        match &call.kind {
-            ExprKind::Call(_, args) if args.named.iter().any(|(name, _)| *name == "caller") => {
-                fail("keyword argument repeated: caller", call.line)
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn expr(&mut self, expr: &Expr<'_>, place: Place) -> Result<(), Error> {
         let mut place = place;
         match &expr.kind {
             ExprKind::Filter(_, applied) => {
-                self.applied("filter", applied, (self.known.is_filter)(&applied.name), place)?
+                applied_to("filter", applied, (self.known.is_filter)(&applied.name), place)?;
             }
-            ExprKind::Test(_, applied) => self.applied("test", applied, (self.known.is_test)(&applied.name), place)?,
+            ExprKind::Test(_, applied) => applied_to("test", applied, (self.known.is_test)(&applied.name), place)?,
             ExprKind::Call(_, args) => repeated(args, expr.line)?,
             ExprKind::Item(_, key) => match &key.kind {
                 ExprKind::Tuple(keys) if keys.iter().any(|key| matches!(key.kind, ExprKind::Slice(_))) => {
@@ -243,15 +241,6 @@ impl<F: Fn(&str) -> bool, T: Fn(&str) -> bool> Checker<'_, F, T> {
         });
         result
     }
-
-    fn applied(&self, what: &str, applied: &Applied<'_>, is_known: bool, place: Place) -> Result<(), Error> {
-        // The names of the functions that stand for operators are not a template's to use.
-        let is_known = is_known && !applied.name.starts_with("__");
-        if !is_known && !place.is_soft {
-            return fail(format!("No {what} named '{}'.", applied.name), applied.line);
-        }
-        repeated(&applied.args, applied.line)
-    }
 }
 
 fn repeated(args: &Args<'_>, line: usize) -> Result<(), Error> {
@@ -260,4 +249,23 @@ fn repeated(args: &Args<'_>, line: usize) -> Result<(), Error> {
         Some((name, _)) => fail(format!("keyword argument repeated: {name}"), line),
         None => Ok(()),
     }
+}
+
+/// The `caller` of a call block is passed on by its name.
+fn call_block(call: &Expr<'_>) -> Result<(), Error> {
+    match &call.kind {
+        ExprKind::Call(_, args) if args.named.iter().any(|(name, _)| *name == "caller") => {
+            fail("keyword argument repeated: caller", call.line)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn applied_to(what: &str, applied: &Applied<'_>, is_known: bool, place: Place) -> Result<(), Error> {
+    // The names of the functions that stand for operators are not a template's to use.
+    let is_known = is_known && !applied.name.starts_with("__");
+    if !is_known && !place.is_soft {
+        return fail(format!("No {what} named '{}'.", applied.name), applied.line);
+    }
+    repeated(&applied.args, applied.line)
 }

@@ -11,6 +11,7 @@ type Parsed<'s> = Result<Expr<'s>, Error>;
 
 /// What [`Parser::tuple_of`] reads.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the switches of Jinja's own parser")]
 pub(super) struct Tuple {
     /// Only names and literals, as where something is assigned to.
     pub simple: bool,
@@ -59,7 +60,7 @@ impl<'s> Parser<'s> {
                 return self.fail(format!("Expected an expression, got '{}'", self.current.kind.describe()));
             }
         }
-        self.expr(line, ExprKind::Tuple(items))
+        Self::expr(line, ExprKind::Tuple(items))
     }
 
     /// `a if b else c` and everything that binds closer.
@@ -74,7 +75,7 @@ impl<'s> Parser<'s> {
             let test = self.or()?;
             let has_else = self.skip_name("else")?;
             let otherwise = if has_else { Some(self.deeper(Nesting::Operators, Self::conditional)?) } else { None };
-            then = self.expr(line, ExprKind::If(Box::new(Conditional { test, then, otherwise })))?;
+            then = Self::expr(line, ExprKind::If(Box::new(Conditional { test, then, otherwise })))?;
             line = self.current.line;
         }
         Ok(then)
@@ -85,7 +86,7 @@ impl<'s> Parser<'s> {
         let mut left = self.and()?;
         while self.skip_name("or")? {
             let right = self.and()?;
-            left = self.expr(line, ExprKind::Or(Box::new(left), Box::new(right)))?;
+            left = Self::expr(line, ExprKind::Or(Box::new(left), Box::new(right)))?;
             line = self.current.line;
         }
         Ok(left)
@@ -96,7 +97,7 @@ impl<'s> Parser<'s> {
         let mut left = self.not()?;
         while self.skip_name("and")? {
             let right = self.not()?;
-            left = self.expr(line, ExprKind::And(Box::new(left), Box::new(right)))?;
+            left = Self::expr(line, ExprKind::And(Box::new(left), Box::new(right)))?;
             line = self.current.line;
         }
         Ok(left)
@@ -108,7 +109,7 @@ impl<'s> Parser<'s> {
         }
         let line = self.next()?.line;
         let operand = self.deeper(Nesting::Operators, Self::not)?;
-        self.expr(line, ExprKind::Not(Box::new(operand)))
+        Self::expr(line, ExprKind::Not(Box::new(operand)))
     }
 
     fn compare(&mut self) -> Parsed<'s> {
@@ -143,7 +144,7 @@ impl<'s> Parser<'s> {
         if others.len() > LONGEST {
             return Self::fail_at(format!("an expression of more than {LONGEST} parts"), line);
         }
-        self.expr(line, ExprKind::Compare(Box::new(first), others))
+        Self::expr(line, ExprKind::Compare(Box::new(first), others))
     }
 
     /// Operators of one strength, from left to right.
@@ -157,7 +158,7 @@ impl<'s> Parser<'s> {
         while let Some((_, operator)) = known.iter().find(|(text, _)| self.is_operator(text)) {
             self.next()?;
             let right = operand(self)?;
-            left = self.expr(line, ExprKind::Binary(*operator, Box::new(left), Box::new(right)))?;
+            left = Self::expr(line, ExprKind::Binary(*operator, Box::new(left), Box::new(right)))?;
             line = self.current.line;
         }
         Ok(left)
@@ -177,7 +178,7 @@ impl<'s> Parser<'s> {
         while self.skip_operator("~")? {
             parts.push(self.product()?);
         }
-        self.expr(line, ExprKind::Concat(parts))
+        Self::expr(line, ExprKind::Concat(parts))
     }
 
     fn product(&mut self) -> Parsed<'s> {
@@ -198,10 +199,10 @@ impl<'s> Parser<'s> {
         let line = self.current.line;
         let operand = if self.skip_operator("-")? {
             let operand = self.deeper(Nesting::Operators, |parser| parser.unary(false))?;
-            self.expr(line, ExprKind::Negative(Box::new(operand)))?
+            Self::expr(line, ExprKind::Negative(Box::new(operand)))?
         } else if self.skip_operator("+")? {
             let operand = self.deeper(Nesting::Operators, |parser| parser.unary(false))?;
-            self.expr(line, ExprKind::Positive(Box::new(operand)))?
+            Self::expr(line, ExprKind::Positive(Box::new(operand)))?
         } else {
             self.primary(false)?
         };
@@ -232,7 +233,7 @@ impl<'s> Parser<'s> {
         if matches!(kind, ExprKind::Integer(_) | ExprKind::Float(_)) {
             self.next()?;
         }
-        self.expr(line, kind)
+        Self::expr(line, kind)
     }
 
     fn name(&mut self, namespaces: bool) -> Parsed<'s> {
@@ -244,7 +245,7 @@ impl<'s> Parser<'s> {
             _ if namespaces && self.skip_operator(".")? => ExprKind::NamespaceRef(name, self.expect_name()?.0),
             _ => ExprKind::Name(name),
         };
-        self.expr(line, kind)
+        Self::expr(line, kind)
     }
 
     /// Strings one after the other are one string.
@@ -252,7 +253,7 @@ impl<'s> Parser<'s> {
         let mut whole = Cow::Borrowed("");
         while let Kind::Text(text) = &self.current.kind {
             if whole.is_empty() {
-                whole = text.clone();
+                whole.clone_from(text);
             } else {
                 whole.to_mut().push_str(text);
             }
@@ -274,7 +275,7 @@ impl<'s> Parser<'s> {
             items.push(self.expression()?);
         }
         self.expect_operator("]")?;
-        self.expr(line, ExprKind::List(items))
+        Self::expr(line, ExprKind::List(items))
     }
 
     fn dict(&mut self) -> Parsed<'s> {
@@ -292,7 +293,7 @@ impl<'s> Parser<'s> {
             entries.push((key, self.expression()?));
         }
         self.expect_operator("}")?;
-        self.expr(line, ExprKind::Dict(entries))
+        Self::expr(line, ExprKind::Dict(entries))
     }
 
     /// Attributes, subscripts and calls.
@@ -325,13 +326,13 @@ impl<'s> Parser<'s> {
         let line = self.next()?.line;
         let token = self.next()?;
         match token.kind {
-            Kind::Name(name) => self.expr(line, ExprKind::Attribute(Box::new(subject), name)),
+            Kind::Name(name) => Self::expr(line, ExprKind::Attribute(Box::new(subject), name)),
             Kind::Integer(text) => {
                 let Some(number) = literal::integer(text) else {
                     return Self::fail_at("a number beyond 128 bits", token.line);
                 };
-                let key = self.expr(token.line, ExprKind::Integer(number))?;
-                self.expr(line, ExprKind::Item(Box::new(subject), Box::new(key)))
+                let key = Self::expr(token.line, ExprKind::Integer(number))?;
+                Self::expr(line, ExprKind::Item(Box::new(subject), Box::new(key)))
             }
             _ => Self::fail_at("expected name or number", token.line),
         }
@@ -351,10 +352,10 @@ impl<'s> Parser<'s> {
             Some(only) if keys.is_empty() => only,
             last => {
                 keys.extend(last);
-                self.expr(line, ExprKind::Tuple(keys))?
+                Self::expr(line, ExprKind::Tuple(keys))?
             }
         };
-        self.expr(line, ExprKind::Item(Box::new(subject), Box::new(key)))
+        Self::expr(line, ExprKind::Item(Box::new(subject), Box::new(key)))
     }
 
     fn subscribed(&mut self) -> Parsed<'s> {
@@ -375,21 +376,19 @@ impl<'s> Parser<'s> {
         if self.skip_operator(":")? && !matches!(self.current.kind, Kind::Operator("]" | ",")) {
             step = Some(self.expression()?);
         }
-        self.expr(line, ExprKind::Slice(Box::new([start, stop, step])))
+        Self::expr(line, ExprKind::Slice(Box::new([start, stop, step])))
     }
 
     fn call(&mut self, subject: Expr<'s>) -> Parsed<'s> {
         let line = self.current.line;
         let args = self.args()?;
-        self.expr(line, ExprKind::Call(Box::new(subject), Box::new(args)))
+        Self::expr(line, ExprKind::Call(Box::new(subject), Box::new(args)))
     }
 
     fn args(&mut self) -> Result<Args<'s>, Error> {
         let line = self.expect_operator("(")?.line;
-        let ensure = |is_right: bool| match is_right {
-            true => Ok(()),
-            false => Self::fail_at("invalid syntax for function call expression", line),
-        };
+        let wrong = || Self::fail_at("invalid syntax for function call expression", line);
+        let ensure = |is_right: bool| if is_right { Ok(()) } else { wrong() };
         let mut args = Args::default();
         let mut is_first = true;
         while !self.is_operator(")") {
@@ -440,7 +439,7 @@ impl<'s> Parser<'s> {
     fn filter(&mut self, subject: Option<Expr<'s>>) -> Parsed<'s> {
         let (name, line) = self.dotted_name()?;
         let args = if self.is_operator("(") { self.args()? } else { Args::default() };
-        self.expr(line, ExprKind::Filter(subject.map(Box::new), Box::new(Applied { name, line, args })))
+        Self::expr(line, ExprKind::Filter(subject.map(Box::new), Box::new(Applied { name, line, args })))
     }
 
     /// Filters on what a block says; the current token is the first one's name.
@@ -466,7 +465,7 @@ impl<'s> Parser<'s> {
             }
             _ => Args::default(),
         };
-        let test = self.expr(line, ExprKind::Test(Box::new(subject), Box::new(Applied { name, line, args })))?;
-        if is_negated { self.expr(line, ExprKind::Not(Box::new(test))) } else { Ok(test) }
+        let test = Self::expr(line, ExprKind::Test(Box::new(subject), Box::new(Applied { name, line, args })))?;
+        if is_negated { Self::expr(line, ExprKind::Not(Box::new(test))) } else { Ok(test) }
     }
 }

@@ -102,12 +102,14 @@ pub(super) fn unescape(text: &str) -> Result<Cow<'_, str>, String> {
 }
 
 /// Jinja turns `é` into `\xe9` first, so that a backslash before it makes a backslash and `xe9`.
-fn escape_beyond_ascii(character: char, out: &mut String) {
+pub(in super::super) fn escape_beyond_ascii(character: char, out: &mut String) {
     let code = u32::from(character);
-    out.push_str(&match code {
-        ..=0xff => format!("\\x{code:02x}"),
-        ..=0xffff => format!("\\u{code:04x}"),
-        _ => format!("\\U{code:08x}"),
+    out.extend(if code <= 0xff {
+        [format!("\\x{code:02x}")]
+    } else if code <= 0xffff {
+        [format!("\\u{code:04x}")]
+    } else {
+        [format!("\\U{code:08x}")]
     });
 }
 

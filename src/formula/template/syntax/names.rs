@@ -53,13 +53,14 @@ fn macro_uses<'s>(defined: &Macro<'s>, with_blocks: bool, visit: Visit<'_, 's>) 
 
 fn statement<'s>(stmt: &Stmt<'s>, with_blocks: bool, visit: Visit<'_, 's>) {
     match &stmt.kind {
-        StmtKind::Data(_) | StmtKind::Break | StmtKind::Continue => {}
         StmtKind::Print(value) | StmtKind::Do(value) | StmtKind::Extends(value) => expr_uses(value, visit),
         StmtKind::For(inner) => {
             target_uses(&inner.target, visit);
             expr_uses(&inner.items, visit);
             uses(&inner.body, with_blocks, visit);
-            inner.otherwise.iter().for_each(|body| uses(body, with_blocks, visit));
+            if let Some(body) = &inner.otherwise {
+                uses(body, with_blocks, visit);
+            }
             inner.test.iter().for_each(|test| expr_uses(test, visit));
         }
         StmtKind::If { branches, otherwise } => {
@@ -67,7 +68,9 @@ fn statement<'s>(stmt: &Stmt<'s>, with_blocks: bool, visit: Visit<'_, 's>) {
                 expr_uses(test, visit);
                 uses(body, with_blocks, visit);
             }
-            otherwise.iter().for_each(|body| uses(body, with_blocks, visit));
+            if let Some(body) = otherwise {
+                uses(body, with_blocks, visit);
+            }
         }
         StmtKind::With { assigned, body } => {
             for (target, value) in assigned {
@@ -85,7 +88,9 @@ fn statement<'s>(stmt: &Stmt<'s>, with_blocks: bool, visit: Visit<'_, 's>) {
         }
         StmtKind::SetBlock { target, filter, body } => {
             target_uses(target, visit);
-            filter.iter().for_each(|filter| expr_uses(filter, visit));
+            if let Some(filter) = filter {
+                expr_uses(filter, visit);
+            }
             uses(body, with_blocks, visit);
         }
         StmtKind::FilterBlock { filter, body } | StmtKind::Autoescape(filter, body) => {
@@ -101,7 +106,7 @@ fn statement<'s>(stmt: &Stmt<'s>, with_blocks: bool, visit: Visit<'_, 's>) {
             macro_uses(defined, with_blocks, visit);
         }
         StmtKind::Block { body, .. } if with_blocks => uses(body, with_blocks, visit),
-        StmtKind::Block { .. } => {}
+        StmtKind::Block { .. } | StmtKind::Data(_) | StmtKind::Break | StmtKind::Continue => {}
         StmtKind::Include { template, .. } => expr_uses(template, visit),
         StmtKind::Import { template, target, .. } | StmtKind::ImportData { template, target, .. } => {
             expr_uses(template, visit);
@@ -109,7 +114,9 @@ fn statement<'s>(stmt: &Stmt<'s>, with_blocks: bool, visit: Visit<'_, 's>) {
         }
         StmtKind::FromImport { template, names, .. } => {
             expr_uses(template, visit);
-            names.iter().for_each(|(_, alias)| visit(Use::Bound(alias)));
+            for (_, alias) in names {
+                visit(Use::Bound(alias));
+            }
         }
         StmtKind::Load { target, body, .. } => {
             uses(body, with_blocks, visit);
@@ -187,8 +194,9 @@ fn top_level<'s>(body: &Body<'s>, visit: &mut dyn FnMut(&'s str, bool)) {
                 });
             }
             StmtKind::If { branches, otherwise } => {
-                branches.iter().for_each(|(_, body)| top_level(body, visit));
-                otherwise.iter().for_each(|body| top_level(body, visit));
+                for body in branches.iter().map(|(_, body)| body).chain(otherwise) {
+                    top_level(body, visit);
+                }
             }
             StmtKind::Profile(_, body) => top_level(body, visit),
             _ => {}
@@ -199,8 +207,13 @@ fn top_level<'s>(body: &Body<'s>, visit: &mut dyn FnMut(&'s str, bool)) {
 /// Whether some statements assign names in the scope that they are in.
 pub(super) fn assigns(body: &Body<'_>) -> bool {
     body.iter().any(|stmt| match &stmt.kind {
-        StmtKind::Set(..) | StmtKind::SetBlock { .. } | StmtKind::Macro(_) | StmtKind::Load { .. } => true,
-        StmtKind::Import { .. } | StmtKind::FromImport { .. } | StmtKind::ImportData { .. } => true,
+        StmtKind::Set(..)
+        | StmtKind::SetBlock { .. }
+        | StmtKind::Macro(_)
+        | StmtKind::Load { .. }
+        | StmtKind::Import { .. }
+        | StmtKind::FromImport { .. }
+        | StmtKind::ImportData { .. } => true,
         StmtKind::If { branches, otherwise } => {
             branches.iter().any(|(_, body)| assigns(body)) || otherwise.as_ref().is_some_and(assigns)
         }
@@ -217,8 +230,11 @@ pub(super) fn leaves_loop(body: &Body<'_>) -> bool {
             branches.iter().any(|(_, body)| leaves_loop(body)) || otherwise.as_ref().is_some_and(leaves_loop)
         }
         StmtKind::For(inner) => inner.otherwise.as_ref().is_some_and(leaves_loop),
-        StmtKind::With { body, .. } | StmtKind::Profile(_, body) | StmtKind::Autoescape(_, body) => leaves_loop(body),
-        StmtKind::SetBlock { body, .. } | StmtKind::FilterBlock { body, .. } => leaves_loop(body),
+        StmtKind::With { body, .. }
+        | StmtKind::Profile(_, body)
+        | StmtKind::Autoescape(_, body)
+        | StmtKind::SetBlock { body, .. }
+        | StmtKind::FilterBlock { body, .. } => leaves_loop(body),
         _ => false,
     })
 }

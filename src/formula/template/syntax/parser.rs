@@ -150,7 +150,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Makes an expression.
-    pub fn expr(&self, line: usize, kind: ExprKind<'s>) -> Result<Expr<'s>, Error> {
+    pub fn expr(line: usize, kind: ExprKind<'s>) -> Result<Expr<'s>, Error> {
         let mut height = 0;
         kind.each(&mut |inner| height = height.max(inner.height));
         if height >= LONGEST {
@@ -225,13 +225,13 @@ impl<'s> Parser<'s> {
             let looking_for = ends.iter().map(|end| format!("'{end}'")).collect::<Vec<_>>().join(" or ");
             if tag.is_some_and(|tag| self.ends.iter().any(|ends| ends.contains(&tag))) {
                 message.push_str(" You probably made a nesting mistake. Jinja is expecting this tag, but currently");
-                message.push_str(&format!(" looking for {looking_for}."));
+                message.extend([format!(" looking for {looking_for}.")]);
             } else {
-                message.push_str(&format!(" Jinja was looking for the following tags: {looking_for}."));
+                message.extend([format!(" Jinja was looking for the following tags: {looking_for}.")]);
             }
         }
         if let Some(open) = self.tags.last() {
-            message.push_str(&format!(" The innermost block that needs to be closed is '{open}'."));
+            message.extend([format!(" The innermost block that needs to be closed is '{open}'.")]);
         }
         Self::fail_at(message, line)
     }

@@ -70,7 +70,7 @@ impl<'s> Parser<'s> {
                 let target = self.assigned_name()?;
                 Ok(StmtKind::Import { template, target, with_context: self.import_context(false)? })
             }
-            "from" => self.from_import(),
+            "from" => self.names_import(),
             "set" => self.set(),
             "with" => self.with(),
             "filter" => {
@@ -232,7 +232,7 @@ impl<'s> Parser<'s> {
         Ok(StmtKind::Include { template, ignore_missing, with_context: self.import_context(true)? })
     }
 
-    fn from_import(&mut self) -> Parsed<'s> {
+    fn names_import(&mut self) -> Parsed<'s> {
         self.next()?;
         let template = self.expression()?;
         self.expect_word("import")?;

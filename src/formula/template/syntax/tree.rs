@@ -234,8 +234,13 @@ impl<'s> ExprKind<'s> {
     /// Calls a function on every expression directly below this one, in the order in which they stand.
     pub fn each(&self, visit: &mut impl FnMut(&Expr<'s>)) {
         match self {
-            Self::None | Self::Bool(_) | Self::Integer(_) | Self::Float(_) | Self::Text(_) => {}
-            Self::Name(_) | Self::NamespaceRef(..) => {}
+            Self::None
+            | Self::Bool(_)
+            | Self::Integer(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Name(_)
+            | Self::NamespaceRef(..) => {}
             Self::Tuple(items) | Self::List(items) | Self::Concat(items) => items.iter().for_each(visit),
             Self::Dict(entries) => {
                 for (key, value) in entries {
@@ -265,7 +270,9 @@ impl<'s> ExprKind<'s> {
             }
             Self::Compare(one, others) => {
                 visit(one);
-                others.iter().for_each(|(_, other)| visit(other));
+                for (_, other) in others {
+                    visit(other);
+                }
             }
             Self::If(condition) => {
                 visit(&condition.test);

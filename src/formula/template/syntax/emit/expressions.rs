@@ -158,7 +158,10 @@ fn is_guarded(called: &Expr<'_>) -> bool {
 impl Emitter {
     /// An expression, in parentheses if it does not bind closely enough.
     pub(super) fn expr(&mut self, expr: &Expr<'_>, least: Level) {
-        self.writer.go_to(expr.line);
+        // The line of the others is that of what comes behind their first operand.
+        if matches!(expr.kind, ExprKind::Name(_) | ExprKind::List(_) | ExprKind::Dict(_)) || is_scalar(expr) {
+            self.writer.go_to(expr.line);
+        }
         if level(expr) < least {
             self.writer.put("(");
             self.bare(expr);
@@ -196,13 +199,14 @@ impl Emitter {
             ExprKind::Call(called, args) => self.call(called, args, None),
             ExprKind::Filter(subject, applied) => self.filter(subject.as_deref(), applied),
             ExprKind::Test(subject, applied) => self.test(subject, applied, " is "),
-            ExprKind::Not(inner) => match &inner.kind {
-                ExprKind::Test(subject, applied) => self.test(subject, applied, " is not "),
-                _ => {
+            ExprKind::Not(inner) => {
+                if let ExprKind::Test(subject, applied) = &inner.kind {
+                    self.test(subject, applied, " is not ");
+                } else {
                     self.writer.put("not ");
                     self.expr(inner, Level::Not);
                 }
-            },
+            }
             ExprKind::Negative(inner) => match inner.kind {
                 ExprKind::Integer(_) | ExprKind::Float(_) => {
                     self.writer.put("-");
@@ -423,10 +427,7 @@ impl Emitter {
         if name.starts_with("__") {
             self.writer.put("unknown");
         }
-        match name.is_ascii() {
-            true => self.writer.put(name),
-            false => self.writer.put(&identifier(name)),
-        }
+        self.writer.put(&if name.is_ascii() { name.into() } else { identifier(name) });
     }
 
     fn binary(&mut self, operator: Operator, one: &Expr<'_>, two: &Expr<'_>) {

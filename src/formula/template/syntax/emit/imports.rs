@@ -86,7 +86,13 @@ impl Emitter {
         self.writer.next_block(&format!("set {} = __n", self.variable(target)));
     }
 
-    pub(super) fn from_import(&mut self, template: &Expr<'_>, names: &[(&str, &str)], with_context: bool, line: usize) {
+    pub(super) fn names_import(
+        &mut self,
+        template: &Expr<'_>,
+        names: &[(&str, &str)],
+        with_context: bool,
+        line: usize,
+    ) {
         self.imported(template, with_context, line);
         for (name, alias) in names {
             self.writer.next_block(&format!("set {} = __n[", self.variable(alias)));

@@ -29,6 +29,7 @@ pub(super) fn emit(body: &Body<'_>, length: usize) -> String {
 }
 
 /// Walks a template and writes it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 struct Emitter {
     writer: Writer,
     /// The variable that holds what a block's filters are applied to.
@@ -83,7 +84,7 @@ fn identifier(name: &str) -> Cow<'_, str> {
         if character.is_ascii() {
             mangled.push(character);
         } else {
-            mangled.push_str(&format!("_{:x}_", u32::from(character)));
+            mangled.extend([format!("_{:x}_", u32::from(character))]);
         }
     }
     Cow::Owned(mangled)

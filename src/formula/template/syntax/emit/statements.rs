@@ -81,7 +81,7 @@ impl Emitter {
                 self.import(template, target, *with_context, line);
             }
             StmtKind::FromImport { template, names, with_context } => {
-                self.from_import(template, names, *with_context, line);
+                self.names_import(template, names, *with_context, line);
             }
             StmtKind::ImportData { format, template, target, with_context } => {
                 self.import_data(format, template, target, *with_context, line);
