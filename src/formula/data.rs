@@ -42,6 +42,7 @@ pub struct Dict {
 
 impl Data {
     /// The text, if this is one.
+    #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Str(text) => Some(text),
@@ -50,6 +51,7 @@ impl Data {
     }
 
     /// The items, if this is a list.
+    #[must_use]
     pub fn as_list(&self) -> Option<&[Data]> {
         match self {
             Self::List(items) => Some(items),
@@ -58,6 +60,7 @@ impl Data {
     }
 
     /// The mapping, if this is one.
+    #[must_use]
     pub fn as_dict(&self) -> Option<&Dict> {
         match self {
             Self::Dict(dict) => Some(dict),
@@ -66,11 +69,13 @@ impl Data {
     }
 
     /// The value under a key of text, if this is a mapping that has it.
+    #[must_use]
     pub fn get(&self, key: &str) -> Option<&Data> {
         self.as_dict()?.get(key)
     }
 
     /// Python's truth: `None`, `false`, zero and everything empty are false.
+    #[must_use]
     pub fn is_true(&self) -> bool {
         match self {
             Self::None => false,
@@ -84,6 +89,7 @@ impl Data {
     }
 
     /// What Python calls the type of this value.
+    #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::None => "NoneType",
@@ -97,6 +103,7 @@ impl Data {
     }
 
     /// Whether this can be a key, that is neither a list nor a mapping.
+    #[must_use]
     pub fn is_hashable(&self) -> bool {
         !matches!(self, Self::List(_) | Self::Dict(_))
     }
@@ -175,11 +182,13 @@ impl indexmap::Equivalent<Data> for Key<'_> {
 
 impl Dict {
     /// An empty `OrderedDict`, as YAML mappings in SLS files become.
+    #[must_use]
     pub fn ordered() -> Self {
         Self { entries: IndexMap::new(), is_ordered: true }
     }
 
     /// The value under a key of text.
+    #[must_use]
     pub fn get(&self, key: &str) -> Option<&Data> {
         self.entries.get(&Key(key))
     }
@@ -190,6 +199,7 @@ impl Dict {
     }
 
     /// Whether there is a key of this text.
+    #[must_use]
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(&Key(key))
     }
@@ -205,6 +215,7 @@ impl Dict {
     }
 
     /// The only entry of a mapping that has one.
+    #[must_use]
     pub fn only(&self) -> Option<(&Data, &Data)> {
         if self.entries.len() == 1 { self.entries.first() } else { None }
     }

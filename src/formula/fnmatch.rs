@@ -2,6 +2,7 @@
 
 /// Whether a text matches a pattern: `*` any characters, `?` one, `[seq]` and `[!seq]` one of a set. A bracket that
 /// is not closed stands for itself. Letters differ from their capitals.
+#[must_use]
 pub fn is_match(pattern: &str, text: &str) -> bool {
     let pattern = parse(pattern);
     let text: Vec<char> = text.chars().collect();
@@ -30,6 +31,7 @@ pub fn is_match(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether a text has anything that makes it more than itself.
+#[must_use]
 pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
@@ -86,15 +88,12 @@ fn set(rest: &[char]) -> Option<(Part, usize)> {
     let mut ranges = Vec::new();
     let mut at = 0;
     while at < inner.len() {
-        match inner.get(at + 1..at + 3) {
-            Some(&['-', high]) => {
-                ranges.push((inner[at], high));
-                at += 3;
-            }
-            _ => {
-                ranges.push((inner[at], inner[at]));
-                at += 1;
-            }
+        if let Some(&['-', high]) = inner.get(at + 1..at + 3) {
+            ranges.push((inner[at], high));
+            at += 3;
+        } else {
+            ranges.push((inner[at], inner[at]));
+            at += 1;
         }
     }
     Some((Part::Set { ranges, negated }, end + 1))

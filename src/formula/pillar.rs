@@ -118,9 +118,9 @@ impl Tree<'_> {
             }
         }
         if self.options.includes_win {
-            all.insert(0, own)
+            all.insert(0, own);
         } else {
-            all.push(own)
+            all.push(own);
         }
         let mut all = all.into_iter();
         let first = all.next().unwrap_or_default();

@@ -28,16 +28,13 @@ impl Render {
         let pillar = self.pillar.of(&subject)?;
         let path = self.path();
         let compiler = Compiler::new(subject, self.files.read()?, pillar)?;
-        let text = match path.strip_suffix(".sls") {
-            Some(name) => {
-                let name = name.replace('/', ".");
-                compiler.render_sls(name.strip_suffix(".init").unwrap_or(&name), &path)?
-            }
-            None => {
-                let context = self.context.as_deref();
-                let context = context.map_or_else(|| Ok(Data::default()), |given| files::mapping("context", given))?;
-                compiler.render_file(&path, &variables(&path, &context))?
-            }
+        let text = if let Some(name) = path.strip_suffix(".sls") {
+            let name = name.replace('/', ".");
+            compiler.render_sls(name.strip_suffix(".init").unwrap_or(&name), &path)?
+        } else {
+            let context = self.context.as_deref();
+            let context = context.map_or_else(|| Ok(Data::default()), |given| files::mapping("context", given))?;
+            compiler.render_file(&path, &variables(&path, &context))?
         };
         super::super::print(&text)?;
         Ok(Exit::Done)

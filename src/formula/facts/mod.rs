@@ -25,6 +25,7 @@ pub struct Call {
 
 impl Call {
     /// The call as an entry of a record, where the answer is still to be filled in.
+    #[must_use]
     pub fn as_record(&self) -> String {
         let mut record = Dict::default();
         record.insert("function", self.function.as_str());

@@ -14,7 +14,7 @@ pub(super) enum Number {
 
 impl Number {
     /// The number that a value is in Python.
-    pub fn of(value: &Value) -> Option<Self> {
+    pub(super) fn of(value: &Value) -> Option<Self> {
         match value.kind() {
             ValueKind::Bool => Some(Self::Int(i128::from(value.is_true()))),
             ValueKind::Number if value.is_integer() => i128::try_from(value.clone()).ok().map(Self::Int),
@@ -24,14 +24,14 @@ impl Number {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "Python rounds a large whole number likewise")]
-    pub fn float(self) -> f64 {
+    pub(super) fn float(self) -> f64 {
         match self {
             Self::Int(number) => number as f64,
             Self::Float(number) => number,
         }
     }
 
-    pub fn is_zero(self) -> bool {
+    pub(super) fn is_zero(self) -> bool {
         match self {
             Self::Int(number) => number == 0,
             Self::Float(number) => number == 0.0,

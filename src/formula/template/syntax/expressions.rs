@@ -25,11 +25,11 @@ pub(super) struct Tuple {
 
 impl<'s> Parser<'s> {
     /// An expression, or a tuple of several with commas between them.
-    pub fn tuple(&mut self) -> Parsed<'s> {
+    pub(super) fn tuple(&mut self) -> Parsed<'s> {
         self.tuple_of(Tuple::default())
     }
 
-    pub fn tuple_of(&mut self, kind: Tuple) -> Parsed<'s> {
+    pub(super) fn tuple_of(&mut self, kind: Tuple) -> Parsed<'s> {
         let mut line = self.current.line;
         let mut items = Vec::new();
         let mut is_tuple = false;
@@ -64,7 +64,7 @@ impl<'s> Parser<'s> {
     }
 
     /// `a if b else c` and everything that binds closer.
-    pub fn expression(&mut self) -> Parsed<'s> {
+    pub(super) fn expression(&mut self) -> Parsed<'s> {
         self.deeper(Nesting::Brackets, Self::conditional)
     }
 
@@ -210,7 +210,7 @@ impl<'s> Parser<'s> {
         if with_filters { self.filters_and_tests(operand) } else { Ok(operand) }
     }
 
-    pub fn primary(&mut self, namespaces: bool) -> Parsed<'s> {
+    pub(super) fn primary(&mut self, namespaces: bool) -> Parsed<'s> {
         let line = self.current.line;
         let kind = match &self.current.kind {
             Kind::Name(_) => return self.name(namespaces),
@@ -297,7 +297,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Attributes, subscripts and calls.
-    pub fn postfix(&mut self, mut subject: Expr<'s>) -> Parsed<'s> {
+    pub(super) fn postfix(&mut self, mut subject: Expr<'s>) -> Parsed<'s> {
         loop {
             subject = match self.current.kind {
                 Kind::Operator(".") => self.attribute(subject)?,
@@ -443,7 +443,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Filters on what a block says; the current token is the first one's name.
-    pub fn filters(&mut self) -> Parsed<'s> {
+    pub(super) fn filters(&mut self) -> Parsed<'s> {
         let mut filter = self.filter(None)?;
         while self.skip_operator("|")? {
             filter = self.filter(Some(filter))?;

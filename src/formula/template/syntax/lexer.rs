@@ -35,7 +35,7 @@ pub(super) enum Kind<'s> {
 
 impl Kind<'_> {
     /// How Jinja's messages call a token.
-    pub fn describe(&self) -> &str {
+    pub(super) fn describe(&self) -> &str {
         match self {
             Self::Data(_) => "template data / text",
             Self::VariableBegin => "begin of print statement",
@@ -91,7 +91,7 @@ fn spaces(text: &str) -> usize {
 }
 
 impl<'s> Lexer<'s> {
-    pub fn new(text: &'s str, options: Options) -> Self {
+    pub(super) fn new(text: &'s str, options: Options) -> Self {
         // Jinja drops the last newline of a template.
         let text = text.strip_suffix('\n').unwrap_or(text);
         Self { text, options, position: 0, line: 1, state: State::Text, brackets: Vec::new(), queued: None }
@@ -115,7 +115,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// The next token; [`Kind::End`] for ever once the text is read.
-    pub fn next(&mut self) -> Result<Token<'s>, Error> {
+    pub(super) fn next(&mut self) -> Result<Token<'s>, Error> {
         loop {
             if let Some(token) = self.queued.take() {
                 return Ok(token);

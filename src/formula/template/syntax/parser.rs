@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str, options: Options) -> Result<Body<'_>, Error> {
 
 impl<'s> Parser<'s> {
     /// Goes one token on, and returns the one it was at.
-    pub fn next(&mut self) -> Result<Token<'s>, Error> {
+    pub(super) fn next(&mut self) -> Result<Token<'s>, Error> {
         let next = match self.ahead.take() {
             Some(token) => token,
             None => self.lexer.next()?,
@@ -63,30 +63,30 @@ impl<'s> Parser<'s> {
     }
 
     /// Whether the token after the current one fulfils a condition.
-    pub fn is_ahead(&mut self, condition: impl FnOnce(&Kind<'s>) -> bool) -> Result<bool, Error> {
+    pub(super) fn is_ahead(&mut self, condition: impl FnOnce(&Kind<'s>) -> bool) -> Result<bool, Error> {
         if self.ahead.is_none() {
             self.ahead = Some(self.lexer.next()?);
         }
         Ok(self.ahead.as_ref().is_some_and(|token| condition(&token.kind)))
     }
 
-    pub fn is_name(&self, name: &str) -> bool {
+    pub(super) fn is_name(&self, name: &str) -> bool {
         self.current.kind == Kind::Name(name)
     }
 
-    pub fn is_operator(&self, operator: &'static str) -> bool {
+    pub(super) fn is_operator(&self, operator: &'static str) -> bool {
         self.current.kind == Kind::Operator(operator)
     }
 
-    pub fn skip_name(&mut self, name: &str) -> Result<bool, Error> {
+    pub(super) fn skip_name(&mut self, name: &str) -> Result<bool, Error> {
         self.skip_if(self.is_name(name))
     }
 
-    pub fn skip_operator(&mut self, operator: &'static str) -> Result<bool, Error> {
+    pub(super) fn skip_operator(&mut self, operator: &'static str) -> Result<bool, Error> {
         self.skip_if(self.is_operator(operator))
     }
 
-    pub fn skip_if(&mut self, is_there: bool) -> Result<bool, Error> {
+    pub(super) fn skip_if(&mut self, is_there: bool) -> Result<bool, Error> {
         if is_there {
             self.next()?;
         }
@@ -94,11 +94,11 @@ impl<'s> Parser<'s> {
     }
 
     /// An error at the current token.
-    pub fn fail<T>(&self, message: impl Into<String>) -> Result<T, Error> {
+    pub(super) fn fail<T>(&self, message: impl Into<String>) -> Result<T, Error> {
         Self::fail_at(message, self.current.line)
     }
 
-    pub fn fail_at<T>(message: impl Into<String>, line: usize) -> Result<T, Error> {
+    pub(super) fn fail_at<T>(message: impl Into<String>, line: usize) -> Result<T, Error> {
         Err(Error { message: message.into(), line })
     }
 
@@ -112,20 +112,20 @@ impl<'s> Parser<'s> {
         }
     }
 
-    pub fn expect_kind(&mut self, kind: &Kind<'s>) -> Result<Token<'s>, Error> {
+    pub(super) fn expect_kind(&mut self, kind: &Kind<'s>) -> Result<Token<'s>, Error> {
         self.expect(self.current.kind == *kind, kind.describe())
     }
 
-    pub fn expect_operator(&mut self, operator: &'static str) -> Result<Token<'s>, Error> {
+    pub(super) fn expect_operator(&mut self, operator: &'static str) -> Result<Token<'s>, Error> {
         self.expect(self.is_operator(operator), operator)
     }
 
-    pub fn expect_word(&mut self, word: &'static str) -> Result<Token<'s>, Error> {
+    pub(super) fn expect_word(&mut self, word: &'static str) -> Result<Token<'s>, Error> {
         self.expect(self.is_name(word), word)
     }
 
     /// Any name.
-    pub fn expect_name(&mut self) -> Result<(&'s str, usize), Error> {
+    pub(super) fn expect_name(&mut self) -> Result<(&'s str, usize), Error> {
         let token = self.expect(matches!(self.current.kind, Kind::Name(_)), "name")?;
         match token.kind {
             Kind::Name(name) => Ok((name, token.line)),
@@ -134,7 +134,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Runs a part of the parser one level deeper.
-    pub fn deeper<T>(
+    pub(super) fn deeper<T>(
         &mut self,
         nesting: Nesting,
         parse: impl FnOnce(&mut Self) -> Result<T, Error>,
@@ -150,7 +150,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Makes an expression.
-    pub fn expr(line: usize, kind: ExprKind<'s>) -> Result<Expr<'s>, Error> {
+    pub(super) fn expr(line: usize, kind: ExprKind<'s>) -> Result<Expr<'s>, Error> {
         let mut height = 0;
         kind.each(&mut |inner| height = height.max(inner.height));
         if height >= LONGEST {
@@ -197,7 +197,7 @@ impl<'s> Parser<'s> {
     }
 
     /// The rest of a tag, and the statements up to one of the tags in `ends`, which becomes the current token.
-    pub fn statements(&mut self, ends: &'static [&'static str]) -> Result<Body<'s>, Error> {
+    pub(super) fn statements(&mut self, ends: &'static [&'static str]) -> Result<Body<'s>, Error> {
         self.skip_operator(":")?;
         self.expect_kind(&Kind::BlockEnd)?;
         let body = self.body(ends)?;
@@ -209,14 +209,14 @@ impl<'s> Parser<'s> {
     }
 
     /// Like [`statements`](Self::statements) for one tag, which is passed over.
-    pub fn statements_to(&mut self, end: &'static [&'static str]) -> Result<Body<'s>, Error> {
+    pub(super) fn statements_to(&mut self, end: &'static [&'static str]) -> Result<Body<'s>, Error> {
         let body = self.statements(end)?;
         self.next()?;
         Ok(body)
     }
 
     /// What Jinja says to a tag it does not know, or to the end of the template where it is not expected.
-    pub fn fail_looking_for_end<T>(&self, tag: Option<&str>, line: usize) -> Result<T, Error> {
+    pub(super) fn fail_looking_for_end<T>(&self, tag: Option<&str>, line: usize) -> Result<T, Error> {
         let mut message = match tag {
             None => "Unexpected end of template.".to_owned(),
             Some(tag) => format!("Encountered unknown tag '{tag}'."),

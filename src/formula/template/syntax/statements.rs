@@ -13,7 +13,7 @@ const VALUES: [&str; 6] = ["true", "false", "none", "True", "False", "None"];
 
 impl<'s> Parser<'s> {
     /// The statement whose name is the current token, put at the end of a body.
-    pub fn statement(&mut self, body: &mut Body<'s>) -> Result<(), Error> {
+    pub(super) fn statement(&mut self, body: &mut Body<'s>) -> Result<(), Error> {
         let line = self.current.line;
         let Kind::Name(tag) = self.current.kind else { return self.fail("tag name expected") };
         self.tags.push(tag);

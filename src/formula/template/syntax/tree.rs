@@ -205,7 +205,7 @@ pub(super) struct Macro<'s> {
 
 impl<'s> ExprKind<'s> {
     /// What Jinja calls the class of an expression, in lower case.
-    pub fn class_name(&self) -> &'static str {
+    pub(super) fn class_name(&self) -> &'static str {
         match self {
             Self::None | Self::Bool(_) | Self::Integer(_) | Self::Float(_) | Self::Text(_) => "const",
             Self::Name(_) => "name",
@@ -232,7 +232,7 @@ impl<'s> ExprKind<'s> {
     }
 
     /// Calls a function on every expression directly below this one, in the order in which they stand.
-    pub fn each(&self, visit: &mut impl FnMut(&Expr<'s>)) {
+    pub(super) fn each(&self, visit: &mut impl FnMut(&Expr<'s>)) {
         match self {
             Self::None
             | Self::Bool(_)
@@ -285,7 +285,7 @@ impl<'s> ExprKind<'s> {
 
 impl<'s> Args<'s> {
     /// Calls a function on every argument.
-    pub fn each(&self, visit: &mut impl FnMut(&Expr<'s>)) {
+    pub(super) fn each(&self, visit: &mut impl FnMut(&Expr<'s>)) {
         self.positional.iter().for_each(&mut *visit);
         self.named.iter().for_each(|(_, value)| visit(value));
         self.rest.iter().for_each(&mut *visit);

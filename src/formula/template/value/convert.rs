@@ -10,6 +10,7 @@ use super::{DEEPEST, as_dict, dict, entries, items, list, ordered_dict};
 use crate::formula::{Data, Dict};
 
 /// A value that a template can change, without any effect on `data`.
+#[must_use]
 pub fn from_data(data: &Data) -> Value {
     from(data, &mut HashMap::new())
 }

@@ -18,6 +18,7 @@ pub struct PyDict {
 
 impl PyDict {
     /// A mapping with these entries, an `OrderedDict` if `is_ordered`.
+    #[must_use]
     pub fn new(entries: IndexMap<Value, Value>, is_ordered: bool) -> Self {
         Self { entries: RwLock::new(entries), is_ordered }
     }

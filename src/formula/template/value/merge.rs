@@ -28,6 +28,7 @@ pub enum Strategy {
 
 impl Strategy {
     /// The strategy of a name, where `smart` depends on the renderer.
+    #[must_use]
     pub fn named(name: &str, renderer: &str) -> Self {
         let aggregates = || renderer.rsplit('|').next() == Some("yamlex") || renderer.starts_with("yamlex_");
         match name {
@@ -188,11 +189,13 @@ fn copy_foreign(value: &Value, seen: &mut HashMap<usize, Value>, depth: usize) -
 }
 
 /// Whether a list has an item that is equal.
+#[must_use]
 pub fn contains(items: &[Value], item: &Value) -> bool {
     items.iter().any(|other| is_equal(other, item))
 }
 
 /// Python's `==`, also for objects that hold themselves.
+#[must_use]
 pub fn is_equal(one: &Value, two: &Value) -> bool {
     equal_at(one, two, 0)
 }

@@ -45,6 +45,7 @@ fn release(mut values: Vec<Value>) {
 }
 
 /// A list with these items.
+#[must_use]
 pub fn list(items: Vec<Value>) -> Value {
     Value::from_object(PyList::from(items))
 }
@@ -60,21 +61,25 @@ pub fn ordered_dict(entries: impl IntoIterator<Item = (Value, Value)>) -> Value 
 }
 
 /// The mapping behind a value.
+#[must_use]
 pub fn as_dict(value: &Value) -> Option<&PyDict> {
     value.downcast_object_ref()
 }
 
 /// The list behind a value.
+#[must_use]
 pub fn as_list(value: &Value) -> Option<&PyList> {
     value.downcast_object_ref()
 }
 
 /// Whether a value is a mapping, a [`PyDict`] or one of minijinja's own (keyword arguments, a namespace).
+#[must_use]
 pub fn is_mapping(value: &Value) -> bool {
     value.kind() == ValueKind::Map
 }
 
 /// Whether Python would call a value a `list`.
+#[must_use]
 pub fn is_list(value: &Value) -> bool {
     as_list(value).is_some() || (value.kind() == ValueKind::Seq && !value.is_tuple())
 }

@@ -9,6 +9,7 @@ use minijinja::value::ValueKind;
 use super::{DEEPEST, as_dict, entries, items};
 
 /// Python's `repr`.
+#[must_use]
 pub fn repr(value: &Value) -> String {
     let mut out = String::new();
     Printer { yaml_friendly: false }.repr(value, 0, &mut out);
@@ -16,6 +17,7 @@ pub fn repr(value: &Value) -> String {
 }
 
 /// Python's `str`, which a filter or `~` sees.
+#[must_use]
 pub fn text(value: &Value) -> String {
     let mut out = String::new();
     Printer { yaml_friendly: false }.text(value, 0, &mut out);
@@ -24,6 +26,7 @@ pub fn text(value: &Value) -> String {
 
 /// What `{{ value }}` prints. Salt makes every mapping in it one that YAML can read: no `OrderedDict(…)`, and
 /// text with line ends in double quotes.
+#[must_use]
 pub fn printed(value: &Value) -> String {
     let mut out = String::new();
     Printer { yaml_friendly: true }.text(value, 0, &mut out);

@@ -10,12 +10,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub fn new(length: usize) -> Self {
+    pub(super) fn new(length: usize) -> Self {
         Self { out: String::with_capacity(length + length / 2), line: 1, end: "" }
     }
 
     /// Fills up with newlines to a line of the source.
-    pub fn go_to(&mut self, line: usize) {
+    pub(super) fn go_to(&mut self, line: usize) {
         if self.line >= line {
             return;
         }
@@ -36,7 +36,7 @@ impl Writer {
     }
 
     /// Begins `{% … %}`.
-    pub fn block(&mut self, line: usize) {
+    pub(super) fn block(&mut self, line: usize) {
         self.go_to(line);
         self.close();
         self.out.push_str("{% ");
@@ -44,13 +44,13 @@ impl Writer {
     }
 
     /// Begins a tag on the line that the output has come to.
-    pub fn next_block(&mut self, text: &str) {
+    pub(super) fn next_block(&mut self, text: &str) {
         self.block(self.line);
         self.put(text);
     }
 
     /// Begins `{{ … }}`.
-    pub fn print(&mut self, line: usize) {
+    pub(super) fn print(&mut self, line: usize) {
         self.go_to(line);
         self.close();
         self.out.push_str("{{ ");
@@ -58,12 +58,12 @@ impl Writer {
     }
 
     /// Writes within a tag; the text has no newlines.
-    pub fn put(&mut self, text: &str) {
+    pub(super) fn put(&mut self, text: &str) {
         self.out.push_str(text);
     }
 
     /// A string literal.
-    pub fn quote(&mut self, text: &str) {
+    pub(super) fn quote(&mut self, text: &str) {
         self.out.push('"');
         for character in text.chars() {
             match character {
@@ -78,7 +78,7 @@ impl Writer {
     }
 
     /// Text outside of tags, as it is to come out.
-    pub fn data(&mut self, text: &str, line: usize) {
+    pub(super) fn data(&mut self, text: &str, line: usize) {
         self.go_to(line);
         self.close();
         self.line += text.bytes().filter(|byte| *byte == b'\n').count();
@@ -101,7 +101,7 @@ impl Writer {
         self.out.push_str(rest);
     }
 
-    pub fn finish(mut self) -> String {
+    pub(super) fn finish(mut self) -> String {
         self.close();
         if self.out.ends_with('\n') {
             // Minijinja drops the last newline, and this one is to stay.
