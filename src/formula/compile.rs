@@ -51,6 +51,9 @@ impl Subject {
     }
 
     /// The pillar that a tree gives this host, with `given` merged over it.
+    ///
+    /// # Errors
+    /// When a file of the tree cannot be read, rendered or merged.
     pub fn pillar(&self, tree: Roots, given: &Data) -> Result<Data> {
         let opts = self.opts();
         let strategy = opts.get("pillar_source_merging_strategy").and_then(Data::as_str).unwrap_or("smart");
@@ -139,6 +142,9 @@ pub struct Compiler {
 
 impl Compiler {
     /// A compiler for a host with its pillar.
+    ///
+    /// # Errors
+    /// When the roots cannot be listed.
     pub fn new(subject: Subject, roots: Roots, pillar: Data) -> Result<Self> {
         let names = roots.sls_names().map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
         let engine = subject.engine(roots, &pillar);
@@ -146,12 +152,18 @@ impl Compiler {
     }
 
     /// The low state of some SLS, in the order in which Salt 3007 runs it.
+    ///
+    /// # Errors
+    /// When an SLS is missing, cannot be rendered, or says something that Salt refuses.
     pub fn low_state(&mut self, sls: &[String]) -> Result<Low> {
         let high = sls::high_state(self, &[(ENVIRONMENT.to_owned(), sls.to_vec())])?;
         sls::low_state(high)
     }
 
     /// The SLS that `top.sls` gives the host.
+    ///
+    /// # Errors
+    /// When there is no top file, or it is not one.
     pub fn top(&mut self) -> Result<Vec<String>> {
         let text = self.roots().text(top::FILE).map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
         let text = text.ok_or_else(|| Error::new(Kind::Missing, "the formulas have no `top.sls`"))?;
@@ -173,11 +185,17 @@ impl Compiler {
     }
 
     /// A file template, with the variables that `file.managed` gives it.
+    ///
+    /// # Errors
+    /// When there is no such template, or it fails.
     pub fn render_file(&self, path: &str, variables: &Data) -> Result<String> {
         self.engine.render_file(path, variables)
     }
 
     /// The text that the template of an SLS becomes.
+    ///
+    /// # Errors
+    /// When there is no such SLS, or it fails.
     pub fn render_sls(&self, sls: &str, path: &str) -> Result<String> {
         self.engine.render_sls(sls, path, &Data::None)
     }

@@ -65,6 +65,9 @@ const NAMES: [(&str, Matcher); 11] = [
 
 impl Matcher {
     /// The matcher that a top file names with `match:`.
+    ///
+    /// # Errors
+    /// When there is no such matcher.
     pub fn named(name: &str) -> Result<Self> {
         let found = NAMES.iter().find(|(known, _)| *known == name).map(|(_, matcher)| *matcher);
         found.ok_or_else(|| {

@@ -9,6 +9,9 @@ pub use super::template::value::Strategy;
 ///
 /// A mapping that `base` has in two places (a YAML alias) is one mapping, as in Salt: merging into one of them changes
 /// both.
+///
+/// # Errors
+/// When what is merged are no mappings.
 pub fn merge(strategy: Strategy, base: &Data, over: &Data, merge_lists: bool) -> Result<Data> {
     merge_values(strategy, &from_data(base), &from_data(over), merge_lists)
         .and_then(|merged| to_data(&merged))

@@ -24,6 +24,9 @@ const DEEPEST: usize = 100;
 
 /// The pillar of one host. The engine's roots are the pillar's, and its pillar what templates of the tree see, which
 /// in Salt is what was given on the command line; `given` is merged over the tree.
+///
+/// # Errors
+/// When a file is missing, cannot be rendered, or is no mapping.
 pub fn compile(engine: &Engine, host: &Host<'_>, given: &Data, options: Options) -> Result<Data> {
     let mut tree =
         Tree { engine, options, names: names(engine)?, rendered: IndexMap::new(), may_be_missing: Vec::new() };
@@ -44,11 +47,11 @@ pub fn compile(engine: &Engine, host: &Host<'_>, given: &Data, options: Options)
         let matches = if matches.is_empty() { vec![pattern] } else { matches };
         for name in matches {
             if let Some(data) = tree.file(&name, &nothing, 0)? {
-                pillar = tree.merged(pillar, data)?;
+                pillar = tree.merged(&pillar, &data)?;
             }
         }
     }
-    if given.is_true() { tree.merged(pillar, given.clone()) } else { Ok(pillar) }
+    if given.is_true() { tree.merged(&pillar, given) } else { Ok(pillar) }
 }
 
 struct Tree<'a> {
@@ -75,8 +78,8 @@ impl Tree<'_> {
         self.names.iter().filter(|name| fnmatch::is_match(pattern, name)).cloned().collect()
     }
 
-    fn merged(&self, base: Data, over: Data) -> Result<Data> {
-        merge(self.options.strategy, &base, &over, self.options.merge_lists)
+    fn merged(&self, base: &Data, over: &Data) -> Result<Data> {
+        merge(self.options.strategy, base, over, self.options.merge_lists)
     }
 
     /// The data of one file with what it includes; `None` if it is missing and may be.
@@ -124,7 +127,7 @@ impl Tree<'_> {
         }
         let mut all = all.into_iter();
         let first = all.next().unwrap_or_default();
-        all.try_fold(first, |base, over| self.merged(base, over)).map(Some)
+        all.try_fold(first, |base, over| self.merged(&base, &over)).map(Some)
     }
 
     /// The files that a line of an include means: as it is written, and relative to the file it is in.

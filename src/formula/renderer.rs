@@ -20,6 +20,9 @@ enum Format {
 }
 
 /// The data of one SLS file, whose template finds `more` variables; an empty one is an empty mapping.
+///
+/// # Errors
+/// When a renderer is unknown, the template fails, or the text is not data.
 pub fn render(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<Data> {
     let pipe =
         pipe(&found.text).map_err(|error| error.at(&found.path, 1, found.text.lines().next().map(str::to_owned)))?;
@@ -42,6 +45,9 @@ pub fn render(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<
 }
 
 /// Whether upshift has the renderers that a file asks for.
+///
+/// # Errors
+/// When one is unknown.
 pub fn check(text: &str) -> Result<()> {
     pipe(text).map(|_| ())
 }

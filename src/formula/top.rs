@@ -11,6 +11,9 @@ pub const FILE: &str = "top.sls";
 
 /// A top file and those it includes, in the order in which Salt reads them. `find` gives the data of every SLS that
 /// a name or pattern of an `include` means.
+///
+/// # Errors
+/// When a top file is no mapping, or one that is included fails.
 pub fn gather(top: Data, mut find: impl FnMut(&str) -> Result<Vec<(String, Data)>>) -> Result<Vec<Dict>> {
     let mut tops = Vec::new();
     let mut done: Vec<String> = Vec::new();
@@ -40,6 +43,9 @@ pub fn gather(top: Data, mut find: impl FnMut(&str) -> Result<Vec<(String, Data)
 }
 
 /// The SLS that the state tops give a host, in order; an SLS can come twice.
+///
+/// # Errors
+/// When a top file has a shape that Salt refuses.
 pub fn states(tops: &[Dict], host: &Host<'_>) -> Result<Vec<String>> {
     let mut chosen = Vec::new();
     for (target, lines) in base(tops)? {

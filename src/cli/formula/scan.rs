@@ -49,7 +49,7 @@ pub(super) fn scan(roots: &Roots, wanted: &[String]) -> std::io::Result<Vec<Find
 
 fn in_text(file: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if file.ends_with(".sls")
+    if file.rsplit_once('.').is_some_and(|(_, extension)| extension == "sls")
         && let Err(error) = renderer::check(text)
     {
         findings.push(Finding { what: error.message, file: file.to_owned(), line: 1 });

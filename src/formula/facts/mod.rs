@@ -64,6 +64,9 @@ pub enum Refusal {
 /// Answers calls.
 pub trait Facts: fmt::Debug + Send + Sync {
     /// The answer to one call. Nothing on the host changes by asking.
+    ///
+    /// # Errors
+    /// When there is no answer, and why.
     fn answer(&self, call: &Call) -> Result<Data, Refusal>;
 
     /// Whether there are answers to calls of a function that upshift does not know, such as one of a custom module.

@@ -28,6 +28,9 @@ impl Pattern {
 impl Recorded {
     /// Reads a record: a list of `{function, args, kwargs, answer}`. Without `args` or `kwargs`, any are answered; of
     /// several answers to a call, the first is given.
+    ///
+    /// # Errors
+    /// When it is not such a list, with the number of the entry.
     pub fn from_data(record: &Data) -> Result<Self> {
         let wrong = |message: String| Error::new(Kind::Structure, message);
         let entries = match record {

@@ -19,6 +19,9 @@ pub struct Git {
 
 impl Git {
     /// Opens a repository at a commit, which has to be there: `name` is what errors call it.
+    ///
+    /// # Errors
+    /// When there is no such repository or commit.
     pub fn open(repository: &Path, commit: &str, name: &str) -> Result<Self> {
         let wrong = |error: git2::Error| Error::other(format!("{name}: {}", error.message()));
         let repository = Repository::open(repository).map_err(wrong)?;

@@ -19,8 +19,14 @@ pub use package::Package;
 /// One place to look for files, by their path within the file root (`nova/map.jinja`).
 pub trait Root: fmt::Debug + Send + Sync {
     /// The content of a file; `None` if there is none of that name here.
+    ///
+    /// # Errors
+    /// When what is there cannot be read.
     fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>>;
     /// Every file, sorted.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
     fn list(&self) -> std::io::Result<Vec<String>>;
     /// What to call this root in an error.
     fn name(&self) -> String;
@@ -43,6 +49,9 @@ pub struct Found {
 
 impl Roots {
     /// The content of a file from the first root that has it.
+    ///
+    /// # Errors
+    /// When what is there cannot be read.
     pub fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
         for root in &self.0 {
             if let Some(content) = root.read(path)? {
@@ -53,6 +62,9 @@ impl Roots {
     }
 
     /// A file's text; what is not UTF-8 is an error.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not UTF-8.
     pub fn text(&self, path: &str) -> std::io::Result<Option<String>> {
         let Some(content) = self.read(path)? else { return Ok(None) };
         let wrong = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, format!("{path} is not UTF-8"));
@@ -60,6 +72,9 @@ impl Roots {
     }
 
     /// The file of an SLS name: `nova.api` is `nova/api.sls` or `nova/api/init.sls`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not UTF-8.
     pub fn sls(&self, name: &str) -> std::io::Result<Option<Found>> {
         let path = name.replace('.', "/");
         for (path, is_init) in [(format!("{path}.sls"), false), (format!("{path}/init.sls"), true)] {
@@ -71,6 +86,9 @@ impl Roots {
     }
 
     /// Every SLS name, sorted.
+    ///
+    /// # Errors
+    /// When a root cannot be listed.
     pub fn sls_names(&self) -> std::io::Result<Vec<String>> {
         let mut names = Vec::new();
         for root in &self.0 {
@@ -87,6 +105,9 @@ impl Roots {
     }
 
     /// What tells these files from all others: their paths and contents, whatever else they lie beside.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
     pub fn digest(&self) -> std::io::Result<Hash> {
         let mut files: BTreeMap<String, &Arc<dyn Root>> = BTreeMap::new();
         for root in self.0.iter().rev() {

@@ -22,6 +22,9 @@ pub struct Package {
 
 impl Package {
     /// The package of a name, if dpkg installed it here, or that of a file.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be unpacked, or has no SLS.
     pub fn open(package: &str) -> Result<Self> {
         let is_file = Path::new(package).extension().is_some_and(|extension| extension == "deb");
         let (files, unpacked) = if is_file {
@@ -47,7 +50,9 @@ fn installed(lists: &Path, package: &str) -> Result<Vec<(String, PathBuf)>> {
         // A package of several architectures has its own in the name of its list.
         let begin = format!("{package}:");
         let names = fs_err::read_dir(lists)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let found = names.filter(|name| name.starts_with(&begin) && name.ends_with(".list")).min();
+        let found = names
+            .filter(|name| name.strip_prefix(&begin).is_some_and(|rest| rest.strip_suffix(".list").is_some()))
+            .min();
         let message = || format!("the package {package} is not installed here");
         lists.join(found.ok_or_else(|| Error::new(ErrorKind::NotFound, message()))?)
     };
@@ -75,7 +80,8 @@ fn unpack(package: &str) -> Result<(Vec<(String, PathBuf)>, tempfile::TempDir)> 
 
 /// The folder that SLS names count from: the one above the outermost `nova/init.sls`, or that of a `top.sls`.
 fn begin<'a>(files: impl Iterator<Item = &'a str>) -> Option<String> {
-    let outermost = files.filter(|path| path.ends_with(".sls")).min_by_key(|path| path.matches('/').count())?;
+    let outermost =
+        files.filter(|path| path.strip_suffix(".sls").is_some()).min_by_key(|path| path.matches('/').count())?;
     let (folder, name) = outermost.rsplit_once('/')?;
     let folder = if name == "top.sls" { folder } else { folder.rsplit_once('/')?.0 };
     Some(format!("{folder}/"))

@@ -30,6 +30,9 @@ const LISTED: usize = 10;
 
 /// Refuses requisites that no state meets, and cycles of requisites. Everything here is about a run: Salt's low
 /// state is the same with and without them.
+///
+/// # Errors
+/// When a requisite is missing or goes in a circle.
 pub fn check(low: &Low) -> Result<()> {
     let mut graph = Graph::of(low);
     let mut missing = Vec::new();

@@ -47,6 +47,9 @@ pub trait Source {
     ///
     /// This is asked for names too that are not available: `nova/compute` or, from an include of `.`, `nova.`. As in
     /// Salt each `.` of a name becomes a `/`, then `.sls` or `/init.sls` is added.
+    ///
+    /// # Errors
+    /// When the file cannot be rendered.
     fn render(&mut self, saltenv: &str, sls: &str) -> Result<Option<Rendered>>;
 }
 
@@ -70,6 +73,9 @@ pub struct Low {
 /// Renders and merges the SLS that a host is to have: names or patterns, by environment.
 ///
 /// An error names the SLS and the ID, and every SLS that leads there by an `include`.
+///
+/// # Errors
+/// When an SLS is missing, cannot be rendered, or has a shape that Salt refuses.
 pub fn high_state(source: &mut dyn Source, tops: &[(String, Vec<String>)]) -> Result<High> {
     let mut gather = gather::Gather::new(source, tops);
     let root = gather.all()?;
@@ -77,6 +83,9 @@ pub fn high_state(source: &mut dyn Source, tops: &[(String, Vec<String>)]) -> Re
 }
 
 /// Makes the chunks of a high state, with all that Salt 3007 refuses before it runs anything refused.
+///
+/// # Errors
+/// When what is declared cannot be, as Salt says it.
 pub fn low_state(mut high: High) -> Result<Low> {
     let extensions = extend::take(&mut high)?;
     extend::apply(&mut high, &extensions, &mut names::Names::default(), false)?;

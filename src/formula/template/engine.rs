@@ -86,6 +86,9 @@ impl Engine {
     }
 
     /// Renders an SLS file: `path` within the roots, `sls` as it is named, and more variables that it finds.
+    ///
+    /// # Errors
+    /// When there is no such file, or the template fails.
     pub fn render_sls(&self, sls: &str, path: &str, more: &Data) -> Result<String> {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let here = if folder.is_empty() { "." } else { folder };
@@ -105,6 +108,9 @@ impl Engine {
     }
 
     /// Renders a file template with the variables that `file.managed` gives it.
+    ///
+    /// # Errors
+    /// When there is no such file, or the template fails.
     pub fn render_file(&self, path: &str, variables: &Data) -> Result<String> {
         self.render(path, named(variables).collect())
     }

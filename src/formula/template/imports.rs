@@ -67,8 +67,8 @@ fn normal(path: &str) -> Option<String> {
 
 /// Adds what the translation puts in place of Salt's tags.
 pub(super) fn add(env: &mut Environment<'_>, paths: &Shared) {
-    env.add_function("__load_yaml", load_yaml);
-    env.add_function("__load_json", load_json);
+    env.add_function("__load_yaml", |text: Value| load_yaml(&text));
+    env.add_function("__load_json", |text: Value| load_json(&text));
     env.add_function("__load_text", |text: Value| value::text(&text));
     let paths = Shared::clone(paths);
     env.add_filter("__tpl", move |name: &str| {
@@ -82,16 +82,16 @@ fn wrong(message: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
-fn load_yaml(text: Value) -> Result<Value, Error> {
-    let read = yaml::load(&value::text(&text), Mappings::Plain);
+fn load_yaml(text: &Value) -> Result<Value, Error> {
+    let read = yaml::load(&value::text(text), Mappings::Plain);
     let data = read.map_err(|error| {
         wrong(format!("the YAML that is loaded here is wrong in line {}: {}", error.line, error.message))
     })?;
     Ok(value::from_data(&data))
 }
 
-fn load_json(text: Value) -> Result<Value, Error> {
-    let read: Result<Data, _> = serde_json::from_str(&value::text(&text));
+fn load_json(text: &Value) -> Result<Value, Error> {
+    let read: Result<Data, _> = serde_json::from_str(&value::text(text));
     let data = read.map_err(|error| wrong(format!("the JSON that is loaded here is wrong: {error}")))?;
     Ok(value::from_data(&data))
 }

@@ -158,7 +158,7 @@ fn sequence(args: &Args) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+mod checks {
     use crate::formula::template::filters::assert_shown;
 
     #[test]

@@ -70,7 +70,6 @@ fn message(error: &Error) -> String {
             None => "a value is undefined".to_owned(),
         },
         (ErrorKind::OutOfFuel, _) => "the template runs too long: a loop without an end?".to_owned(),
-        (ErrorKind::TemplateNotFound, Some(detail)) => detail,
         (_, Some(detail)) => detail,
         (kind, None) => kind.to_string(),
     }

@@ -38,7 +38,7 @@ fn run(parts: &BTreeMap<String, String>, grains: &Data) -> Result<Answer> {
     let part = |name: &str| parts.get(name).map_or_else(|| Dict::default().into(), |text| read(text));
     let options = part("options.yaml");
     let grains = merged(grains, &part("grains.yaml"));
-    let subject = subject(grains, &options, &parts.get("facts.yaml").map_or(Data::None, |text| read(text)));
+    let subject = subject(&grains, &options, &parts.get("facts.yaml").map_or(Data::None, |text| read(text)));
     let states = tree(parts, "states/", &options);
     let pillar = match (parts.get("pillar.yaml"), tree(parts, "pillar/", &options)) {
         (Some(text), _) => {
@@ -77,11 +77,11 @@ fn run(parts: &BTreeMap<String, String>, grains: &Data) -> Result<Answer> {
 }
 
 /// The host a case is compiled for.
-pub(super) fn subject(grains: Data, options: &Data, facts: &Data) -> Subject {
+pub(super) fn subject(grains: &Data, options: &Data, facts: &Data) -> Subject {
     let opts = options.get("opts").cloned().unwrap_or_default();
     let id = opts.get("id").or_else(|| grains.get("id")).and_then(Data::as_str).unwrap().to_owned();
     Subject {
-        grains: merged(&grains, &[(Data::from("id"), Data::from(id.as_str()))].into_iter().collect::<Dict>().into()),
+        grains: merged(grains, &[(Data::from("id"), Data::from(id.as_str()))].into_iter().collect::<Dict>().into()),
         id,
         options: opts,
         facts: Arc::new(Recorded::from_data(facts).unwrap()),

@@ -41,7 +41,7 @@ fn run(given: &Data, named: &Data, folder: &Path) -> Result<Answer> {
         Some(Data::Str(name)) => base(name).clone(),
         Some(over) => case::merged(base("debian-12"), over),
     };
-    let subject = case::subject(grains, given, given.get("facts").unwrap_or(&Data::None));
+    let subject = case::subject(&grains, given, given.get("facts").unwrap_or(&Data::None));
     let pillar = given.get("pillar").cloned().unwrap_or_else(|| Dict::ordered().into());
     let roots = Roots(vec![Arc::new(Directory(folder.to_owned()))]);
     let compiled = Compiler::new(subject, roots, pillar.clone()).and_then(|mut compiler| {

@@ -96,9 +96,11 @@ pub(super) fn shown(source: &str) -> Result<String, Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    env.set_formatter(|out, _, value| match value.is_undefined() {
-        true => Err(Error::from(ErrorKind::UndefinedError)),
-        false => out.write_str(&printed(value)).map_err(Error::from),
+    env.set_formatter(|out, _, value| {
+        if value.is_undefined() {
+            return Err(Error::from(ErrorKind::UndefinedError));
+        }
+        out.write_str(&printed(value)).map_err(Error::from)
     });
     add(&mut env);
     super::tests::add(&mut env);

@@ -77,7 +77,9 @@ fn with_line_feeds(source: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    const ALL: Known<fn(&str) -> bool, fn(&str) -> bool> = Known { is_filter: |_| true, is_test: |_| true };
+    type Predicate = fn(&str) -> bool;
+
+    const ALL: Known<Predicate, Predicate> = Known { is_filter: |_| true, is_test: |_| true };
 
     fn refused(source: &str) -> (String, usize) {
         let known = Known { is_filter: |name: &str| name == "upper", is_test: |name: &str| name == "defined" };

@@ -41,6 +41,9 @@ fn from(data: &Data, seen: &mut HashMap<*const (), Value>) -> Value {
 }
 
 /// What a template's value says. An undefined value anywhere in it is an error, as are functions and other objects.
+///
+/// # Errors
+/// When it holds something that is not data.
 pub fn to_data(value: &Value) -> Result<Data, Error> {
     to(value, &mut HashMap::new(), 0)
 }

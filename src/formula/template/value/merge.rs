@@ -45,6 +45,9 @@ impl Strategy {
 /// Merges two mappings into a new one. `merge_lists` makes lists longer instead of replacing them.
 ///
 /// [`Strategy::Overwrite`] changes `base` too, as it does in Salt.
+///
+/// # Errors
+/// When one of them is no mapping.
 pub fn merge(strategy: Strategy, base: &Value, over: &Value, merge_lists: bool) -> Result<Value, Error> {
     match strategy {
         Strategy::Recurse => merged(base, over, merge_lists),
@@ -81,6 +84,9 @@ fn merged(base: &Value, over: &Value, merge_lists: bool) -> Result<Value, Error>
 
 /// Merges `over` into `into` itself, at every depth. `merge_lists` adds the items of a list that are not there yet,
 /// instead of replacing the list.
+///
+/// # Errors
+/// When one of them is no mapping.
 pub fn update(into: &Value, over: &Value, merge_lists: bool) -> Result<(), Error> {
     update_at(into, over, merge_lists, 0)
 }
@@ -112,6 +118,9 @@ pub fn extend_unique(items: &mut Vec<Value>, more: Vec<Value>) {
 }
 
 /// `update` without recursion: the values of `over` replace those of `into`.
+///
+/// # Errors
+/// When it is nested too deep.
 pub fn assign(into: &Value, over: &Value) -> Result<(), Error> {
     let (true, Some(target)) = (is_mapping(over), as_dict(into)) else { return Err(not_mappings()) };
     for (key, value) in entries(over) {
@@ -137,6 +146,9 @@ fn aggregate(base: &Value, over: &Value) -> Value {
 }
 
 /// Python's `copy.deepcopy`: an object that comes twice is copied once.
+///
+/// # Errors
+/// When it is nested too deep.
 pub fn deep_copy(value: &Value) -> Result<Value, Error> {
     copy_at(value, &mut HashMap::new(), 0)
 }

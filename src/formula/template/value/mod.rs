@@ -97,6 +97,9 @@ pub fn entries(value: &Value) -> Vec<(Value, Value)> {
 }
 
 /// What iterating over a value gives, as it is now: items, keys, characters. An error says what cannot be iterated.
+///
+/// # Errors
+/// When it cannot be iterated over.
 pub fn items(value: &Value) -> Result<Vec<Value>, Error> {
     if let Some(list) = as_list(value) {
         return Ok(list.items());
