@@ -11,6 +11,7 @@ mod copy;
 mod exec;
 mod exits;
 mod forecast;
+mod formula;
 mod journal;
 mod kill;
 mod lab;

@@ -61,3 +61,26 @@ fn a_file_arrives_whole_though_the_connection_is_cut_and_travels_once() {
         site.inside(host, "rm -rf /srv/large /var/lib/upshift/files");
     }
 }
+
+#[test]
+fn formulas_are_compiled_for_each_host_with_its_own_grains_and_answers() {
+    let site = Site::of(3);
+    site.sandbox
+        .write(
+            "formulas/here.sls",
+            "{% if salt['file.file_exists']('/root/odd') %}\n{{ raise('odd on ' ~ grains.id) }}\n{% endif %}\n\
+             {{ grains.id }}:\n  cmd.run:\n    - name: echo {{ salt['cmd.run']('hostname') }} {{ grains.osfinger }}\n",
+        )
+        .write("formulas/far.sls", "{% if false %}{{ salt['frob.nicate']() }}{% endif %}\n");
+    let ended = site.upshift(["formula", "check", "cmp", "here"]).with(0);
+    assert!(ended.out.contains(": 1 state\n"), "{ended:?}");
+    // What one host answers differently is said for that host alone.
+    site.inside(&site.hosts[1], "touch /root/odd");
+    let ended = site.upshift(["formula", "check", "cmp", "here"]).with(2);
+    site.inside(&site.hosts[1], "rm /root/odd");
+    assert!(ended.out.contains(&format!("{}: here.sls:2: odd on {}", site.hosts[1], site.hosts[1])), "{ended:?}");
+    assert_eq!(ended.out.matches("odd on").count(), 2, "{ended:?}");
+    // A function that nobody has is listed although no host comes by it.
+    let ended = site.upshift(["formula", "check", "cmp", "far"]).with(2);
+    assert!(ended.out.contains("far.sls:1: upshift does not have the function `frob.nicate`"), "{ended:?}");
+}
