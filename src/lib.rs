@@ -2,6 +2,8 @@
 //!
 //! This page is the map of the house.
 //!
+//! A [`formula`] is compiled to what Salt would make of it, without Salt.
+//!
 //! A pipeline and an inventory in TOML are read by [`config`] into the values of [`model`].
 //! [`plan`] expands them into every host, step and command. The [`engine`] carries a plan out: its
 //! pure [`decide`](engine::schedule::decide) says what happens next, its dispatcher commits that to
