@@ -174,3 +174,20 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+#[test]
+fn check_compiles_for_this_machine_too_and_lists_what_upshift_does_not_have() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("inventory.toml", "[groups.here]\nhosts = [\"a\", \"b\"]\ntransport = \"local\"\n")
+        .write("formulas/a/init.sls", "{{ grains.id }}:\n  test.nop: []\n")
+        .write("formulas/a/other.sls", "{# salt['no.such']() #}\n{{ salt['frob.nicate']() }}\n");
+    let (code, text, _) = run(&sandbox, ["formula", "check", "here", "a"]);
+    assert_eq!(
+        (code, text.as_str()),
+        (2, "a,b: 1 state\na/other.sls:2: upshift does not have the function `frob.nicate`\n")
+    );
+    std::fs::remove_file(sandbox.path("formulas/a/other.sls")).unwrap();
+    let (code, text, error) = run(&sandbox, ["formula", "check", "here", "a"]);
+    assert_eq!((code, text.as_str(), error.as_str()), (0, "a,b: 1 state\n", "all 2 hosts answer\n"));
+}

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use tokio::runtime::Handle;
 
-use super::files::{Files, Options, Pillar};
+use super::files::{self, Files, Options, Pillar};
 use super::scan::{self, Finding};
 use crate::agent::protocol::{Ask, Tell};
 use crate::cli::hosts;
 use crate::cli::project::Targets;
 use crate::error::{Exit, Result};
 use crate::formula::compile::{Compiler, Subject};
-use crate::formula::facts::{Call, Facts, Refusal};
+use crate::formula::facts::{self, Call, Facts, Refusal};
 use crate::formula::roots::Roots;
 use crate::formula::{Data, sls};
+use crate::model::inventory::{Host, Transport};
 use crate::model::pattern;
 use crate::transport::ssh::{Link, Trouble};
 
@@ -39,6 +40,18 @@ impl Check {
         let options = self.options.read()?;
         let work = Arc::new((self.pillar, roots, self.sls));
         let python2 = self.options.python2;
+        let (_, hosts) = self.targets.read()?;
+        if hosts.iter().all(|host| host.transport == Transport::Local) {
+            let here = |host: &Host| {
+                let facts = Arc::new(facts::Host);
+                let (id, grains) = (host.name.clone(), files::here(Some(&host.name)));
+                (
+                    host.name.clone(),
+                    Ok(compile(Subject { id, grains, options: options.clone(), facts, python2 }, &work)),
+                )
+            };
+            return conclude(&findings, &hosts.iter().map(here).collect());
+        }
         let answers = hosts::ask(&self.targets, |host| {
             let (options, work) = (options.clone(), Arc::clone(&work));
             async move {
@@ -53,19 +66,24 @@ impl Check {
                 compiled.map_err(|_| Trouble::nonsense())
             }
         })?;
-        let mut refused: IndexMap<String, Vec<&str>> = IndexMap::new();
-        let mut compiled: IndexMap<usize, Vec<&str>> = IndexMap::new();
-        for (host, answer) in &answers {
-            match answer {
-                Ok(Ok(states)) => compiled.entry(*states).or_default().push(host),
-                Ok(Err(error)) => refused.entry(error.to_string()).or_default().push(host),
-                Err(trouble) => anstream::eprintln!("{host}: {}: {trouble}", trouble.kind),
-            }
-        }
-        super::super::print(&report(&findings, &refused, &compiled))?;
-        let exit = hosts::summary(&answers, ["answers", "answer"]);
-        Ok(if refused.is_empty() && findings.is_empty() { exit } else { Exit::Usage })
+        conclude(&findings, &answers)
     }
+}
+
+/// Says what came of each host.
+fn conclude(findings: &[Finding], answers: &hosts::Answers<Result<usize>>) -> Result<Exit> {
+    let mut refused: IndexMap<String, Vec<&str>> = IndexMap::new();
+    let mut compiled: IndexMap<usize, Vec<&str>> = IndexMap::new();
+    for (host, answer) in answers {
+        match answer {
+            Ok(Ok(states)) => compiled.entry(*states).or_default().push(host),
+            Ok(Err(error)) => refused.entry(error.to_string()).or_default().push(host),
+            Err(trouble) => anstream::eprintln!("{host}: {}: {trouble}", trouble.kind),
+        }
+    }
+    super::super::print(&report(findings, &refused, &compiled))?;
+    let exit = hosts::summary(answers, ["answers", "answer"]);
+    Ok(if refused.is_empty() && findings.is_empty() { exit } else { Exit::Usage })
 }
 
 /// How many states the SLS come to.

@@ -150,7 +150,7 @@ impl Minion {
 }
 
 /// This machine's grains.
-fn here(id: Option<&str>) -> Data {
+pub(super) fn here(id: Option<&str>) -> Data {
     let grains = grains::collect(&grains::Facts { root: Utf8Path::new("/"), id, now: clock::real_now() });
     serde_json::Value::Object(grains).into()
 }
