@@ -17,6 +17,8 @@ mod tree;
 
 use std::borrow::Cow;
 
+pub(super) use emit::LOOP;
+
 /// What makes a template's syntax: Jinja's environment settings that Salt lets a file or a minion set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
