@@ -1,9 +1,11 @@
 //! One minijinja environment for one host: loader, limits, globals, and what a template finds when it is rendered.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::value::ValueKind;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
 use super::imports::{self, Paths};
 use super::salt::Salt;
@@ -44,21 +46,11 @@ impl Engine {
         let mut env = Environment::new();
         env.set_debug(true);
         env.set_undefined_behavior(UndefinedBehavior::Strict);
-        env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        env.set_auto_escape_callback(|_| AutoEscape::None);
         env.set_fuel(Some(FUEL));
         env.set_recursion_limit(DEEPEST);
         env.set_unknown_method_callback(super::strings::method);
-        env.set_formatter(|out, state, value| {
-            // Minijinja knows which undefined values are nothing (`a if b`) and which are errors.
-            if value.is_undefined() {
-                return minijinja::escape_formatter(out, state, value);
-            }
-            match value.as_str() {
-                Some(text) => out.write_str(text),
-                None => out.write_str(&value::printed(value)),
-            }
-            .map_err(|_| Error::new(ErrorKind::WriteFailure, "cannot write"))
-        });
+        env.set_formatter(print);
         let roots = context.roots.clone();
         env.set_loader(move |name| load(&roots, name));
         let own = Arc::clone(&paths);
@@ -115,7 +107,10 @@ impl Engine {
         self.render(path, named(variables).collect())
     }
 
-    fn render(&self, path: &str, variables: Variables) -> Result<String> {
+    fn render(&self, path: &str, mut variables: Variables) -> Result<String> {
+        if let Some(value) = variables.get("loop").cloned() {
+            variables.insert(syntax::LOOP.to_owned(), value);
+        }
         *lock(&self.paths) = Paths::from(variables.get("tpldir").and_then(Value::as_str));
         let source = self.env.get_template(path).and_then(|template| {
             let ends = self.context.roots.read(path).ok().flatten().is_some_and(|text| text.ends_with(b"\n"));
@@ -127,6 +122,30 @@ impl Engine {
         });
         source.map_err(|error| trouble::explain(&error, &self.context.roots))
     }
+}
+
+/// Prints a value as Salt does.
+fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> std::result::Result<(), Error> {
+    // Minijinja has refused what is an error; what is left is nothing (`a if b`).
+    if value.is_undefined() {
+        return Ok(());
+    }
+    let text = match value.as_str().filter(|_| value.kind() == ValueKind::String) {
+        Some(text) => Cow::Borrowed(text),
+        None => {
+            for (key, inner) in value::undefined_entries(value) {
+                if state.format(inner).is_err() {
+                    let message =
+                        format!("the value of {} in a mapping that is printed is undefined", value::repr(&key));
+                    return Err(Error::new(ErrorKind::InvalidOperation, message));
+                }
+            }
+            Cow::Owned(value::printed(value))
+        }
+    };
+    let is_escaped = *state.auto_escape() == AutoEscape::Html && !value.is_safe();
+    let written = if is_escaped { out.write_str(&super::operators::escaped(&text)) } else { out.write_str(&text) };
+    written.map_err(|_| Error::new(ErrorKind::WriteFailure, "cannot write"))
 }
 
 /// The entries of a mapping as variables.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, ValueOrKwargs};
+use minijinja::value::{ArgType as _, Enumerator, Kwargs, Object, ObjectRepr, Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use rand::RngExt as _;
 
@@ -22,13 +22,14 @@ const GLOBALS: &[(&str, &str, Run)] = &[
     ("range", "*", range),
 ];
 
-/// Adds every global function. `namespace` is minijinja's own, which alone can be assigned to.
+/// Adds every global function.
 pub(super) fn add(env: &mut Environment<'_>) {
     for (name, parameters, run) in GLOBALS.iter().copied() {
         env.add_function(name, move |args: Rest<ValueOrKwargs>| run(&Args::bind(name, parameters, &values(args))?));
     }
     env.add_function("dict", |args: Rest<ValueOrKwargs>| mapping(&values(args)).map(dict));
     env.add_function("odict", |args: Rest<ValueOrKwargs>| mapping(&values(args)).map(ordered_dict));
+    env.add_function("namespace", namespace);
     env.add_function("show_full_context", show_full_context);
 }
 
@@ -42,6 +43,13 @@ fn mapping(args: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
     };
     entries.extend(named.into_iter().map(|(name, value)| (Value::from(name), value)));
     Ok(entries)
+}
+
+/// Jinja's `namespace`: an object of minijinja's, which alone can be assigned to.
+fn namespace(args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let entries = mapping(&values(args))?;
+    let named: Kwargs = entries.iter().filter_map(|(name, value)| Some((name.as_str()?, value.clone()))).collect();
+    minijinja::functions::namespace(Some(ValueOrKwargs::from_value_owned(named.into())?))
 }
 
 /// What Jinja's sandbox lets a range have at most.

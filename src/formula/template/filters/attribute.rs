@@ -1,9 +1,13 @@
 //! The `attribute` of `map`, `sort` and their kind: a path of keys and indexes into every item.
 
-use minijinja::{Error, Value};
+use minijinja::{Error, State, Value};
 
-use super::arguments::{defined, wrong};
-use crate::formula::template::value::text;
+use super::arguments::{Args, RunIn, defined, wrong};
+use crate::formula::template::operators::own_attribute;
+use crate::formula::template::value::{as_dict, text};
+
+/// The filters, with their parameters.
+pub(super) const FILTERS: &[(&str, &str, RunIn)] = &[("attr", "obj name", attr)];
 
 /// A path such as `address.city` or `0`.
 #[derive(Debug)]
@@ -46,6 +50,17 @@ impl Path {
         }
         Ok(found)
     }
+}
+
+/// What an object has by its type: no entry of a mapping, no item of a list.
+fn attr(state: &mut State<'_, '_>, args: &Args) -> Result<Value, Error> {
+    let value = args.defined()?;
+    let name = text(&defined(args.get("name").cloned().unwrap_or_default())?);
+    if let Some(attribute) = own_attribute(state, &value, &name) {
+        return Ok(attribute);
+    }
+    let has_none = as_dict(&value).is_some() || value.as_object().is_none();
+    Ok(if has_none { Value::UNDEFINED } else { value.get_attr(&name).unwrap_or_default() })
 }
 
 /// What Jinja's `x[y]` gives: an item or attribute, or undefined.

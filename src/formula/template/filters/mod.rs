@@ -28,6 +28,7 @@ mod wrap;
 mod xml;
 mod yaml;
 
+pub(super) use generator::is_generator;
 pub(super) use hashes::hexadecimal;
 pub(super) use random::chance;
 pub(super) use regex::matches;
@@ -76,7 +77,7 @@ pub(super) fn add(env: &mut Environment<'_>) {
     for (name, parameters, run) in groups.into_iter().flatten().copied() {
         env.add_filter(name, move |args: Rest<ValueOrKwargs>| run(&Args::bind(name, parameters, &values(args))?));
     }
-    for (name, parameters, run) in applied::FILTERS.iter().copied() {
+    for (name, parameters, run) in applied::FILTERS.iter().chain(attribute::FILTERS).copied() {
         env.add_filter(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| {
             run(state, &Args::bind(name, parameters, &values(args))?)
         });

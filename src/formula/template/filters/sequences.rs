@@ -9,13 +9,10 @@ use super::generator::{generator, is_generator};
 use super::group;
 use super::set::is_set;
 use crate::formula::template::number_text::Number;
-use crate::formula::template::value::{
-    as_dict, compare, entries, is_list, is_mapping, items, list, sort_by, text, type_name,
-};
+use crate::formula::template::value::{compare, entries, is_list, is_mapping, items, list, sort_by, text, type_name};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
-    ("attr", "obj name", attr),
     ("batch", "value linecount fill_with?", batch),
     ("count", "value", length),
     ("d", "value default_value? boolean?", default),
@@ -35,13 +32,6 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
 ];
 
 /// An attribute, never an item: what Jinja's own objects have, and no mapping or text.
-fn attr(args: &Args) -> Result<Value, Error> {
-    let value = args.defined()?;
-    let has_none = as_dict(&value).is_some() || value.as_object().is_none();
-    let name = text(&defined(args.get("name").cloned().unwrap_or_default())?);
-    Ok(if has_none { Value::UNDEFINED } else { value.get_attr(&name).unwrap_or_default() })
-}
-
 fn length(args: &Args) -> Result<Value, Error> {
     let value = args.defined()?;
     let length = match value.kind() {

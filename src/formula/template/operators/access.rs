@@ -120,7 +120,7 @@ impl Object for BoundMethod {
 }
 
 /// The attribute of a name that a value has by its type.
-fn by_type(state: &State<'_, '_>, value: &Value, name: &str) -> Option<Value> {
+pub(in crate::formula::template) fn own_attribute(state: &State<'_, '_>, value: &Value, name: &str) -> Option<Value> {
     if has_method(state, value, name) {
         return Some(Value::from_object(BoundMethod { receiver: value.clone(), name: name.to_owned() }));
     }
@@ -136,7 +136,7 @@ fn by_type(state: &State<'_, '_>, value: &Value, name: &str) -> Option<Value> {
 /// `value.name`, not called.
 fn attribute(state: &mut State<'_, '_>, value: &Value, name: &str) -> Result<Value, Error> {
     defined([value])?;
-    match by_type(state, value, name) {
+    match own_attribute(state, value, name) {
         Some(method) => Ok(method),
         None => value.get_attr(name),
     }
@@ -174,7 +174,7 @@ fn item(state: &mut State<'_, '_>, value: &Value, key: &Value) -> Result<Value, 
     if let Some(found) = entry(value, key)? {
         return Ok(found);
     }
-    Ok(key.as_str().and_then(|name| by_type(state, value, name)).unwrap_or_default())
+    Ok(key.as_str().and_then(|name| own_attribute(state, value, name)).unwrap_or_default())
 }
 
 /// `value[start:stop:step]`.

@@ -1,7 +1,7 @@
 //! `+ - * / // % **`, the signs, and `~`.
 
 use minijinja::value::{Tuple, ValueKind};
-use minijinja::{Environment, Error, State, Value};
+use minijinja::{AutoEscape, Environment, Error, State, Value};
 
 use super::super::value::{self, items, list};
 use super::number::{Number, divide_float, divide_int, too_large};
@@ -79,7 +79,8 @@ fn subtract(a: Number, b: Number) -> Result<Number, Error> {
     }
 }
 
-fn multiply(a: &Value, b: &Value) -> Result<Value, Error> {
+/// `is_literal` says that everything in both is: Jinja writes such a result down, where each item is one of its own.
+fn multiply(a: &Value, b: &Value, is_literal: Option<bool>) -> Result<Value, Error> {
     defined([a, b])?;
     let is_sequence = |value: &Value| matches!(value.kind(), ValueKind::String | ValueKind::Seq);
     let (sequence, times) = match (is_sequence(a), is_sequence(b)) {
@@ -102,6 +103,10 @@ fn multiply(a: &Value, b: &Value) -> Result<Value, Error> {
     let one = items(sequence)?;
     fits(one.len(), LONGEST_LIST)?;
     let all: Vec<Value> = if one.is_empty() { Vec::new() } else { vec![one; times].concat() };
+    let all = match is_literal {
+        Some(true) => all.iter().map(value::deep_copy).collect::<Result<_, _>>()?,
+        _ => all,
+    };
     Ok(if sequence.is_tuple() { Value::from(Tuple::from(all)) } else { list(all) })
 }
 
@@ -187,16 +192,21 @@ fn sign(symbol: &str, value: &Value, whole: fn(i128) -> Option<i128>, float: fn(
 /// `a ~ b ~ c`: the texts of all.
 fn concat(state: &mut State<'_, '_>, parts: &Value) -> Result<Value, Error> {
     let mut all = String::new();
-    for part in items(parts)? {
+    let parts = items(parts)?;
+    // Outside of `autoescape`, Jinja takes escaped text for any other.
+    let is_safe = *state.auto_escape() == AutoEscape::Html && parts.iter().any(Value::is_safe);
+    for part in parts {
         if part.is_undefined() {
             if !is_silent(state, &part) {
                 return Err(undefined(&part));
             }
+        } else if is_safe && !part.is_safe() {
+            all.push_str(&escaped(&value::text(&part)));
         } else {
             all.push_str(&value::text(&part));
         }
     }
-    Ok(Value::from(all))
+    Ok(text(all, is_safe))
 }
 
 #[cfg(test)]

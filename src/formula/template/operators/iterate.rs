@@ -5,6 +5,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Environment, Error, State, Value};
 
+use super::super::filters::is_generator;
 use super::super::value::{as_dict, as_list, items};
 use super::{is_silent, type_name, undefined, wrong};
 
@@ -27,7 +28,9 @@ fn iterable(state: &mut State<'_, '_>, value: &Value, length: Option<usize>) -> 
         }
         _ => {}
     }
-    if length.is_none() && as_list(value).is_none() && as_dict(value).is_none() {
+    // All else says by itself how long it is, which `loop` is asked for; text does not.
+    let is_live = as_list(value).is_some() || as_dict(value).is_some() || value.kind() == ValueKind::String;
+    if length.is_none() && !is_live {
         return Ok(value.clone());
     }
     Ok(Value::from_object(Live { value: value.clone(), length }))
@@ -60,6 +63,11 @@ impl Object for Live {
             let keys: Vec<Value> = dict.entries().into_iter().map(|(key, _)| key).collect();
             let keys = DictKeys { dict: self.value.clone(), size: keys.len(), keys: keys.into_iter(), is_over: false };
             return Enumerator::Iter(Box::new(keys.map(shaped)));
+        }
+        if is_generator(&self.value)
+            && let Ok(items) = self.value.try_iter()
+        {
+            return Enumerator::Iter(Box::new(items.map(shaped)));
         }
         match items(&self.value) {
             Ok(items) => Enumerator::Iter(Box::new(items.into_iter().map(shaped))),

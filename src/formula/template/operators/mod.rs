@@ -13,6 +13,7 @@ mod modules;
 mod number;
 mod printf;
 
+pub(super) use access::own_attribute;
 pub(super) use printf::percent;
 
 use minijinja::value::ValueKind;
@@ -73,7 +74,7 @@ fn hashable(value: &Value, depth: usize) -> Result<(), Error> {
 }
 
 /// A text with the characters of HTML's syntax escaped, as `Markup` does it.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -17,6 +17,7 @@ mod tree;
 
 use std::borrow::Cow;
 
+pub(super) use emit::LOOP;
 pub(super) use literal::escape_beyond_ascii;
 
 /// What makes a template's syntax: Jinja's environment settings that Salt lets a file or a minion set.

@@ -110,24 +110,25 @@ fn is_python2(state: &State<'_, '_>) -> bool {
 
 /// What `items()`, `keys()` and `values()` give in Python 3: it can be iterated and counted, not indexed.
 struct View {
-    kind: &'static str,
+    name: &'static str,
+    is_ordered: bool,
     items: Vec<Value>,
 }
 
 impl View {
     fn of(dict: &PyDict, kind: &str) -> Self {
-        let entries = dict.entries().into_iter();
+        let (entries, is_ordered) = (dict.entries().into_iter(), dict.is_ordered);
         match kind {
-            "keys" => Self { kind: "dict_keys", items: entries.map(|(key, _)| key).collect() },
-            "values" => Self { kind: "dict_values", items: entries.map(|(_, value)| value).collect() },
-            _ => Self { kind: "dict_items", items: entries.map(Value::from).collect() },
+            "keys" => Self { name: "dict_keys", is_ordered, items: entries.map(|(key, _)| key).collect() },
+            "values" => Self { name: "dict_values", is_ordered, items: entries.map(|(_, value)| value).collect() },
+            _ => Self { name: "dict_items", is_ordered, items: entries.map(Value::from).collect() },
         }
     }
 }
 
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind)
+        f.write_str(self.name)
     }
 }
 
@@ -145,7 +146,8 @@ impl Object for View {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.kind, print::repr(&list(self.items.clone())))
+        let prefix = if self.is_ordered { "o" } else { "" };
+        write!(f, "{prefix}{}({})", self.name, print::repr(&list(self.items.clone())))
     }
 }
 

@@ -17,7 +17,7 @@ pub use list::PyList;
 pub(crate) use list::{compare, sort_by};
 pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
 pub(crate) use print::is_printable;
-pub use print::{float_text, printed, repr, text};
+pub use print::{float_text, printed, repr, text, undefined_entries};
 
 use std::sync::Arc;
 

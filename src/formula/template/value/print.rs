@@ -33,6 +33,27 @@ pub fn printed(value: &Value) -> String {
     out
 }
 
+/// The undefined values that printing a mapping comes to, each with its key: values of the mapping and of mappings in
+/// it. In a list they are printed as `Undefined`.
+pub fn undefined_entries(value: &Value) -> Vec<(Value, Value)> {
+    let mut found = Vec::new();
+    collect_undefined(value, 0, &mut found);
+    found
+}
+
+fn collect_undefined(value: &Value, depth: usize, found: &mut Vec<(Value, Value)>) {
+    if value.kind() != ValueKind::Map || depth > DEEPEST {
+        return;
+    }
+    for (key, value) in entries(value) {
+        if value.is_undefined() {
+            found.push((key, value));
+        } else {
+            collect_undefined(&value, depth + 1, found);
+        }
+    }
+}
+
 /// A float as Python writes it: the fewest digits that read back the same, an exponent from 1e16 on.
 pub fn float_text(number: f64) -> String {
     if number.is_nan() {
@@ -62,6 +83,7 @@ impl Printer {
     fn text(&self, value: &Value, depth: usize, out: &mut String) {
         match value.kind() {
             ValueKind::String => out.push_str(value.as_str().unwrap_or_default()),
+            ValueKind::Undefined if self.yaml_friendly => {}
             _ => self.print(value, depth, Self::text, out),
         }
     }

@@ -113,6 +113,16 @@ fn is_scalar(expr: &Expr<'_>) -> bool {
     matches!(expr.kind, None | Bool(_) | Integer(_) | Float(_) | Text(_))
 }
 
+/// Whether an expression is made of literals alone.
+fn is_literal(expr: &Expr<'_>) -> bool {
+    let mut is_literal = match expr.kind {
+        ExprKind::Tuple(_) | ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Binary(..) => true,
+        _ => is_scalar(expr),
+    };
+    expr.kind.each(&mut |inner| is_literal = is_literal && self::is_literal(inner));
+    is_literal
+}
+
 /// Whether minijinja's own operator has Python's results.
 fn is_native(one: &Expr<'_>, comparison: Comparison, two: &Expr<'_>) -> bool {
     match comparison {
@@ -442,7 +452,14 @@ impl Emitter {
         };
         self.piped(one, filter);
         self.expr(two, Level::If);
-        self.writer.put(")");
+        let is_folded = operator == Operator::Multiply
+            && matches!(
+                (&one.kind, &two.kind),
+                (ExprKind::List(_), ExprKind::Integer(_)) | (ExprKind::Integer(_), ExprKind::List(_))
+            )
+            && is_literal(one)
+            && is_literal(two);
+        self.writer.put(if is_folded { ", true)" } else { ")" });
     }
 
     /// `a < b < c` is `a < b and b < c`, with `b` evaluated once.

@@ -21,7 +21,7 @@ pub(super) fn emit(body: &Body<'_>, length: usize) -> String {
         extends: false,
         dropped: true,
         own_self: names::is_assigned(body, "self"),
-        own_loop: names::is_assigned(body, "loop"),
+        own_loop: true,
     };
     emitter.hide_imports(body);
     emitter.body(body);
@@ -42,7 +42,8 @@ struct Emitter {
     dropped: bool,
     /// Whether `self` is a variable of the template, which it cannot be in minijinja.
     own_self: bool,
-    /// Whether `loop` is a variable of the template here, likewise.
+    /// Whether `loop` is a variable like any other here, outside of the template's own loops. What includes the template
+    /// can be in one.
     own_loop: bool,
 }
 
@@ -51,7 +52,7 @@ impl Emitter {
     fn variable<'n>(&self, name: &'n str) -> Cow<'n, str> {
         match name {
             "self" if self.own_self => Cow::Borrowed("u_self"),
-            "loop" if self.own_loop => Cow::Borrowed("u_loop"),
+            "loop" if self.own_loop => Cow::Borrowed(LOOP),
             _ => identifier(name),
         }
     }
@@ -62,11 +63,14 @@ impl Emitter {
     }
 }
 
+/// What the variable `loop` is called outside of loops, where minijinja does not allow it.
+pub(in crate::formula::template) const LOOP: &str = "u_loop";
+
 /// The name under which a template exports a variable.
 fn exported(name: &str) -> Cow<'_, str> {
     match name {
         "self" => Cow::Borrowed("u_self"),
-        "loop" => Cow::Borrowed("u_loop"),
+        "loop" => Cow::Borrowed(LOOP),
         _ => identifier(name),
     }
 }
