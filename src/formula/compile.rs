@@ -39,6 +39,19 @@ impl Subject {
         opts
     }
 
+    /// The minion options that decide what becomes of SLS.
+    fn sls_options(&self) -> sls::Options {
+        let opts = self.opts();
+        let disabled = match opts.get("disabled_requisites") {
+            Some(Data::List(kinds)) => kinds.iter().filter_map(Data::as_str).map(str::to_owned).collect(),
+            kind => kind.and_then(Data::as_str).map(str::to_owned).into_iter().collect(),
+        };
+        sls::Options {
+            auto_order: opts.get("state_auto_order").is_none_or(Data::is_true),
+            disabled_requisites: disabled,
+        }
+    }
+
     fn engine(&self, roots: Roots, pillar: &Data) -> Engine {
         let grains = plain(&self.grains);
         let opts = value::from_data(&plain(&self.opts().into()));
@@ -156,7 +169,8 @@ impl Compiler {
     /// # Errors
     /// When an SLS is missing, cannot be rendered, or says something that Salt refuses.
     pub fn low_state(&mut self, sls: &[String]) -> Result<Low> {
-        let high = sls::high_state(self, &[(ENVIRONMENT.to_owned(), sls.to_vec())])?;
+        let options = self.subject.sls_options();
+        let high = sls::high_state(self, &[(ENVIRONMENT.to_owned(), sls.to_vec())], options)?;
         sls::low_state(high)
     }
 

@@ -56,18 +56,19 @@ struct Including<'a> {
 pub(super) struct Gather<'a> {
     source: &'a mut dyn Source,
     tops: &'a [(String, Vec<String>)],
-    next_order: i64,
+    /// The next state's number, if they are numbered at all.
+    next_order: Option<i64>,
     rendered: HashSet<(String, String)>,
     pub(super) heap: Heap,
     pub(super) files: Files,
 }
 
 impl<'a> Gather<'a> {
-    pub(super) fn new(source: &'a mut dyn Source, tops: &'a [(String, Vec<String>)]) -> Self {
+    pub(super) fn new(source: &'a mut dyn Source, tops: &'a [(String, Vec<String>)], auto_order: bool) -> Self {
         Self {
             source,
             tops,
-            next_order: FIRST_ORDER,
+            next_order: auto_order.then_some(FIRST_ORDER),
             rendered: HashSet::new(),
             heap: Heap::default(),
             files: Files::default(),
@@ -136,7 +137,9 @@ impl<'a> Gather<'a> {
         for include in includes {
             self.include(&including, include)?;
         }
-        declare::number(&mut self.heap, &own, &mut self.next_order)?;
+        if let Some(next) = &mut self.next_order {
+            declare::number(&mut self.heap, &own, next)?;
+        }
         Ok(state)
     }
 

@@ -53,12 +53,28 @@ pub trait Source {
     fn render(&mut self, saltenv: &str, sls: &str) -> Result<Option<Rendered>>;
 }
 
+/// The minion options that decide what becomes of SLS.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `state_auto_order`: whether states are numbered in the order in which they are defined.
+    pub auto_order: bool,
+    /// `disabled_requisites`: the kinds of requisites that act on nothing.
+    pub disabled_requisites: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { auto_order: true, disabled_requisites: Vec::new() }
+    }
+}
+
 /// All IDs of a host, merged, before anything acts on anything.
 #[derive(Debug)]
 pub struct High {
     heap: heap::Heap,
     root: heap::Ref,
     files: Files,
+    options: Options,
 }
 
 /// What a host is to do.
@@ -76,10 +92,10 @@ pub struct Low {
 ///
 /// # Errors
 /// When an SLS is missing, cannot be rendered, or has a shape that Salt refuses.
-pub fn high_state(source: &mut dyn Source, tops: &[(String, Vec<String>)]) -> Result<High> {
-    let mut gather = gather::Gather::new(source, tops);
+pub fn high_state(source: &mut dyn Source, tops: &[(String, Vec<String>)], options: Options) -> Result<High> {
+    let mut gather = gather::Gather::new(source, tops, options.auto_order);
     let root = gather.all()?;
-    Ok(High { heap: gather.heap, root, files: gather.files })
+    Ok(High { heap: gather.heap, root, files: gather.files, options })
 }
 
 /// Makes the chunks of a high state, with all that Salt 3007 refuses before it runs anything refused.
@@ -158,6 +174,16 @@ mod tests {
             [("first", 0), ("five", 5), ("plain", 10000), ("word", 10100), ("end", 1_010_099), ("last", 1_010_100)];
         let expected = expected.map(|(name, order)| (Data::from(name), Data::Int(order)));
         assert!(order.into_iter().eq(expected.iter().map(|(name, order)| (name, order))));
+    }
+
+    #[test]
+    fn options_leave_numbers_and_requisites_out() {
+        let ids = [("z", json!({"cmd.run": [{"require_in": [{"cmd": "a"}]}]})), ("a", json!("cmd.run"))];
+        let mut table = Table::of(&[("a", &ids)]);
+        table.options = Options { auto_order: false, disabled_requisites: vec!["require_in".to_owned()] };
+        let low = table.low(&["a"]).unwrap();
+        assert_eq!(names(&low), ["cmd.run a", "cmd.run z"]);
+        assert_eq!((low.chunks[0].get("require"), argument(&low, 0, "order")), (None, json!(1)));
     }
 
     #[test]

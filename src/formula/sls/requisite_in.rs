@@ -37,7 +37,8 @@ const NOT_USED: [&str; 15] = [
 
 /// Moves every requisite to the state it acts on.
 pub(super) fn apply(high: &mut High) -> Result<()> {
-    let mut moves = Moves { root: high.root, names: Names::default(), extensions: IndexMap::new() };
+    let disabled = high.options.disabled_requisites.clone();
+    let mut moves = Moves { root: high.root, names: Names::default(), extensions: IndexMap::new(), disabled };
     for (id, body) in high.heap.entries(high.root) {
         for (state, arguments) in high.heap.entries(body) {
             let from = From { target: Target { id: id.clone(), state }, body };
@@ -60,6 +61,8 @@ struct Moves {
     root: Ref,
     names: Names,
     extensions: IndexMap<Data, Ref>,
+    /// The kinds that are left where they are.
+    disabled: Vec<String>,
 }
 
 impl Moves {
@@ -75,6 +78,9 @@ impl Moves {
             let Some(name) = name.as_str().and_then(|name| MOVED.iter().find(|moved| **moved == name)) else {
                 continue;
             };
+            if self.disabled.iter().any(|disabled| disabled == name) {
+                continue;
+            }
             if heap.as_table(value).is_some() {
                 self.single(heap, from, name, value)?;
             } else if let Some(items) = heap.as_list(value).map(<[Ref]>::to_vec) {

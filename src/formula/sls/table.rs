@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{High, Low, Rendered, Source, high_state, low_state};
+use super::{High, Low, Options, Rendered, Source, high_state, low_state};
 use crate::formula::{Data, Dict, Result};
 
 /// The SLS of `base`: each with its name and its IDs.
 pub(super) struct Table {
     names: Vec<String>,
     rendered: HashMap<String, Rendered>,
+    pub(super) options: Options,
 }
 
 /// The entries of one mapping, in order.
@@ -18,7 +19,7 @@ pub(super) type Ids<'a> = &'a [(&'a str, Value)];
 
 impl Table {
     pub(super) fn of(sls: &[(&str, Ids)]) -> Self {
-        let mut table = Self { names: Vec::new(), rendered: HashMap::new() };
+        let mut table = Self { names: Vec::new(), rendered: HashMap::new(), options: Options::default() };
         for (name, ids) in sls {
             let mut data = Dict::ordered();
             for (id, body) in *ids {
@@ -40,7 +41,7 @@ impl Table {
 
     pub(super) fn high(&mut self, sls: &[&str]) -> Result<High> {
         let sls = sls.iter().map(|&sls| sls.to_owned()).collect();
-        high_state(self, &[("base".to_owned(), sls)])
+        high_state(self, &[("base".to_owned(), sls)], self.options.clone())
     }
 
     pub(super) fn low(&mut self, sls: &[&str]) -> Result<Low> {

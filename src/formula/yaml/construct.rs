@@ -104,7 +104,7 @@ impl Constructor<'_> {
             Tag::Int if !matches!(node.content, Content::Scalar(_)) => return Err(self.wrong_kind(id, "scalar")),
             tag => {
                 let text = self.scalar(id, 0)?;
-                scalar_value(tag, text).map_err(|problem| refuse(None, &problem, node.mark))?
+                scalar_value(tag, text, self.is_salts()).map_err(|problem| refuse(None, &problem, node.mark))?
             }
         };
         self.set(id, State::Done(data, 0, 1));
@@ -192,6 +192,7 @@ impl Constructor<'_> {
             self.check(value)?;
             match checked.entry(name) {
                 indexmap::map::Entry::Vacant(place) => _ = place.insert(value),
+                indexmap::map::Entry::Occupied(mut place) if !self.is_salts() => _ = place.insert(value),
                 indexmap::map::Entry::Occupied(place) => {
                     let problem = format!("found conflicting ID '{}'", key_text(place.key()));
                     return Err(refuse(context, &problem, self.mark(key)));
@@ -229,13 +230,14 @@ impl Constructor<'_> {
                 _ => own.push((key, value)),
             }
         }
+        let is_salts = self.is_salts();
         let text = |key: NodeId| match self.nodes.get(key).map(|node| &node.content) {
             Some(Content::Scalar(text)) => Some(text.as_ref()),
             _ => None,
         };
         // Keys are compared as they are written: `1` of one's own leaves out a merged `"1"`.
         let names: HashSet<&str> = own.iter().filter_map(|(key, _)| text(*key)).collect();
-        merged.retain(|(key, _)| text(*key).is_none_or(|key| !names.contains(key)));
+        merged.retain(|(key, _)| !is_salts || text(*key).is_none_or(|key| !names.contains(key)));
         merged.append(&mut own);
         self.merged = self.merged.saturating_add(merged.len());
         if self.merged > MOST_VALUES {
@@ -335,6 +337,11 @@ impl Constructor<'_> {
         Ok((data, height, count))
     }
 
+    /// Whether numbers and keys are read as Salt reads them.
+    fn is_salts(&self) -> bool {
+        self.mappings != Mappings::PyYaml
+    }
+
     fn is_ordered(&self) -> bool {
         self.mappings == Mappings::Ordered
     }
@@ -355,7 +362,7 @@ fn key_text(key: &Data) -> String {
     }
 }
 
-fn scalar_value(tag: &Tag, text: &str) -> Result<Data, String> {
+fn scalar_value(tag: &Tag, text: &str, is_salts: bool) -> Result<Data, String> {
     Ok(match tag {
         Tag::Null => Data::None,
         Tag::Bool => match text.to_ascii_lowercase().as_str() {
@@ -363,7 +370,7 @@ fn scalar_value(tag: &Tag, text: &str) -> Result<Data, String> {
             "no" | "false" | "off" => Data::Bool(false),
             _ => return Err(format!("expected a truth value, but found '{text}'")),
         },
-        Tag::Int => int(text).ok_or_else(|| format!("expected a whole number, but found '{text}'"))?,
+        Tag::Int => int(text, is_salts).ok_or_else(|| format!("expected a whole number, but found '{text}'"))?,
         Tag::Float => Data::Float(float(text).ok_or_else(|| format!("expected a number, but found '{text}'"))?),
         Tag::Binary => binary(text)?.into(),
         _ => Data::Str(Arc::from(text)),

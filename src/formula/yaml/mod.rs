@@ -21,13 +21,15 @@ pub struct Error {
     pub column: usize,
 }
 
-/// Which mappings reading makes.
+/// Which mappings reading makes, and whose habits it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mappings {
     /// `OrderedDict`, as the renderer of SLS files does.
     Ordered,
     /// `dict`, as `load_yaml` and `import_yaml` do.
     Plain,
+    /// `dict`, with all else as in PyYAML without Salt: `0644` is octal, and of a key that comes twice the last is right.
+    PyYaml,
 }
 
 /// How a text is laid out: PyYAML's keyword arguments.
@@ -142,6 +144,12 @@ mod tests {
     fn merged_keys_come_first_and_give_way() {
         let text = "a: &a {x: 1, y: 2}\nb:\n  y: 3\n  <<: *a\n";
         assert_eq!(read(text), r#"{"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}}"#);
+    }
+
+    #[test]
+    fn without_salt_zeros_are_octal_and_the_last_key_is_right() {
+        let data = load("{a: 0644, b: 1, a: 010}", Mappings::PyYaml).unwrap();
+        assert_eq!(format!("{data:?}"), r#"{"a": 8, "b": 1}"#);
     }
 
     #[test]

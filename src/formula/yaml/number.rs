@@ -6,10 +6,10 @@ use crate::formula::Data;
 
 /// A whole number in any of YAML 1.1's notations.
 ///
-/// Salt drops leading zeros where there is no sign, so that `0644` is 644 and `-0644` is octal. A number that
-/// [`Data`] has no room for stays the text it was written as. `None` for what is no number.
-pub(super) fn int(text: &str) -> Option<Data> {
-    let is_octal = text.starts_with('0') && !text.starts_with("0b") && !text.starts_with("0x");
+/// Salt drops leading zeros (`drops_zeros`) where there is no sign, so that `0644` is 644 and `-0644` is octal. A number
+/// that [`Data`] has no room for stays the text it was written as. `None` for what is no number.
+pub(super) fn int(text: &str, drops_zeros: bool) -> Option<Data> {
+    let is_octal = drops_zeros && text.starts_with('0') && !text.starts_with("0b") && !text.starts_with("0x");
     let stripped = match text.trim_start_matches('0') {
         "" if is_octal => "0",
         stripped if is_octal => stripped,
@@ -88,10 +88,10 @@ mod tests {
             ("12:30", 750),
             ("-1:0:1", -3601),
         ] {
-            assert_eq!(int(text), Some(Data::Int(number)), "{text}");
+            assert_eq!(int(text, true), Some(Data::Int(number)), "{text}");
         }
         for text in ["0_", "0b_", "0x_", "", "x"] {
-            assert_eq!(int(text), None, "{text}");
+            assert_eq!(int(text, true), None, "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Functions that render a template.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use minijinja::{Error, State, Value};
 
@@ -57,7 +58,8 @@ fn rendered(state: &State<'_, '_>, source: &str, named: Vec<(String, Value)>) ->
         return Err(wrong(format!("templates render one another deeper than {DEEPEST_RENDERING}")));
     }
     DEPTH.set(depth + 1);
-    let text = state.env().render_str(&source, Value::from_iter(named));
+    let named: BTreeMap<String, Value> = named.into_iter().collect();
+    let text = state.env().render_str(&source, Value::from(named));
     DEPTH.set(depth);
     text
 }

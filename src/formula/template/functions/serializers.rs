@@ -38,7 +38,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
                     Ok(from_data(&json))
                 }
                 "yaml" => {
-                    let data = yaml::load(&source, Mappings::Plain);
+                    let data = yaml::load(&source, Mappings::PyYaml);
                     Ok(from_data(&data.map_err(|error| wrong(error.message))?))
                 }
                 "keyvalue" => read_key_values(&source, arguments),

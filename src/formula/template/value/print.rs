@@ -42,10 +42,8 @@ pub fn undefined_entries(value: &Value) -> Vec<(Value, Value)> {
 }
 
 fn collect_undefined(value: &Value, depth: usize, found: &mut Vec<(Value, Value)>) {
-    if value.kind() != ValueKind::Map || depth > DEEPEST {
-        return;
-    }
-    for (key, value) in entries(value) {
+    let dict = as_dict(value).filter(|_| depth <= DEEPEST);
+    for (key, value) in dict.into_iter().flat_map(super::PyDict::entries) {
         if value.is_undefined() {
             found.push((key, value));
         } else {

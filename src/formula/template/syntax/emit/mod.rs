@@ -18,6 +18,7 @@ pub(super) fn emit(body: &Body<'_>, length: usize) -> String {
         writer: Writer::new(length),
         filtered: "",
         recursive: Vec::new(),
+        loops: 0,
         extends: false,
         dropped: true,
         own_self: names::is_assigned(body, "self"),
@@ -36,6 +37,8 @@ struct Emitter {
     filtered: &'static str,
     /// The recursive loops around, innermost last: how many names each one's target has, if it is a tuple.
     recursive: Vec<Option<usize>>,
+    /// How many loops there were that can be left before their `else`.
+    loops: usize,
     /// Whether the template extends another from here on.
     extends: bool,
     /// Whether output here vanishes once the template extends another.

@@ -206,6 +206,15 @@ impl Emitter {
     fn for_loop(&mut self, inner: &For<'_>, line: usize) {
         let length = length(&inner.target);
         self.writer.block(line);
+        // Jinja's `else` is for loops no round of which came to its end.
+        let left = (inner.otherwise.is_some() && names::leaves_loop(&inner.body)).then(|| {
+            self.loops += 1;
+            format!("__l{}", self.loops)
+        });
+        if let Some(left) = &left {
+            self.writer.put(&format!("set {left} = namespace(is_whole=false)"));
+            self.writer.next_block("");
+        }
         self.writer.put("for ");
         self.target(&inner.target);
         self.writer.put(" in ");
@@ -231,11 +240,19 @@ impl Emitter {
         if inner.is_recursive {
             self.recursive.pop();
         }
-        if let Some(otherwise) = &inner.otherwise {
+        if let Some(otherwise) = inner.otherwise.as_ref().filter(|_| left.is_none()) {
             self.writer.next_block("else");
             self.scope(otherwise);
         }
+        if let Some(left) = &left {
+            self.writer.next_block(&format!("set {left}.is_whole = true"));
+        }
         self.writer.next_block("endfor");
+        if let (Some(otherwise), Some(left)) = (&inner.otherwise, left) {
+            self.writer.next_block(&format!("if not {left}.is_whole"));
+            self.scope(otherwise);
+            self.writer.next_block("endif");
+        }
     }
 
     fn with(&mut self, assigned: &[(Target<'_>, Expr<'_>)], body: &Body<'_>, line: usize) {
