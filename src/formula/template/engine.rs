@@ -57,6 +57,7 @@ impl Engine {
         env.set_path_join_callback(move |name, _| lock(&own).resolve(name).into());
         super::operators::add(&mut env);
         super::filters::add(&mut env);
+        super::filters::add_host(&mut env, &context);
         super::tests::add(&mut env);
         super::globals::add(&mut env);
         imports::add(&mut env, &paths);
@@ -129,7 +130,8 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> std:
         None => {
             for (key, inner) in value::undefined_entries(value) {
                 if state.format(inner).is_err() {
-                    let message = format!("the value of {} in a mapping that is printed is undefined", value::repr(&key));
+                    let message =
+                        format!("the value of {} in a mapping that is printed is undefined", value::repr(&key));
                     return Err(Error::new(ErrorKind::InvalidOperation, message));
                 }
             }

@@ -9,9 +9,7 @@ use super::generator::{generator, is_generator};
 use super::group;
 use super::set::is_set;
 use crate::formula::template::number_text::Number;
-use crate::formula::template::value::{
-    compare, entries, is_list, is_mapping, items, list, sort_by, text, type_name,
-};
+use crate::formula::template::value::{compare, entries, is_list, is_mapping, items, list, sort_by, text, type_name};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[

@@ -452,7 +452,10 @@ impl Emitter {
         self.piped(one, filter);
         self.expr(two, Level::If);
         let is_folded = operator == Operator::Multiply
-            && matches!((&one.kind, &two.kind), (ExprKind::List(_), ExprKind::Integer(_)) | (ExprKind::Integer(_), ExprKind::List(_)))
+            && matches!(
+                (&one.kind, &two.kind),
+                (ExprKind::List(_), ExprKind::Integer(_)) | (ExprKind::Integer(_), ExprKind::List(_))
+            )
             && is_literal(one)
             && is_literal(two);
         self.writer.put(if is_folded { ", true)" } else { ")" });
