@@ -57,6 +57,7 @@ impl Engine {
         env.set_path_join_callback(move |name, _| lock(&own).resolve(name).into());
         super::operators::add(&mut env);
         super::filters::add(&mut env);
+        super::filters::add_host(&mut env, &context);
         super::tests::add(&mut env);
         super::globals::add(&mut env);
         imports::add(&mut env, &paths);

@@ -88,6 +88,12 @@ pub fn dump(data: &Data, layout: &Layout) -> String {
     write::dump(data, layout)
 }
 
+/// What stands for a value that the dumper does not know: [`dump`] writes it as `NULL`.
+#[must_use]
+pub fn unknown() -> Data {
+    write::unknown()
+}
+
 /// A text as a scalar between double quotes, on one line, as PyYAML writes it with `default_style='"'` and no width.
 #[must_use]
 pub fn double_quoted(text: &str) -> String {

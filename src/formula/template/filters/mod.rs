@@ -1,7 +1,7 @@
 //! Filters: Jinja's own with Python's results, and Salt's.
 //!
 //! Every filter that a template sees under Salt is here, bound to its arguments as Python would. Those that need the
-//! network or the host's own files are refused by name.
+//! network, or what no function answers about a host, are refused by name.
 
 mod applied;
 pub(super) mod arguments;
@@ -10,6 +10,7 @@ mod combine;
 mod generator;
 mod group;
 mod hashes;
+mod host;
 mod html;
 mod json;
 mod network;
@@ -30,30 +31,17 @@ mod yaml;
 
 pub(super) use generator::is_generator;
 pub(super) use hashes::hexadecimal;
+pub(super) use host::add as add_host;
 pub(super) use random::chance;
 pub(super) use regex::matches;
 pub(super) use sets::{contains, items_can_be_had};
 
 use minijinja::value::{Rest, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::{Environment, State, Value};
 
 use arguments::Args;
 
-/// Filters of Salt's that only the host or the network can answer.
-const REFUSED: &[&str] = &[
-    "dns_check",
-    "file_hashsum",
-    "get_uid",
-    "http_query",
-    "is_bin_file",
-    "is_empty",
-    "is_text_file",
-    "json_query",
-    "list_files",
-    "which",
-];
-
-/// Adds every filter.
+/// Adds every filter. Those that ask a host are errors until [`add_host`] adds them.
 pub(super) fn add(env: &mut Environment<'_>) {
     let groups = [
         combine::FILTERS,
@@ -82,11 +70,7 @@ pub(super) fn add(env: &mut Environment<'_>) {
             run(state, &Args::bind(name, parameters, &values(args))?)
         });
     }
-    for name in REFUSED.iter().copied() {
-        env.add_filter(name, move |_: Rest<ValueOrKwargs>| -> Result<Value, Error> {
-            Err(Error::new(ErrorKind::UnknownFilter, format!("upshift does not have the filter `{name}`")))
-        });
-    }
+    host::add_names(env);
 }
 
 /// What a template prints, for tests.

@@ -8,9 +8,9 @@ use minijinja::{Error, Value};
 use super::arguments::{Args, Run, is_true, wrong};
 use super::json::has_undefined;
 use crate::formula::template::value::{
-    dict, entries, float_text, from_data, is_mapping, list, text, to_data, type_name,
+    as_dict, dict, entries, float_text, from_data, is_mapping, list, text, to_data_with, type_name,
 };
-use crate::formula::yaml::{Layout, Mappings, dump, load};
+use crate::formula::yaml::{self, Layout, Mappings, dump, load};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
@@ -35,15 +35,21 @@ fn yaml(value: &Value, flow: Option<bool>) -> Result<Value, Error> {
     if has_undefined(value) {
         return Ok(Value::UNDEFINED);
     }
-    // Salt's dumper writes whatever it does not know as this.
-    if !matches!(value.kind(), ValueKind::Map | ValueKind::Seq) && to_data(value).is_err()
-        || value.kind() == ValueKind::Iterable && !super::set::is_set(value)
-    {
-        return Ok(Value::from_safe_string("NULL".to_owned()));
-    }
-    let text = dump(&to_data(value)?, &Layout { flow, ..Layout::default() });
+    let data = to_data_with(value, &|value| is_unknown(value).then(yaml::unknown))?;
+    let text = dump(&data, &Layout { flow, ..Layout::default() });
     let text = text.trim();
     Ok(Value::from_safe_string(text.strip_suffix("\n...").unwrap_or(text).to_owned()))
+}
+
+/// Whether Salt's dumper does not know the type of a value: escaped text, generators, functions.
+fn is_unknown(value: &Value) -> bool {
+    match value.kind() {
+        ValueKind::String => value.is_safe(),
+        ValueKind::Iterable => !super::set::is_set(value),
+        ValueKind::Map => as_dict(value).is_none(),
+        ValueKind::Plain => true,
+        _ => false,
+    }
 }
 
 fn dict_to_sls_yaml_params(args: &Args) -> Result<Value, Error> {
@@ -62,7 +68,9 @@ fn load_yaml(args: &Args) -> Result<Value, Error> {
     if has_undefined(&value) {
         return Ok(Value::UNDEFINED);
     }
-    let source = value.as_str().ok_or_else(|| wrong(format!("Unable to load yaml from {}", text(&value))))?;
+    // Python's reader takes no text of another class for text.
+    let source = value.as_str().filter(|_| value.kind() == ValueKind::String && !value.is_safe());
+    let source = source.ok_or_else(|| wrong(format!("Unable to load yaml from {}", text(&value))))?;
     let data = load(source, Mappings::Plain)
         .map_err(|error| wrong(format!("Encountered error loading yaml: {} (line {})", error.message, error.line)))?;
     Ok(from_data(&data))

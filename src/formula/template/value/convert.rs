@@ -45,12 +45,25 @@ fn from(data: &Data, seen: &mut HashMap<*const (), Value>) -> Value {
 /// # Errors
 /// When it holds something that is not data.
 pub fn to_data(value: &Value) -> Result<Data, Error> {
-    to(value, &mut HashMap::new(), 0)
+    to(value, &mut Conversion { seen: HashMap::new(), replaced: &|_| None }, 0)
 }
 
-fn to(value: &Value, seen: &mut HashMap<usize, Data>, depth: usize) -> Result<Data, Error> {
+/// As [`to_data`], with something else in place of what `replaced` has a replacement for.
+pub fn to_data_with(value: &Value, replaced: &dyn Fn(&Value) -> Option<Data>) -> Result<Data, Error> {
+    to(value, &mut Conversion { seen: HashMap::new(), replaced }, 0)
+}
+
+struct Conversion<'a> {
+    seen: HashMap<usize, Data>,
+    replaced: &'a dyn Fn(&Value) -> Option<Data>,
+}
+
+fn to(value: &Value, conversion: &mut Conversion<'_>, depth: usize) -> Result<Data, Error> {
     if depth > DEEPEST {
         return Err(Error::new(ErrorKind::InvalidOperation, format!("nested deeper than {DEEPEST}")));
+    }
+    if let Some(data) = (conversion.replaced)(value) {
+        return Ok(data);
     }
     Ok(match value.kind() {
         ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
@@ -65,21 +78,21 @@ fn to(value: &Value, seen: &mut HashMap<usize, Data>, depth: usize) -> Result<Da
         ValueKind::Bytes => String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned().into(),
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => {
             let object = identity(value);
-            if let Some(data) = object.and_then(|object| seen.get(&object)) {
+            if let Some(data) = object.and_then(|object| conversion.seen.get(&object)) {
                 return Ok(data.clone());
             }
             let data = if value.kind() == ValueKind::Map {
                 let mut copy = Dict::default();
                 for (key, value) in entries(value) {
-                    copy.entries.insert(to(&key, seen, depth + 1)?, to(&value, seen, depth + 1)?);
+                    copy.entries.insert(to(&key, conversion, depth + 1)?, to(&value, conversion, depth + 1)?);
                 }
                 copy.is_ordered = as_dict(value).is_some_and(super::PyDict::is_ordered);
                 copy.into()
             } else {
-                items(value)?.iter().map(|item| to(item, seen, depth + 1)).collect::<Result<Data, _>>()?
+                items(value)?.iter().map(|item| to(item, conversion, depth + 1)).collect::<Result<Data, _>>()?
             };
             if let Some(object) = object {
-                seen.insert(object, data.clone());
+                conversion.seen.insert(object, data.clone());
             }
             data
         }

@@ -9,7 +9,7 @@ mod list;
 mod merge;
 mod print;
 
-pub use convert::{from_data, to_data};
+pub use convert::{from_data, to_data, to_data_with};
 pub(crate) use dict::PYTHON2;
 pub use dict::PyDict;
 pub(crate) use dict::pairs;

@@ -9,7 +9,7 @@ mod scalars;
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::Layout;
 use crate::formula::template::value::float_text;
@@ -27,6 +27,16 @@ pub(super) fn dump(data: &Data, layout: &Layout) -> String {
     let mut emitter = Emitter::new(layout, names);
     emitter.document(data);
     emitter.finish()
+}
+
+/// The one text that stands for what has none.
+pub(super) fn unknown() -> Data {
+    static UNKNOWN: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("NULL"));
+    Data::Str(Arc::clone(&UNKNOWN))
+}
+
+fn is_unknown(text: &Arc<str>) -> bool {
+    matches!(unknown(), Data::Str(unknown) if Arc::ptr_eq(&unknown, text))
 }
 
 /// What tells a list or mapping from every other one; scalars are never the same object.
@@ -92,6 +102,7 @@ impl<'a> Scalar<'a> {
     /// `None` for lists and mappings.
     fn of(data: &'a Data) -> Option<Self> {
         let text = match data {
+            Data::Str(text) if is_unknown(text) => "NULL".into(),
             Data::Str(text) => {
                 let is_plain = super::resolve::resolve(text) == super::resolve::Tag::Str;
                 return Some(Self { text: text.as_ref().into(), is_plain, is_text: true });
