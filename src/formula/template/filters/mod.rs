@@ -75,7 +75,7 @@ pub(super) fn add(env: &mut Environment<'_>) {
 
 /// What a template prints, for tests.
 #[cfg(test)]
-pub(super) fn shown(source: &str) -> Result<String, Error> {
+pub(super) fn shown(source: &str) -> Result<String, minijinja::Error> {
     use super::value::printed;
 
     let mut env = Environment::new();
@@ -83,9 +83,9 @@ pub(super) fn shown(source: &str) -> Result<String, Error> {
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.set_formatter(|out, _, value| {
         if value.is_undefined() {
-            return Err(Error::from(ErrorKind::UndefinedError));
+            return Err(minijinja::Error::from(minijinja::ErrorKind::UndefinedError));
         }
-        out.write_str(&printed(value)).map_err(Error::from)
+        out.write_str(&printed(value)).map_err(minijinja::Error::from)
     });
     add(&mut env);
     super::tests::add(&mut env);

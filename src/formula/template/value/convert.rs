@@ -49,6 +49,9 @@ pub fn to_data(value: &Value) -> Result<Data, Error> {
 }
 
 /// As [`to_data`], with something else in place of what `replaced` has a replacement for.
+///
+/// # Errors
+/// When what is left is not data.
 pub fn to_data_with(value: &Value, replaced: &dyn Fn(&Value) -> Option<Data>) -> Result<Data, Error> {
     to(value, &mut Conversion { seen: HashMap::new(), replaced }, 0)
 }

@@ -35,6 +35,7 @@ pub fn printed(value: &Value) -> String {
 
 /// The undefined values that printing a mapping comes to, each with its key: values of the mapping and of mappings in
 /// it. In a list they are printed as `Undefined`.
+#[must_use]
 pub fn undefined_entries(value: &Value) -> Vec<(Value, Value)> {
     let mut found = Vec::new();
     collect_undefined(value, 0, &mut found);
