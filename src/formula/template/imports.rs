@@ -67,9 +67,9 @@ fn normal(path: &str) -> Option<String> {
 
 /// Adds what the translation puts in place of Salt's tags.
 pub(super) fn add(env: &mut Environment<'_>, paths: &Shared) {
-    env.add_function("__load_yaml", |text: Value| load_yaml(&text));
-    env.add_function("__load_json", |text: Value| load_json(&text));
-    env.add_function("__load_text", |text: Value| value::text(&text));
+    env.add_function("__load_yaml", |text: Value, name: Option<&str>| load_yaml(&text, name));
+    env.add_function("__load_json", |text: Value, name: Option<&str>| load_json(&text, name));
+    env.add_function("__load_text", |text: Value, _: Option<&str>| value::text(&text));
     let paths = Shared::clone(paths);
     env.add_filter("__tpl", move |name: &str| {
         let folder = lock(&paths).folder().unwrap_or(".").to_owned();
@@ -82,17 +82,25 @@ fn wrong(message: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
-fn load_yaml(text: &Value) -> Result<Value, Error> {
+/// What is read: a file that is imported, or a block.
+fn source(format: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("the {format} of `{name}`"),
+        None => format!("the {format} that is loaded here"),
+    }
+}
+
+fn load_yaml(text: &Value, name: Option<&str>) -> Result<Value, Error> {
     let read = yaml::load(&value::text(text), Mappings::Plain);
     let data = read.map_err(|error| {
-        wrong(format!("the YAML that is loaded here is wrong in line {}: {}", error.line, error.message))
+        wrong(format!("{} is wrong in line {}: {}", source("YAML", name), error.line, error.message))
     })?;
     Ok(value::from_data(&data))
 }
 
-fn load_json(text: &Value) -> Result<Value, Error> {
+fn load_json(text: &Value, name: Option<&str>) -> Result<Value, Error> {
     let read: Result<Data, _> = serde_json::from_str(&value::text(text));
-    let data = read.map_err(|error| wrong(format!("the JSON that is loaded here is wrong: {error}")))?;
+    let data = read.map_err(|error| wrong(format!("{} is wrong: {error}", source("JSON", name))))?;
     Ok(value::from_data(&data))
 }
 

@@ -90,8 +90,11 @@ pub(super) fn shown(source: &str) -> Result<String, minijinja::Error> {
     add(&mut env);
     super::tests::add(&mut env);
     super::globals::add(&mut env);
+    super::operators::add(&mut env);
     env.set_unknown_method_callback(super::strings::method);
-    env.render_str(source, ())
+    let source = super::engine::translated(source, super::syntax::Options::default());
+    let wrong = |error: super::syntax::Error| minijinja::Error::new(minijinja::ErrorKind::SyntaxError, error.message);
+    env.render_str(&source.map_err(wrong)?, ())
 }
 
 /// Compares what templates print with what they print under Salt; `None` is an error there, too.

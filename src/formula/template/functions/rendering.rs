@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use minijinja::{Error, State, Value};
+use minijinja::{Error, ErrorKind, State, Value};
 
 use super::super::Context;
 use super::super::engine::translated;
@@ -61,7 +61,7 @@ fn rendered(state: &State<'_, '_>, source: &str, named: Vec<(String, Value)>) ->
     let named: BTreeMap<String, Value> = named.into_iter().collect();
     let text = state.env().render_str(&source, Value::from(named));
     DEPTH.set(depth);
-    text
+    text.map_err(|error| Error::new(ErrorKind::BadInclude, "a template failed").with_source(error))
 }
 
 fn import(state: &State<'_, '_>, source: &str) -> Result<Value, Error> {

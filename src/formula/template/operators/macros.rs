@@ -118,7 +118,9 @@ impl Object for Macro {
         if self.inner.get_attr("caller").is_ok_and(|takes| takes.is_true()) {
             bound.push(Kwargs::from_iter([("caller", caller)]).into());
         }
-        self.inner.call(state, &bound)
+        // The error gets the place of the call, and keeps its own.
+        let result = self.inner.call(state, &bound);
+        result.map_err(|error| Error::new(ErrorKind::BadInclude, "a macro failed").with_source(error))
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

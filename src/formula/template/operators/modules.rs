@@ -22,6 +22,9 @@ pub(super) fn add(env: &mut Environment<'_>) {
     env.add_filter("__imported", |state: &State<'_, '_>, name: &Value| {
         name.as_str().and_then(|name| state.get_temp(&place(name))).unwrap_or(Value::from(()))
     });
+    env.add_filter("__name", |module: &Value| {
+        module.downcast_object_ref::<Module>().map(|module| module.name.clone()).unwrap_or_default()
+    });
     env.add_filter("__text", |module: &Value| {
         module.downcast_object_ref::<Module>().map(|module| module.text.clone()).unwrap_or_default()
     });
@@ -58,6 +61,16 @@ impl Object for Module {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         if self.hidden.contains(key) { None } else { self.exports.as_object()?.get_value(key) }
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        match self.get_value(&Value::from(name)) {
+            Some(value) => value.call(state, args),
+            None => {
+                let message = format!("the template `{}` does not define `{name}`", self.name);
+                Err(Error::new(ErrorKind::UndefinedError, message))
+            }
+        }
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -110,6 +110,6 @@ impl Emitter {
         line: usize,
     ) {
         self.imported(template, with_context, line);
-        self.writer.next_block(&format!("set {} = __load_{format}(__n|__text)", self.variable(target)));
+        self.writer.next_block(&format!("set {} = __load_{format}(__n|__text, __n|__name)", self.variable(target)));
     }
 }
