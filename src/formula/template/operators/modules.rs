@@ -64,13 +64,11 @@ impl Object for Module {
     }
 
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
-        match self.get_value(&Value::from(name)) {
-            Some(value) => value.call(state, args),
-            None => {
-                let message = format!("the template `{}` does not define `{name}`", self.name);
-                Err(Error::new(ErrorKind::UndefinedError, message))
-            }
-        }
+        let Some(value) = self.get_value(&Value::from(name)) else {
+            let message = format!("the template `{}` does not define `{name}`", self.name);
+            return Err(Error::new(ErrorKind::UndefinedError, message));
+        };
+        value.call(state, args)
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
