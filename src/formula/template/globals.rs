@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, ValueOrKwargs};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use rand::RngExt as _;
 
 use super::filters::arguments::{Args, Run, index, split, wrong};
 use super::filters::{chance, values};
 use super::strings::capitalized;
-use super::value::{dict, ordered_dict, pairs, text};
+use super::value::{Namespace, by_place, dict, ordered_dict, pairs, release, text};
 
 const GLOBALS: &[(&str, &str, Run)] = &[
     ("cycler", "*", cycler),
@@ -22,13 +22,16 @@ const GLOBALS: &[(&str, &str, Run)] = &[
     ("range", "*", range),
 ];
 
-/// Adds every global function. `namespace` is minijinja's own, which alone can be assigned to.
+/// Adds every global function.
 pub(super) fn add(env: &mut Environment<'_>) {
     for (name, parameters, run) in GLOBALS.iter().copied() {
         env.add_function(name, move |args: Rest<ValueOrKwargs>| run(&Args::bind(name, parameters, &values(args))?));
     }
     env.add_function("dict", |args: Rest<ValueOrKwargs>| mapping(&values(args)).map(dict));
     env.add_function("odict", |args: Rest<ValueOrKwargs>| mapping(&values(args)).map(ordered_dict));
+    env.add_function("namespace", |args: Rest<ValueOrKwargs>| {
+        mapping(&values(args)).map(|attributes| Value::from_object(Namespace::new(attributes)))
+    });
     env.add_function("show_full_context", show_full_context);
 }
 
@@ -118,6 +121,17 @@ impl Object for Range {
         Some(self.length)
     }
 
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<std::cmp::Ordering> {
+        // Ranges are equal if their numbers are.
+        let other: &Self = other.downcast_ref()?;
+        let ends =
+            |range: &Self| (range.length, range.at(0), range.length.checked_sub(1).and_then(|last| range.at(last)));
+        if self.length == 0 && other.length == 0 || ends(self) == ends(other) {
+            return Some(std::cmp::Ordering::Equal);
+        }
+        by_place(self.as_ref(), Some(other))
+    }
+
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
@@ -135,6 +149,12 @@ fn cycler(args: &Args) -> Result<Value, Error> {
         return Err(wrong("at least one item has to be provided"));
     }
     Ok(Value::from_object(Cycler { items: args.rest.clone(), next: AtomicUsize::new(0) }))
+}
+
+impl Drop for Cycler {
+    fn drop(&mut self) {
+        release(std::mem::take(&mut self.items));
+    }
 }
 
 impl Cycler {
@@ -176,6 +196,12 @@ impl Object for Cycler {
 struct Joiner {
     separator: Value,
     is_used: AtomicBool,
+}
+
+impl Drop for Joiner {
+    fn drop(&mut self) {
+        release(vec![std::mem::take(&mut self.separator)]);
+    }
 }
 
 fn joiner(separator: Option<&Value>) -> Value {
@@ -246,6 +272,10 @@ mod tests {
             ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{{ c.current }}", Some("abab")),
             ("{% set j = joiner('|') %}{{ j() }}a{{ j() }}b{{ j() }}", Some("a|b|")),
             ("{{ raise('no') }}", None),
+            ("{% set n = namespace([('a', 1)], b=2) %}{{ n }}{{ n == n }}", Some("<Namespace {'a': 1, 'b': 2}>True")),
+            ("{{ namespace(a=1)|list }}", None),
+            ("{{ namespace(a=1).b }}", None),
+            ("{{ namespace(1) }}", None),
         ]);
     }
 }

@@ -3,13 +3,15 @@
 use indexmap::IndexMap;
 use minijinja::{Environment, Error, Value};
 
-use super::super::value::{PyDict, items, list};
-use super::{hashable, wrong};
+use super::super::value::{PyDict, hashable, items, list, set_attribute};
+use super::wrong;
 
 pub(super) fn add(env: &mut Environment<'_>) {
     env.add_filter("__list", |items_of: &Value| items(items_of).map(list));
     env.add_filter("__dict", dict);
-    env.add_filter("__bounded", bounded);
+    env.add_filter("__assign", |namespace: &Value, name: &str, value: Value| {
+        set_attribute(namespace, name, bounded(value)?).map(|()| Value::from(()))
+    });
 }
 
 /// The deepest nesting of tuples: minijinja lets go of them one within the other.
@@ -39,7 +41,7 @@ fn dict(row: &Value) -> Result<Value, Error> {
     let mut entries = IndexMap::new();
     let mut row = items(row)?.into_iter();
     while let (Some(key), Some(value)) = (row.next(), row.next()) {
-        hashable(&key, 0)?;
+        hashable(&key)?;
         entries.insert(key, value);
     }
     Ok(Value::from_object(PyDict::new(entries, false)))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Environment, Error, State, Value};
 
-use super::super::value::{as_dict, as_list, items};
+use super::super::value::{as_dict, as_list, items, release};
 use super::{is_silent, type_name, undefined, wrong};
 
 pub(super) fn add(env: &mut Environment<'_>) {
@@ -39,6 +39,12 @@ fn iterable(state: &mut State<'_, '_>, value: &Value, length: Option<usize>) -> 
 struct Live {
     value: Value,
     length: Option<usize>,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        release(vec![std::mem::take(&mut self.value)]);
+    }
 }
 
 impl Object for Live {

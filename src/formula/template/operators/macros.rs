@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::value::{Kwargs, Object, ObjectRepr, Tuple, from_args};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::super::value::{dict, repr};
+use super::super::value::{dict, release, repr};
 
 pub(super) fn add(env: &mut Environment<'_>) {
     env.add_filter("__macro", wrap);
@@ -41,6 +41,13 @@ fn wrap(inner: Value, name: Value, params: Vec<Value>, defaults: usize, special:
     let takes = |name| special.split(' ').any(|taken| taken == name);
     let (takes_varargs, takes_kwargs, takes_caller) = (takes("varargs"), takes("kwargs"), takes("caller"));
     Value::from_object(Macro { name, inner, params, defaults, takes_varargs, takes_kwargs, takes_caller })
+}
+
+impl Drop for Macro {
+    fn drop(&mut self) {
+        // What a macro sees of its template can hold another macro.
+        release(vec![std::mem::take(&mut self.inner)]);
+    }
 }
 
 impl Macro {

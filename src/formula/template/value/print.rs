@@ -1,24 +1,30 @@
 //! Values as Python prints them: `repr`, `str`, and what Salt puts in their place when a template prints one.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
-use super::{DEEPEST, as_dict, entries, items};
+use super::{DEEPEST, Namespace, as_dict, entries, items, spend, spend_text};
+
+thread_local! {
+    /// How deep the value is that is printed just now: other objects print what they hold by beginning anew.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
 
 /// Python's `repr`.
 pub fn repr(value: &Value) -> String {
     let mut out = String::new();
-    Printer { yaml_friendly: false }.repr(value, 0, &mut out);
+    Printer { yaml_friendly: false }.repr(value, DEPTH.get(), &mut out);
     out
 }
 
 /// Python's `str`, which a filter or `~` sees.
 pub fn text(value: &Value) -> String {
     let mut out = String::new();
-    Printer { yaml_friendly: false }.text(value, 0, &mut out);
+    Printer { yaml_friendly: false }.text(value, DEPTH.get(), &mut out);
     out
 }
 
@@ -26,7 +32,7 @@ pub fn text(value: &Value) -> String {
 /// text with line ends in double quotes.
 pub fn printed(value: &Value) -> String {
     let mut out = String::new();
-    Printer { yaml_friendly: true }.text(value, 0, &mut out);
+    Printer { yaml_friendly: true }.text(value, DEPTH.get(), &mut out);
     out
 }
 
@@ -58,7 +64,12 @@ struct Printer {
 impl Printer {
     fn text(&self, value: &Value, depth: usize, out: &mut String) {
         match value.kind() {
-            ValueKind::String => out.push_str(value.as_str().unwrap_or_default()),
+            ValueKind::String => {
+                let text = value.as_str().unwrap_or_default();
+                if spend_text(text.len()).is_ok() {
+                    out.push_str(text);
+                }
+            }
             _ => self.print(value, depth, Self::text, out),
         }
     }
@@ -74,6 +85,9 @@ impl Printer {
     fn print(&self, value: &Value, depth: usize, inner: fn(&Self, &Value, usize, &mut String), out: &mut String) {
         if depth > DEEPEST {
             out.push_str("...");
+            return;
+        }
+        if spend(1).is_err() {
             return;
         }
         match value.kind() {
@@ -94,7 +108,18 @@ impl Printer {
                 }
                 out.push(close);
             }
-            _ => out.push_str(&value.to_string()),
+            _ => match value.downcast_object_ref::<Namespace>() {
+                Some(namespace) => {
+                    out.push_str("<Namespace ");
+                    self.entries(&namespace.entries(), depth, Self::repr, out);
+                    out.push('>');
+                }
+                None => {
+                    let before = DEPTH.replace(depth + 1);
+                    let _ = write!(out, "{value}");
+                    DEPTH.set(before);
+                }
+            },
         }
     }
 
@@ -121,6 +146,16 @@ impl Printer {
             out.push(')');
             return;
         }
+        self.entries(&entries, depth, inner, out);
+    }
+
+    fn entries(
+        &self,
+        entries: &[(Value, Value)],
+        depth: usize,
+        inner: fn(&Self, &Value, usize, &mut String),
+        out: &mut String,
+    ) {
         out.push('{');
         for (index, (key, value)) in entries.iter().enumerate() {
             if index > 0 {
@@ -151,6 +186,9 @@ pub(crate) fn is_printable(character: char) -> bool {
 
 /// Text between quotes, as Python's `repr` writes it.
 fn quote(text: &str, out: &mut String) {
+    if spend_text(text.len()).is_err() {
+        return;
+    }
     let mark = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(mark);
     for character in text.chars() {
