@@ -138,7 +138,6 @@ impl Object for Range {
 }
 
 /// Gives its items in turn, for ever.
-#[derive(Debug)]
 struct Cycler {
     items: Vec<Value>,
     next: AtomicUsize,
@@ -149,6 +148,12 @@ fn cycler(args: &Args) -> Result<Value, Error> {
         return Err(wrong("at least one item has to be provided"));
     }
     Ok(Value::from_object(Cycler { items: args.rest.clone(), next: AtomicUsize::new(0) }))
+}
+
+impl fmt::Debug for Cycler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<jinja2.utils.Cycler object at 0x7f0000000000>")
+    }
 }
 
 impl Drop for Cycler {
@@ -192,10 +197,15 @@ impl Object for Cycler {
 }
 
 /// Gives nothing the first time it is called, then what stands between things.
-#[derive(Debug)]
 struct Joiner {
     separator: Value,
     is_used: AtomicBool,
+}
+
+impl fmt::Debug for Joiner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<jinja2.utils.Joiner object at 0x7f0000000000>")
+    }
 }
 
 impl Drop for Joiner {

@@ -3,7 +3,7 @@
 use minijinja::{Error, Value};
 
 use super::arguments::{defined, wrong};
-use crate::formula::template::value::text;
+use crate::formula::template::value::{spend_text, text};
 
 /// A path such as `address.city` or `0`.
 #[derive(Debug)]
@@ -61,7 +61,8 @@ pub(in crate::formula::template) fn element(value: &Value, key: &Value) -> Resul
 /// Text in lower case, anything else as it is: what Jinja compares unless it is told to heed the case.
 pub(super) fn folded(value: Value, case_sensitive: bool) -> Value {
     match value.as_str() {
-        Some(text) if !case_sensitive => Value::from(text.to_lowercase()),
+        // Whoever folds too much is stopped at the next look at a value.
+        Some(text) if !case_sensitive && spend_text(text.len()).is_ok() => Value::from(text.to_lowercase()),
         _ => value,
     }
 }

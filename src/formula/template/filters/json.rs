@@ -154,7 +154,9 @@ fn enclose<T>(
         }
     };
     out.push(brackets.0);
+    let between = layout.between.len() + layout.indent.as_ref().map_or(0, |indent| indent.len() * (depth + 1));
     for (index, item) in items.iter().enumerate() {
+        spend_text(between)?;
         if index > 0 {
             out.push_str(&layout.between);
         }

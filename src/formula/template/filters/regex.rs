@@ -28,7 +28,7 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
 const BACKTRACK_LIMIT: usize = 1_000_000;
 
 /// What compiling an expression costs, in values that could be looked at meanwhile.
-const COMPILED: usize = 500;
+const COMPILED: usize = 1000;
 
 /// A compiled expression.
 fn compile(pattern: &str, ignorecase: bool, multiline: bool, anchor: Anchor) -> Result<Regex, Error> {

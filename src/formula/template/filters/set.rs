@@ -13,7 +13,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::arguments::wrong;
-use crate::formula::template::value::{self, is_equal, items, release, repr, spend};
+use crate::formula::template::value::{self, by_place, is_equal, is_spent, items, release, repr, spend};
 
 /// A set that can be changed through every name it has.
 #[derive(Default)]
@@ -81,10 +81,10 @@ impl Object for Set {
     }
 
     fn custom_cmp(self: &Arc<Self>, other: &minijinja::value::DynObject) -> Option<Ordering> {
-        let (mut one, mut two) = (self.items(), other.downcast_ref::<Self>()?.items());
-        one.sort();
-        two.sort();
-        Some(one.cmp(&two))
+        let other: &Self = other.downcast_ref()?;
+        let (one, two) = (self.items(), other.items());
+        let is_equal = one.len() == two.len() && combine("difference", &one, &two).is_empty();
+        if is_equal { Some(Ordering::Equal) } else { by_place(self.as_ref(), Some(other)) }
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,6 +156,9 @@ impl<'a> Known<'a> {
     }
 
     fn has(&self, item: &Value) -> bool {
+        if is_spent() {
+            return false;
+        }
         // What can be hashed is never equal to what cannot: a list is no tuple.
         match value::hashable(item) {
             Ok(()) => self.hashed.contains(item),

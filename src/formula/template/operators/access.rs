@@ -98,10 +98,16 @@ fn has_method(state: &State<'_, '_>, value: &Value, name: &str) -> bool {
 }
 
 /// A method that is not called yet.
-#[derive(Debug)]
 struct BoundMethod {
     receiver: Value,
     name: String,
+}
+
+impl fmt::Debug for BoundMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, kind, address) = (&self.name, type_name(&self.receiver), std::ptr::from_ref(self).addr());
+        write!(f, "<built-in method {name} of {kind} object at {address:#x}>")
+    }
 }
 
 impl Drop for BoundMethod {
@@ -120,8 +126,7 @@ impl Object for BoundMethod {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, kind, address) = (&self.name, type_name(&self.receiver), Arc::as_ptr(self).addr());
-        write!(f, "<built-in method {name} of {kind} object at {address:#x}>")
+        fmt::Debug::fmt(self, f)
     }
 }
 

@@ -20,8 +20,11 @@ const DEEPEST_TUPLE: usize = 1000;
 /// The most values on one level of that.
 const WIDEST: usize = 100_000;
 
-/// Refuses tuples in tuples in tuples.
+/// Refuses tuples in tuples in tuples, and a `loop`: minijinja lets go of both a level of the stack each.
 fn bounded(value: Value) -> Result<Value, Error> {
+    if value.as_object().is_some_and(|object| object.type_name().ends_with("::Loop")) {
+        return Err(wrong("upshift does not keep a `loop` in a namespace"));
+    }
     let mut level = vec![value.clone()];
     for _ in 0..DEEPEST_TUPLE {
         level =

@@ -1,5 +1,6 @@
 //! What loops go over, and values that several names take apart.
 
+use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
@@ -35,10 +36,15 @@ fn iterable(state: &mut State<'_, '_>, value: &Value, length: Option<usize>) -> 
 
 /// A list or mapping that a loop sees as it changes, as in Python: what is appended in the loop comes as well, and
 /// what is removed makes it skip an item.
-#[derive(Debug)]
 struct Live {
     value: Value,
     length: Option<usize>,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("iterator")
+    }
 }
 
 impl Drop for Live {

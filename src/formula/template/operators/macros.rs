@@ -24,7 +24,6 @@ impl Object for Missing {
 }
 
 /// A macro of the template around one of minijinja's, which gets every parameter in its place.
-#[derive(Debug)]
 struct Macro {
     name: Value,
     inner: Value,
@@ -41,6 +40,15 @@ fn wrap(inner: Value, name: Value, params: Vec<Value>, defaults: usize, special:
     let takes = |name| special.split(' ').any(|taken| taken == name);
     let (takes_varargs, takes_kwargs, takes_caller) = (takes("varargs"), takes("kwargs"), takes("caller"));
     Value::from_object(Macro { name, inner, params, defaults, takes_varargs, takes_kwargs, takes_caller })
+}
+
+impl fmt::Debug for Macro {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.as_str() {
+            Some(_) => write!(f, "<Macro {}>", repr(&self.name)),
+            None => f.write_str("<Macro anonymous>"),
+        }
+    }
 }
 
 impl Drop for Macro {
@@ -129,9 +137,6 @@ impl Object for Macro {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name.as_str() {
-            Some(_) => write!(f, "<Macro {}>", repr(&self.name)),
-            None => f.write_str("<Macro anonymous>"),
-        }
+        fmt::Debug::fmt(self, f)
     }
 }

@@ -83,31 +83,36 @@ pub(crate) fn sort(items: &mut Vec<Value>, reverse: bool) -> Result<(), Error> {
 ///
 /// The standard library's sort may panic when an order contradicts itself, which values of several types can bring
 /// about; this one cannot.
-pub(crate) fn sort_by<T: Clone>(
+pub(crate) fn sort_by<T>(
     items: &mut Vec<T>,
     mut compare: impl FnMut(&T, &T) -> Result<Ordering, Error>,
 ) -> Result<(), Error> {
+    let mut places: Vec<usize> = (0..items.len()).collect();
+    let mut merged = Vec::with_capacity(places.len());
     let mut width = 1;
-    while width < items.len() {
-        spend(items.len())?;
-        let mut merged = Vec::with_capacity(items.len());
-        for pair in items.chunks(width * 2) {
+    while width < places.len() {
+        spend(places.len())?;
+        for pair in places.chunks(width * 2) {
             let (mut left, mut right) = pair.split_at(width.min(pair.len()));
             while let ([one, rest @ ..], [two, others @ ..]) = (left, right) {
-                if compare(two, one)? == Ordering::Less {
-                    merged.push(two.clone());
+                let (Some(first), Some(second)) = (items.get(*one), items.get(*two)) else { break };
+                if compare(second, first)? == Ordering::Less {
+                    merged.push(*two);
                     right = others;
                 } else {
-                    merged.push(one.clone());
+                    merged.push(*one);
                     left = rest;
                 }
             }
             merged.extend_from_slice(left);
             merged.extend_from_slice(right);
         }
-        *items = merged;
+        std::mem::swap(&mut places, &mut merged);
+        merged.clear();
         width *= 2;
     }
+    let mut unsorted: Vec<Option<T>> = std::mem::take(items).into_iter().map(Some).collect();
+    items.extend(places.into_iter().filter_map(|place| unsorted.get_mut(place)?.take()));
     Ok(())
 }
 

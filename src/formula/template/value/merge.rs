@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
-use super::{DEEPEST, as_dict, as_list, dict, entries, is_list, is_mapping, items, list, ordered_dict, spend};
+use super::{
+    DEEPEST, as_dict, as_list, dict, entries, is_list, is_mapping, is_spent, items, list, ordered_dict, spend,
+};
 
 /// How two mappings become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +193,7 @@ fn copy_foreign(value: &Value, seen: &mut HashMap<usize, Value>, depth: usize) -
 
 /// Whether a list has an item that is equal.
 pub fn contains(items: &[Value], item: &Value) -> bool {
-    items.iter().any(|other| is_equal(other, item))
+    !is_spent() && items.iter().any(|other| is_equal(other, item))
 }
 
 /// Python's `==`, also for objects that hold themselves.

@@ -155,6 +155,7 @@ fn hashable_at(value: &Value, depth: usize) -> Result<(), Error> {
     if value.is_tuple() && depth < DEEPEST {
         return value.try_iter()?.try_for_each(|item| hashable_at(&item, depth + 1));
     }
+    spend_text(value.as_str().map_or(0, str::len))?;
     match value.kind() {
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
             Err(wrong(format!("unhashable type: '{}'", type_name(value))))

@@ -8,10 +8,10 @@ use std::marker::PhantomData;
 
 use minijinja::{Error, ErrorKind};
 
-/// Looking at a value costs one, so this is some tenths of a second.
-const BUDGET: u64 = 30_000_000;
+/// Looking at a value costs one, so this is about a second.
+const BUDGET: u64 = 20_000_000;
 /// The bytes of text that cost as much as looking at a value.
-const BYTES: usize = 16;
+const BYTES: usize = 8;
 
 thread_local! {
     static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
