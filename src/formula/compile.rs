@@ -53,8 +53,8 @@ impl Subject {
     }
 
     fn engine(&self, roots: Roots, pillar: &Data) -> Engine {
-        let grains = plain(&self.grains);
-        let opts = value::from_data(&plain(&self.opts().into()));
+        let grains = self.grains.unordered();
+        let opts = value::from_data(&Data::from(self.opts()).unordered());
         if let Some(opts) = value::as_dict(&opts) {
             opts.insert("grains".into(), value::from_data(&grains));
             opts.insert("pillar".into(), value::from_data(pillar));
@@ -130,17 +130,6 @@ fn defaults() -> impl Iterator<Item = (Data, Data)> {
         ("user", "root".into()),
     ];
     options.into_iter().map(|(name, value)| (name.into(), value))
-}
-
-/// The same with every mapping a plain `dict`, as grains are.
-fn plain(data: &Data) -> Data {
-    match data {
-        Data::List(items) => items.iter().map(plain).collect(),
-        Data::Dict(dict) => {
-            dict.entries.iter().map(|(key, value)| (key.clone(), plain(value))).collect::<Dict>().into()
-        }
-        other => other.clone(),
-    }
 }
 
 /// Compiles formulas for one host.

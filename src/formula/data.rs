@@ -1,5 +1,6 @@
 //! What YAML and JSON can say, with Python's idea of equality: pillar, grains, high state and low state.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -106,6 +107,32 @@ impl Data {
     #[must_use]
     pub fn is_hashable(&self) -> bool {
         !matches!(self, Self::List(_) | Self::Dict(_))
+    }
+
+    /// The same with every mapping a plain `dict`. An object that comes twice comes out as one that comes twice.
+    #[must_use]
+    pub fn unordered(&self) -> Self {
+        self.unordered_with(&mut HashMap::new())
+    }
+
+    fn unordered_with(&self, seen: &mut HashMap<*const (), Self>) -> Self {
+        let object = match self {
+            Self::List(items) => Arc::as_ptr(items).cast::<()>(),
+            Self::Dict(dict) => Arc::as_ptr(dict).cast::<()>(),
+            other => return other.clone(),
+        };
+        if let Some(copy) = seen.get(&object) {
+            return copy.clone();
+        }
+        let copy: Self = match self {
+            Self::Dict(dict) => {
+                let entries = dict.entries.iter();
+                entries.map(|(key, value)| (key.clone(), value.unordered_with(seen))).collect::<Dict>().into()
+            }
+            other => other.as_list().unwrap_or_default().iter().map(|item| item.unordered_with(seen)).collect(),
+        };
+        seen.insert(object, copy.clone());
+        copy
     }
 
     /// The number this equals in Python, where `True == 1 == 1.0`.

@@ -60,17 +60,22 @@ fn parse(pattern: &str) -> Vec<Part> {
     let characters: Vec<char> = pattern.chars().collect();
     let mut parts = Vec::new();
     let mut at = 0;
+    let mut is_unclosed = false;
     while let Some(&character) = characters.get(at) {
         at += 1;
         parts.push(match character {
             '*' => Part::Star,
             '?' => Part::Any,
-            '[' => match set(&characters[at..]) {
+            // Behind a bracket that is not closed none is.
+            '[' if !is_unclosed => match set(&characters[at..]) {
                 Some((set, length)) => {
                     at += length;
                     set
                 }
-                None => Part::One('['),
+                None => {
+                    is_unclosed = true;
+                    Part::One('[')
+                }
             },
             other => Part::One(other),
         });

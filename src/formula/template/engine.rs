@@ -15,8 +15,9 @@ use crate::formula::error::{Kind, Result};
 use crate::formula::roots::Roots;
 use crate::formula::{Data, Error as Wrong};
 
-/// Instructions one template may run, those of its imports included: minutes of Jinja, a second of ours.
-const FUEL: u64 = 100_000_000;
+/// Instructions one template may run, those of its imports included, each worth 64 bytes of text: a minute of Jinja, a
+/// second of ours.
+const FUEL: u64 = 10_000_000;
 /// Templates, macros and loops within one another.
 const DEEPEST: usize = 300;
 
@@ -112,15 +113,18 @@ impl Engine {
         if let Some(value) = variables.get("loop").cloned() {
             variables.insert(syntax::LOOP.to_owned(), value);
         }
+        let work = value::Work::begin();
         *lock(&self.paths) = Paths::from(variables.get("tpldir").and_then(Value::as_str));
         let source = self.env.get_template(path).and_then(|template| {
             let ends = self.context.roots.read(path).ok().flatten().is_some_and(|text| text.ends_with(b"\n"));
             let mut text = template.render(Value::from(variables))?;
+            value::spend(1)?;
             if ends {
                 text.push('\n');
             }
             Ok(text)
         });
+        drop(work);
         source.map_err(|error| trouble::explain(&error, &self.context.roots))
     }
 }

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use minijinja::value::{ArgType as _, Enumerator, Kwargs, Object, ObjectRepr, Rest, ValueOrKwargs};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use rand::RngExt as _;
 
 use super::filters::arguments::{Args, Run, index, split, wrong};
 use super::filters::{chance, values};
 use super::strings::capitalized;
-use super::value::{dict, ordered_dict, pairs, text};
+use super::value::{Namespace, by_place, dict, ordered_dict, pairs, release, text};
 
 const GLOBALS: &[(&str, &str, Run)] = &[
     ("cycler", "*", cycler),
@@ -29,7 +29,9 @@ pub(super) fn add(env: &mut Environment<'_>) {
     }
     env.add_function("dict", |args: Rest<ValueOrKwargs>| mapping(&values(args)).map(dict));
     env.add_function("odict", |args: Rest<ValueOrKwargs>| mapping(&values(args)).map(ordered_dict));
-    env.add_function("namespace", namespace);
+    env.add_function("namespace", |args: Rest<ValueOrKwargs>| {
+        mapping(&values(args)).map(|attributes| Value::from_object(Namespace::new(attributes)))
+    });
     env.add_function("show_full_context", show_full_context);
 }
 
@@ -43,13 +45,6 @@ fn mapping(args: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
     };
     entries.extend(named.into_iter().map(|(name, value)| (Value::from(name), value)));
     Ok(entries)
-}
-
-/// Jinja's `namespace`: an object of minijinja's, which alone can be assigned to.
-fn namespace(args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
-    let entries = mapping(&values(args))?;
-    let named: Kwargs = entries.iter().filter_map(|(name, value)| Some((name.as_str()?, value.clone()))).collect();
-    minijinja::functions::namespace(Some(ValueOrKwargs::from_value_owned(named.into())?))
 }
 
 /// What Jinja's sandbox lets a range have at most.
@@ -126,13 +121,23 @@ impl Object for Range {
         Some(self.length)
     }
 
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<std::cmp::Ordering> {
+        // Ranges are equal if their numbers are.
+        let other: &Self = other.downcast_ref()?;
+        let ends =
+            |range: &Self| (range.length, range.at(0), range.length.checked_sub(1).and_then(|last| range.at(last)));
+        if self.length == 0 && other.length == 0 || ends(self) == ends(other) {
+            return Some(std::cmp::Ordering::Equal);
+        }
+        by_place(self.as_ref(), Some(other))
+    }
+
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
 }
 
 /// Gives its items in turn, for ever.
-#[derive(Debug)]
 struct Cycler {
     items: Vec<Value>,
     next: AtomicUsize,
@@ -143,6 +148,18 @@ fn cycler(args: &Args) -> Result<Value, Error> {
         return Err(wrong("at least one item has to be provided"));
     }
     Ok(Value::from_object(Cycler { items: args.rest.clone(), next: AtomicUsize::new(0) }))
+}
+
+impl fmt::Debug for Cycler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<jinja2.utils.Cycler object at 0x7f0000000000>")
+    }
+}
+
+impl Drop for Cycler {
+    fn drop(&mut self) {
+        release(std::mem::take(&mut self.items));
+    }
 }
 
 impl Cycler {
@@ -180,10 +197,21 @@ impl Object for Cycler {
 }
 
 /// Gives nothing the first time it is called, then what stands between things.
-#[derive(Debug)]
 struct Joiner {
     separator: Value,
     is_used: AtomicBool,
+}
+
+impl fmt::Debug for Joiner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<jinja2.utils.Joiner object at 0x7f0000000000>")
+    }
+}
+
+impl Drop for Joiner {
+    fn drop(&mut self) {
+        release(vec![std::mem::take(&mut self.separator)]);
+    }
 }
 
 fn joiner(separator: Option<&Value>) -> Value {
@@ -254,6 +282,10 @@ mod tests {
             ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{{ c.current }}", Some("abab")),
             ("{% set j = joiner('|') %}{{ j() }}a{{ j() }}b{{ j() }}", Some("a|b|")),
             ("{{ raise('no') }}", None),
+            ("{% set n = namespace([('a', 1)], b=2) %}{{ n }}{{ n == n }}", Some("<Namespace {'a': 1, 'b': 2}>True")),
+            ("{{ namespace(a=1)|list }}", None),
+            ("{{ namespace(a=1).b }}", None),
+            ("{{ namespace(1) }}", None),
         ]);
     }
 }

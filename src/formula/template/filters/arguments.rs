@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::formula::template::number_text::{Number, WIDEST, whole};
-use crate::formula::template::value::{is_mapping, text, type_name};
+use crate::formula::template::value::{is_mapping, spend_text, text, type_name};
 
 /// What a filter does with its arguments.
 pub(in crate::formula::template) type Run = fn(&Args) -> Result<Value, Error>;
@@ -50,6 +50,8 @@ impl Args {
         parameters: &'static str,
         values: &[Value],
     ) -> Result<Self, Error> {
+        // Whatever is done with a text, it is gone through.
+        spend_text(values.iter().filter_map(Value::as_str).map(str::len).sum())?;
         let (positional, keywords) = split(values)?;
         let declared: Vec<&'static str> = parameters.split_whitespace().collect();
         let names: Vec<&'static str> =
@@ -181,7 +183,7 @@ pub(in crate::formula::template) fn truncated(number: Number) -> Result<i128, Er
     }
 }
 
-/// Whether Python can hash a value: neither a list nor a mapping, and nothing with one in it.
+/// Whether Python can hash what is no tuple: neither a list nor a mapping nor a set.
 pub(in crate::formula::template) fn is_hashable(value: &Value) -> bool {
     !is_mapping(value) && !crate::formula::template::value::is_list(value) && !super::set::is_set(value)
 }

@@ -4,7 +4,7 @@ use minijinja::{Error, State, Value};
 
 use super::arguments::{Args, RunIn, defined, wrong};
 use crate::formula::template::operators::own_attribute;
-use crate::formula::template::value::{as_dict, text};
+use crate::formula::template::value::{as_dict, spend_text, text};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, RunIn)] = &[("attr", "obj name", attr)];
@@ -76,7 +76,8 @@ pub(in crate::formula::template) fn element(value: &Value, key: &Value) -> Resul
 /// Text in lower case, anything else as it is: what Jinja compares unless it is told to heed the case.
 pub(super) fn folded(value: Value, case_sensitive: bool) -> Value {
     match value.as_str() {
-        Some(text) if !case_sensitive => Value::from(text.to_lowercase()),
+        // Whoever folds too much is stopped at the next look at a value.
+        Some(text) if !case_sensitive && spend_text(text.len()).is_ok() => Value::from(text.to_lowercase()),
         _ => value,
     }
 }

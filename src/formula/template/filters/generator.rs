@@ -1,12 +1,15 @@
 //! Python's generators: what `map`, `select` and their kind give. They can be gone through once, and neither counted
 //! nor indexed.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object, ObjectRepr};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr};
+
+use crate::formula::template::value::{by_place, release};
 
 /// What is left of a generator. Its items are made when it is, since nothing in a template can tell the difference
 /// but an error in an item that is never asked for.
@@ -51,6 +54,13 @@ impl Iterator for Rest {
     }
 }
 
+impl Drop for Generator {
+    fn drop(&mut self) {
+        let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
+        release(left.into());
+    }
+}
+
 impl fmt::Debug for Generator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{} at 0x7f0000000000>", self.kind)
@@ -68,6 +78,10 @@ impl Object for Generator {
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
         None
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        by_place(self.as_ref(), other.downcast_ref())
     }
 
     fn is_true(self: &Arc<Self>) -> bool {

@@ -9,7 +9,7 @@ use minijinja::{Error, Value};
 use super::arguments::{Args, defined};
 use super::attribute::{Path, folded};
 use super::sequences::sorted;
-use crate::formula::template::value::{items, list, repr};
+use crate::formula::template::value::{is_equal, items, list, release, repr};
 
 /// One group: a pair that also has names for its halves.
 struct Group {
@@ -29,7 +29,7 @@ pub(super) fn groupby(args: &Args) -> Result<Value, Error> {
             defined(part.clone())?;
         }
         match groups.last_mut() {
-            Some((last, group)) if *last == key => group.push(item),
+            Some((last, group)) if last.iter().zip(&key).all(|(last, key)| is_equal(last, key)) => group.push(item),
             _ => groups.push((key, vec![item])),
         }
     }
@@ -41,6 +41,12 @@ pub(super) fn groupby(args: &Args) -> Result<Value, Error> {
         Ok(Value::from_object(Group { grouper, list: list(group) }))
     };
     groups.into_iter().map(group).collect::<Result<_, Error>>().map(list)
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        release(vec![std::mem::take(&mut self.grouper), std::mem::take(&mut self.list)]);
+    }
 }
 
 impl fmt::Debug for Group {

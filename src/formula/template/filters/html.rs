@@ -61,13 +61,16 @@ fn without(text: &str, open: &str, close: &str) -> String {
     kept + rest
 }
 
+const LONGEST_ENTITY: usize = 9;
+
 /// The entities that formulas can be expected to hold; an unknown one stays as it is.
 fn unescaped(text: &str) -> String {
     let mut read = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         read.push_str(before);
-        let entity = after.split_once(';').filter(|(name, _)| name.len() < 10);
+        let end = after.bytes().take(LONGEST_ENTITY + 1).position(|byte| byte == b';');
+        let entity = end.and_then(|end| Some((after.get(..end)?, after.get(end + 1..)?)));
         let known = entity.and_then(|(name, after)| Some((entity_of(name)?, after)));
         let (character, after) = known.unwrap_or(('&', after));
         read.push(character);

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::arguments::{Args, Run, is_true, wrong};
 use crate::formula::template::number_text::WIDEST;
 use crate::formula::template::value::{
-    DEEPEST, compare, entries, float_text, from_data, is_list, items, sort_by, text, type_name,
+    DEEPEST, compare, entries, float_text, from_data, is_list, items, sort_by, spend_text, text, type_name,
 };
 use crate::formula::{Data, Dict};
 
@@ -104,6 +104,7 @@ fn write(value: &Value, layout: &Layout, depth: usize, out: &mut String) -> Resu
     if depth > DEEPEST {
         return Err(wrong("Circular reference detected"));
     }
+    spend_text(value.as_str().map_or(0, str::len))?;
     match value.kind() {
         ValueKind::None | ValueKind::Bool | ValueKind::Number => out.push_str(&scalar(value)),
         ValueKind::String => quote(value.as_str().unwrap_or_default(), layout.ensure_ascii, out),
@@ -153,7 +154,9 @@ fn enclose<T>(
         }
     };
     out.push(brackets.0);
+    let between = layout.between.len() + layout.indent.as_ref().map_or(0, |indent| indent.len() * (depth + 1));
     for (index, item) in items.iter().enumerate() {
+        spend_text(between)?;
         if index > 0 {
             out.push_str(&layout.between);
         }

@@ -9,7 +9,7 @@ use minijinja::{Error, Value};
 use super::arguments::{Args, Run, defined, is_true, string, wrong};
 use super::pattern::{Anchor, translated};
 use crate::formula::template::strings::is_space;
-use crate::formula::template::value::{items, text, type_name};
+use crate::formula::template::value::{items, spend, spend_text, text, type_name};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
@@ -27,8 +27,12 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
 /// The steps back that a match may take before it is given up.
 const BACKTRACK_LIMIT: usize = 1_000_000;
 
+/// What compiling an expression costs, in values that could be looked at meanwhile.
+const COMPILED: usize = 1000;
+
 /// A compiled expression.
 fn compile(pattern: &str, ignorecase: bool, multiline: bool, anchor: Anchor) -> Result<Regex, Error> {
+    spend(COMPILED)?;
     let pattern = translated(pattern, ignorecase, multiline, anchor)?;
     let regex = RegexBuilder::new(&pattern).backtrack_limit(BACKTRACK_LIMIT).build();
     regex.map_err(|error| wrong(format!("not a regular expression: {error}")))
@@ -52,6 +56,7 @@ pub(in crate::formula::template) fn matches(args: &Args) -> Result<Value, Error>
 /// The groups of the first match, or all of it if there are none, or `None`.
 fn groups(args: &Args, anchor: Anchor) -> Result<Value, Error> {
     let source = args.defined()?;
+    spend_text(source.as_str().map_or(0, str::len))?;
     let regex = given(args, anchor)?;
     let Some(found) = regex.captures(string(&source)?).map_err(|error| failed(&error))? else {
         return Ok(Value::from(()));
@@ -98,7 +103,9 @@ fn replace(args: &Args) -> Result<Value, Error> {
         }
         let Some((whole, found)) = found.as_ref().and_then(|found| Some((found.get(0)?, found))) else { break };
         replaced.push_str(source.get(copied..whole.start()).unwrap_or_default());
+        let before = replaced.len();
         expand(&pieces, found, &mut replaced);
+        spend_text(replaced.len().saturating_sub(before))?;
         (copied, at, was_empty) = (whole.end(), whole.end(), whole.end() == whole.start());
     }
     replaced.push_str(source.get(copied..).unwrap_or_default());

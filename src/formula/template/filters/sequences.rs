@@ -9,7 +9,9 @@ use super::generator::{generator, is_generator};
 use super::group;
 use super::set::is_set;
 use crate::formula::template::number_text::Number;
-use crate::formula::template::value::{compare, entries, is_list, is_mapping, items, list, sort_by, text, type_name};
+use crate::formula::template::value::{
+    compare, entries, is_equal, is_list, is_mapping, items, list, sort_by, spend_text, text, type_name,
+};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
@@ -101,7 +103,9 @@ fn join(args: &Args) -> Result<Value, Error> {
         if index > 0 {
             joined.push_str(&separator);
         }
-        joined.push_str(&text(&defined(path.find(item, None)?)?));
+        let item = text(&defined(path.find(item, None)?)?);
+        spend_text(separator.len() + item.len())?;
+        joined.push_str(&item);
     }
     Ok(Value::from(joined))
 }
@@ -166,7 +170,7 @@ pub(super) fn sorted(
 
 fn compare_rows(one: &[Value], two: &[Value]) -> Result<std::cmp::Ordering, Error> {
     for (one, two) in one.iter().zip(two) {
-        if one != two || one.is_undefined() {
+        if one.is_undefined() || !is_equal(one, two) {
             return compare(one, two);
         }
     }

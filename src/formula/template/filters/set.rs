@@ -4,6 +4,7 @@
 //! in which the items came, and for whole numbers their own.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,8 +12,8 @@ use indexmap::IndexSet;
 use minijinja::value::{Enumerator, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::arguments::{is_hashable, wrong};
-use crate::formula::template::value::{contains, items, repr, type_name};
+use super::arguments::wrong;
+use crate::formula::template::value::{self, by_place, is_equal, is_spent, items, release, repr, spend};
 
 /// A set that can be changed through every name it has.
 #[derive(Default)]
@@ -32,16 +33,7 @@ pub(super) fn set(items: impl IntoIterator<Item = Value>) -> Result<Value, Error
 
 /// A value that can be in a set or be a key.
 pub(super) fn hashable(value: Value) -> Result<Value, Error> {
-    if value.is_undefined() {
-        Err(Error::from(ErrorKind::UndefinedError))
-    } else if is_hashable(&value) {
-        for item in if value.is_tuple() { items(&value)? } else { Vec::new() } {
-            hashable(item)?;
-        }
-        Ok(value)
-    } else {
-        Err(wrong(format!("unhashable type: '{}'", type_name(&value))))
-    }
+    value::hashable(&value).map(|()| value)
 }
 
 /// Whether a value is a set.
@@ -51,11 +43,24 @@ pub(super) fn is_set(value: &Value) -> bool {
 
 impl Set {
     fn items(&self) -> Vec<Value> {
+        if spend(self.len()).is_err() {
+            return Vec::new();
+        }
         self.0.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut IndexSet<Value>) -> T) -> T {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Set {
+    fn drop(&mut self) {
+        release(self.change(std::mem::take).into_iter().collect());
     }
 }
 
@@ -76,10 +81,10 @@ impl Object for Set {
     }
 
     fn custom_cmp(self: &Arc<Self>, other: &minijinja::value::DynObject) -> Option<Ordering> {
-        let (mut one, mut two) = (self.items(), other.downcast_ref::<Self>()?.items());
-        one.sort();
-        two.sort();
-        Some(one.cmp(&two))
+        let other: &Self = other.downcast_ref()?;
+        let (one, two) = (self.items(), other.items());
+        let is_equal = one.len() == two.len() && combine("difference", &one, &two).is_empty();
+        if is_equal { Some(Ordering::Equal) } else { by_place(self.as_ref(), Some(other)) }
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,9 +120,9 @@ impl Object for Set {
                 let (other,): (Value,) = from_args(args)?;
                 let (mine, theirs) = (self.items(), items(&other)?);
                 Ok(Value::from(match method {
-                    "issubset" => mine.iter().all(|item| theirs.contains(item)),
-                    "issuperset" => theirs.iter().all(|item| mine.contains(item)),
-                    _ => !mine.iter().any(|item| theirs.contains(item)),
+                    "issubset" => combine("difference", &mine, &theirs).is_empty(),
+                    "issuperset" => combine("difference", &theirs, &mine).is_empty(),
+                    _ => combine("intersection", &mine, &theirs).is_empty(),
                 }))
             }
             "copy" => {
@@ -138,15 +143,43 @@ impl Object for Set {
     }
 }
 
+/// Items to look others up in: those that Python can hash by their hashes, the rest one by one.
+struct Known<'a> {
+    hashed: HashSet<&'a Value>,
+    others: Vec<&'a Value>,
+}
+
+impl<'a> Known<'a> {
+    fn of(items: &'a [Value]) -> Self {
+        let (hashed, others): (Vec<_>, Vec<_>) = items.iter().partition(|item| value::hashable(item).is_ok());
+        Self { hashed: hashed.into_iter().collect(), others }
+    }
+
+    fn has(&self, item: &Value) -> bool {
+        if is_spent() {
+            return false;
+        }
+        // What can be hashed is never equal to what cannot: a list is no tuple.
+        match value::hashable(item) {
+            Ok(()) => self.hashed.contains(item),
+            Err(_) => self.others.iter().any(|other| is_equal(other, item)),
+        }
+    }
+}
+
 /// What two rows of items have together, in common, apart.
 pub(super) fn combine(how: &str, one: &[Value], two: &[Value]) -> Vec<Value> {
-    let only = |row: &[Value], other: &[Value]| row.iter().filter(|item| !contains(other, item)).cloned().collect();
+    let kept = |row: &[Value], other: &[Value], wanted: bool| {
+        let other = Known::of(other);
+        row.iter().filter(|item| other.has(item) == wanted).cloned().collect::<Vec<_>>()
+    };
+    let only = |row: &[Value], other: &[Value]| kept(row, other, false);
     match how {
-        "intersection" => one.iter().filter(|item| contains(two, item)).cloned().collect(),
+        "intersection" => kept(one, two, true),
         "difference" => only(one, two),
         "symmetric_difference" => {
-            let mut apart: Vec<Value> = only(one, two);
-            apart.extend::<Vec<Value>>(only(two, one));
+            let mut apart = only(one, two);
+            apart.extend(only(two, one));
             apart
         }
         _ => one.iter().chain(two).cloned().collect(),

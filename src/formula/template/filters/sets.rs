@@ -40,7 +40,8 @@ fn unique(values: &Value) -> Result<Value, Error> {
     for value in items(values)? {
         let value = defined(value)?;
         // Values that Python can hash are equal only if their hashes are; the others have to be compared.
-        let is_new = if is_hashable(&value) { seen.insert(value.clone()) } else { !value::contains(&kept, &value) };
+        let is_new =
+            if value::hashable(&value).is_ok() { seen.insert(value.clone()) } else { !value::contains(&kept, &value) };
         if is_new {
             kept.push(value);
         }

@@ -182,7 +182,7 @@ fn extend(mapping: &PyDict, key: &str, value: &Value, _: bool) -> Result<(), Err
 fn flatten(args: &Args) -> Result<Value, Error> {
     let mut flat = Vec::new();
     let data = args.defined()?;
-    flatten_into(&data, args.int("levels")?, args.bool("preserve_nulls", false)?, &mut Vec::new(), &mut flat)?;
+    flatten_into(&data, args.int("levels")?, args.bool("preserve_nulls", false)?, 0, &mut Vec::new(), &mut flat)?;
     Ok(list(flat))
 }
 
@@ -190,9 +190,13 @@ fn flatten_into(
     data: &Value,
     levels: Option<i128>,
     preserve_nulls: bool,
+    depth: usize,
     seen: &mut Vec<usize>,
     flat: &mut Vec<Value>,
 ) -> Result<(), Error> {
+    if depth > DEEPEST {
+        return Err(wrong("maximum recursion depth exceeded"));
+    }
     // Salt calls any list that it meets twice a cycle.
     if let Some(list) = as_list(data) {
         let object = std::ptr::from_ref(list).addr();
@@ -212,7 +216,7 @@ fn flatten_into(
         }
         let is_row = items_can_be_had(&element) && element.as_str().is_none();
         if is_row && levels.is_none_or(|levels| levels >= 1) {
-            flatten_into(&element, levels.map(|levels| levels - 1), preserve_nulls, seen, flat)?;
+            flatten_into(&element, levels.map(|levels| levels - 1), preserve_nulls, depth + 1, seen, flat)?;
         } else {
             flat.push(element);
         }

@@ -4,6 +4,7 @@ use minijinja::{Error, Value};
 
 use super::arguments::{Args, Run, wrong};
 use crate::formula::template::strings::lines_of;
+use crate::formula::template::value::spend_text;
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] =
@@ -21,7 +22,9 @@ fn wordwrap(args: &Args) -> Result<Value, Error> {
         if width == 0 && !line.is_empty() {
             return Err(wrong("invalid width 0 (must be > 0)"));
         }
-        wrapped.push(lines(chunks(line, on_hyphens), width, break_long, on_hyphens).join(wrapstring));
+        let pieces = lines(chunks(line, on_hyphens), width, break_long, on_hyphens);
+        spend_text(wrapstring.len().saturating_mul(pieces.len() + 1))?;
+        wrapped.push(pieces.join(wrapstring));
     }
     Ok(Value::from(wrapped.join(wrapstring)))
 }

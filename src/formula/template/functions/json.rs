@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
-use super::super::value::{DEEPEST, compare, entries, float_text, items, type_name};
+use super::super::value::{DEEPEST, compare, entries, float_text, items, sort_by, spend_text, type_name};
 use super::arguments::wrong;
 
 /// How JSON is laid out: the keyword arguments of `json.dumps`.
@@ -47,6 +47,7 @@ impl Json {
         if depth > DEEPEST {
             return Err(wrong("Circular reference detected"));
         }
+        spend_text(value.as_str().map_or(0, str::len))?;
         match value.kind() {
             ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
             ValueKind::String => self.quote(value.as_str().unwrap_or_default(), out),
@@ -87,7 +88,9 @@ impl Json {
         out.push(open);
         let separator = self.item_separator.as_deref();
         let separator = separator.unwrap_or(if self.indent.is_some() { "," } else { ", " });
+        let between = separator.len() + self.indent.as_ref().map_or(0, |indent| indent.len() * (depth + 1));
         for (index, item) in items.iter().enumerate() {
+            spend_text(between)?;
             if index > 0 {
                 out.push_str(separator);
             }
@@ -156,13 +159,6 @@ fn key_text(key: &Value) -> Result<String, Error> {
     }
 }
 
-fn sort(entries: &mut [(Value, Value)]) -> Result<(), Error> {
-    let mut failure = None;
-    entries.sort_by(|(one, _), (two, _)| {
-        compare(one, two).unwrap_or_else(|error| {
-            failure.get_or_insert(error);
-            std::cmp::Ordering::Equal
-        })
-    });
-    failure.map_or(Ok(()), Err)
+fn sort(entries: &mut Vec<(Value, Value)>) -> Result<(), Error> {
+    sort_by(entries, |(one, _), (two, _)| compare(one, two))
 }

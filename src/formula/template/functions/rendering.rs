@@ -46,6 +46,9 @@ const fn rendering(
 /// Templates that render one another this way. Each starts a machine of its own, which counts its own depth alone.
 const DEEPEST_RENDERING: usize = 8;
 
+/// The fuel that translating and compiling a text takes.
+const PREPARED: u64 = 1000;
+
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
@@ -59,9 +62,14 @@ fn rendered(state: &State<'_, '_>, source: &str, named: Vec<(String, Value)>) ->
     }
     DEPTH.set(depth + 1);
     let named: BTreeMap<String, Value> = named.into_iter().collect();
-    let text = state.env().render_str(&source, Value::from(named));
+    let rendered = state.env().template_from_str(&source).and_then(|template| {
+        let rendered = template.render_captured(Value::from(named))?;
+        // It had a budget of its own; what it used of that is used here as well.
+        state.consume_fuel(PREPARED + rendered.state().fuel_levels().map_or(0, |(used, _)| used))?;
+        Ok(rendered.into_output())
+    });
     DEPTH.set(depth);
-    text.map_err(|error| Error::new(ErrorKind::BadInclude, "a template failed").with_source(error))
+    rendered.map_err(|error| Error::new(ErrorKind::BadInclude, "a template failed").with_source(error))
 }
 
 fn import(state: &State<'_, '_>, source: &str) -> Result<Value, Error> {

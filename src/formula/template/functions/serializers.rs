@@ -8,8 +8,8 @@ use super::arguments::Default::Required;
 use super::arguments::{Arguments, defined, takes, wrong};
 use super::json::{Json, json_text};
 use super::{Function, plain};
+use crate::formula::Data;
 use crate::formula::yaml::{self, Layout, Mappings};
-use crate::formula::{Data, Dict};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     plain(
@@ -100,21 +100,9 @@ fn yaml_text(value: &Value, arguments: &Arguments) -> Result<String, Error> {
             _ => {}
         }
     }
-    let text = yaml::dump(&plain_data(&to_data(value)?), &layout);
+    let text = yaml::dump(&to_data(value)?.unordered(), &layout);
     let trimmed = text.strip_suffix("\n...\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);
     Ok(trimmed.to_owned())
-}
-
-/// The same data with no mapping that is ordered.
-fn plain_data(data: &Data) -> Data {
-    match data {
-        Data::List(items) => items.iter().map(plain_data).collect(),
-        Data::Dict(dict) => {
-            let entries = dict.entries.iter().map(|(key, value)| (key.clone(), plain_data(value))).collect();
-            Dict { entries, is_ordered: false }.into()
-        }
-        other => other.clone(),
-    }
 }
 
 /// Sections of `key = value`, as Python's `configparser` writes them.

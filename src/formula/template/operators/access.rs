@@ -8,9 +8,9 @@ use std::sync::Arc;
 use minijinja::value::{Object, ObjectRepr, Rest, Tuple, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::super::value::{DEEPEST, PYTHON2, PyDict, as_dict, items, list};
+use super::super::value::{DEEPEST, PYTHON2, PyDict, as_dict, hashable, items, list, release};
 use super::number::Number;
-use super::{defined, hashable, text, type_name, undefined, wrong};
+use super::{defined, text, type_name, undefined, wrong};
 
 pub(super) fn add(env: &mut Environment<'_>) {
     env.add_filter("__attr", attribute);
@@ -98,10 +98,22 @@ fn has_method(state: &State<'_, '_>, value: &Value, name: &str) -> bool {
 }
 
 /// A method that is not called yet.
-#[derive(Debug)]
 struct BoundMethod {
     receiver: Value,
     name: String,
+}
+
+impl fmt::Debug for BoundMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, kind, address) = (&self.name, type_name(&self.receiver), std::ptr::from_ref(self).addr());
+        write!(f, "<built-in method {name} of {kind} object at {address:#x}>")
+    }
+}
+
+impl Drop for BoundMethod {
+    fn drop(&mut self) {
+        release(vec![std::mem::take(&mut self.receiver)]);
+    }
 }
 
 impl Object for BoundMethod {
@@ -114,8 +126,7 @@ impl Object for BoundMethod {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, kind, address) = (&self.name, type_name(&self.receiver), Arc::as_ptr(self).addr());
-        write!(f, "<built-in method {name} of {kind} object at {address:#x}>")
+        fmt::Debug::fmt(self, f)
     }
 }
 
@@ -163,7 +174,7 @@ fn entry(value: &Value, key: &Value) -> Result<Option<Value>, Error> {
             let found = index.and_then(|index| all.chars().nth(index));
             found.map(|character| text(character.to_string(), value.is_safe()))
         }
-        ValueKind::Map if hashable(key, 0).is_err() => None,
+        ValueKind::Map if hashable(key).is_err() => None,
         _ => value.as_object().and_then(|object| object.get_value(key)),
     })
 }

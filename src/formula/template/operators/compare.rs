@@ -6,9 +6,9 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, State, Value};
 
 use super::super::salt::Salt;
-use super::super::value::{DEEPEST, PyDict, as_dict, as_list, entries, items};
+use super::super::value::{DEEPEST, PyDict, as_dict, entries, hashable, is_equal_otherwise, is_same, items, spend};
 use super::number::Number;
-use super::{hashable, is_silent, type_name, undefined, wrong};
+use super::{is_silent, type_name, undefined, wrong};
 
 /// The variable that holds the middle of `a < b < c`.
 const KEPT: &str = "__kept";
@@ -59,6 +59,7 @@ struct Comparison {
 
 impl Comparison {
     fn equal(&mut self, a: &Value, b: &Value, depth: usize) -> Result<bool, Error> {
+        spend(1)?;
         if depth > DEEPEST || self.left == 0 {
             return Err(wrong("maximum recursion depth exceeded in comparison"));
         }
@@ -75,7 +76,7 @@ impl Comparison {
             }
             (ValueKind::Map, ValueKind::Map) => self.equal_mappings(a, b, depth),
             (ValueKind::Seq | ValueKind::Map, _) | (_, ValueKind::Seq | ValueKind::Map) => Ok(false),
-            _ => Ok(a == b),
+            _ => Ok(is_equal_otherwise(a, b)),
         }
     }
 
@@ -138,15 +139,6 @@ impl Comparison {
     }
 }
 
-/// Whether two values are the same list or mapping.
-fn is_same(a: &Value, b: &Value) -> bool {
-    match (as_list(a), as_list(b), as_dict(a), as_dict(b)) {
-        (Some(a), Some(b), ..) => std::ptr::eq(a, b),
-        (_, _, Some(a), Some(b)) => std::ptr::eq(a, b),
-        _ => false,
-    }
-}
-
 fn ordered(symbol: &str, a: &Value, b: &Value, holds: fn(Ordering) -> bool) -> Result<bool, Error> {
     // Not a number is neither less nor more than anything.
     Ok(Comparison { left: MOST }.order(symbol, a, b, 0)?.is_some_and(holds))
@@ -170,7 +162,7 @@ fn contained(state: &mut State<'_, '_>, item: &Value, container: &Value) -> Resu
     match container.kind() {
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable if is_silent(state, item) => Ok(false),
         ValueKind::Map => {
-            hashable(item, 0)?;
+            hashable(item)?;
             Ok(match as_dict(container) {
                 Some(dict) => dict.get(item).is_some(),
                 None => container.as_object().is_some_and(|object| object.get_value(item).is_some()),

@@ -1,12 +1,13 @@
 //! What loops go over, and values that several names take apart.
 
+use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Environment, Error, State, Value};
 
 use super::super::filters::is_generator;
-use super::super::value::{as_dict, as_list, items};
+use super::super::value::{as_dict, as_list, items, release};
 use super::{is_silent, type_name, undefined, wrong};
 
 pub(super) fn add(env: &mut Environment<'_>) {
@@ -38,10 +39,21 @@ fn iterable(state: &mut State<'_, '_>, value: &Value, length: Option<usize>) -> 
 
 /// A list or mapping that a loop sees as it changes, as in Python: what is appended in the loop comes as well, and
 /// what is removed makes it skip an item.
-#[derive(Debug)]
 struct Live {
     value: Value,
     length: Option<usize>,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("iterator")
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        release(vec![std::mem::take(&mut self.value)]);
+    }
 }
 
 impl Object for Live {

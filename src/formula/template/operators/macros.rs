@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::value::{Kwargs, Object, ObjectRepr, Tuple, from_args};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::super::value::{dict, repr};
+use super::super::value::{dict, release, repr};
 
 pub(super) fn add(env: &mut Environment<'_>) {
     env.add_filter("__macro", wrap);
@@ -24,7 +24,6 @@ impl Object for Missing {
 }
 
 /// A macro of the template around one of minijinja's, which gets every parameter in its place.
-#[derive(Debug)]
 struct Macro {
     name: Value,
     inner: Value,
@@ -41,6 +40,22 @@ fn wrap(inner: Value, name: Value, params: Vec<Value>, defaults: usize, special:
     let takes = |name| special.split(' ').any(|taken| taken == name);
     let (takes_varargs, takes_kwargs, takes_caller) = (takes("varargs"), takes("kwargs"), takes("caller"));
     Value::from_object(Macro { name, inner, params, defaults, takes_varargs, takes_kwargs, takes_caller })
+}
+
+impl fmt::Debug for Macro {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.as_str() {
+            Some(_) => write!(f, "<Macro {}>", repr(&self.name)),
+            None => f.write_str("<Macro anonymous>"),
+        }
+    }
+}
+
+impl Drop for Macro {
+    fn drop(&mut self) {
+        // What a macro sees of its template can hold another macro.
+        release(vec![std::mem::take(&mut self.inner)]);
+    }
 }
 
 impl Macro {
@@ -124,10 +139,7 @@ impl Object for Macro {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name.as_str() {
-            Some(_) => write!(f, "<Macro {}>", repr(&self.name)),
-            None => f.write_str("<Macro anonymous>"),
-        }
+        fmt::Debug::fmt(self, f)
     }
 }
 

@@ -16,7 +16,6 @@ mod printf;
 pub(super) use access::own_attribute;
 pub(super) use printf::percent;
 
-use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 /// Adds every filter.
@@ -56,20 +55,6 @@ fn type_name(value: &Value) -> &'static str {
     match super::value::type_name(value) {
         "OrderedDict" => "collections.OrderedDict",
         other => other,
-    }
-}
-
-/// Refuses what cannot be a key: lists, mappings, and tuples that hold them.
-fn hashable(value: &Value, depth: usize) -> Result<(), Error> {
-    if value.is_undefined() {
-        return Err(undefined(value));
-    }
-    if value.is_tuple() && depth < super::value::DEEPEST {
-        return value.try_iter()?.try_for_each(|item| hashable(&item, depth + 1));
-    }
-    match value.kind() {
-        ValueKind::Seq | ValueKind::Map => Err(wrong(format!("unhashable type: '{}'", type_name(value)))),
-        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::super::value::items;
+use super::super::value::{items, release};
 use super::{undefined, wrong};
 
 pub(super) fn add(env: &mut Environment<'_>) {
@@ -51,6 +51,12 @@ struct Module {
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<TemplateModule '{}'>", self.name)
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        release(vec![std::mem::take(&mut self.exports)]);
     }
 }
 

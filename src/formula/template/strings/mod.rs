@@ -18,7 +18,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 use super::filters::arguments::{Args, wrong};
 use super::filters::hexadecimal;
 use super::number_text::Number;
-use super::value::{items, repr};
+use super::value::{is_equal, items, repr, spend_text};
 
 /// One method: its name, its parameters and what it does with the text.
 type Method = (&'static str, &'static str, fn(&str, &Args) -> Result<Value, Error>);
@@ -36,6 +36,7 @@ pub(super) fn method(_: &mut State<'_, '_>, value: &Value, method: &str, args: &
 }
 
 fn of_text(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
+    spend_text(text.len())?;
     match method {
         "format" => return format::method(text, args),
         "format_map" => return format::from_mapping(text, &Args::bind("format_map", "mapping", args)?.value()),
@@ -85,11 +86,11 @@ fn of_tuple(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error>
     match method {
         "count" => {
             let wanted = Args::bind("count", "value", args)?.value();
-            Ok(Value::from(items(value)?.iter().filter(|item| **item == wanted).count()))
+            Ok(Value::from(items(value)?.iter().filter(|item| is_equal(item, &wanted)).count()))
         }
         "index" => {
             let wanted = Args::bind("index", "value", args)?.value();
-            let index = items(value)?.iter().position(|item| *item == wanted);
+            let index = items(value)?.iter().position(|item| is_equal(item, &wanted));
             index.map(Value::from).ok_or_else(|| wrong(format!("{} is not in the tuple", repr(&wanted))))
         }
         _ => Err(Error::from(ErrorKind::UnknownMethod)),

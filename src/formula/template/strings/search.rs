@@ -7,7 +7,7 @@ use minijinja::{Error, Value};
 
 use super::super::filters::arguments::{Args, string, wrong};
 use super::super::number_text::WIDEST;
-use super::super::value::{items, type_name};
+use super::super::value::{items, spend_text, type_name};
 use super::Method;
 
 /// The methods of this kind.
@@ -94,6 +94,7 @@ fn join(text: &str, args: &Args) -> Result<Value, Error> {
             let message = format!("sequence item {index}: expected str instance, {} found", type_name(item));
             return Err(wrong(message));
         }
+        spend_text(text.len() + item.as_str().map_or(0, str::len))?;
         joined.push_str(item.as_str().unwrap_or_default());
     }
     Ok(Value::from(joined))

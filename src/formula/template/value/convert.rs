@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
-use super::{DEEPEST, as_dict, dict, entries, items, list, ordered_dict};
+use super::{DEEPEST, as_dict, dict, entries, items, list, ordered_dict, spend_text};
 use crate::formula::{Data, Dict};
 
 /// A value that a template can change, without any effect on `data`.
@@ -68,6 +68,7 @@ fn to(value: &Value, conversion: &mut Conversion<'_>, depth: usize) -> Result<Da
     if let Some(data) = (conversion.replaced)(value) {
         return Ok(data);
     }
+    spend_text(value.as_str().map_or(0, str::len))?;
     Ok(match value.kind() {
         ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
         ValueKind::None => Data::None,

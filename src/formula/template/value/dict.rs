@@ -1,13 +1,19 @@
 //! Python's `dict` and `OrderedDict`.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use indexmap::IndexMap;
-use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Rest, from_args};
+use minijinja::value::{DynObject, Enumerator, Kwargs, Object, ObjectRepr, Rest, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::{entries, is_mapping, items, list, print};
+use super::{by_place, contains, entries, hashable, is_mapping, items, list, print, release, spend};
+
+/// What one more entry of a mapping costs.
+const MADE: usize = 6;
+/// How many entries can be moved for the cost of looking at one.
+const MOVED: usize = 16;
 
 /// A mapping that keeps the order of its keys and can be changed through every name it has.
 #[derive(Default)]
@@ -28,8 +34,11 @@ impl PyDict {
         self.is_ordered
     }
 
-    /// The entries as they are now.
+    /// The entries as they are now; none once the rendering may do no more.
     pub fn entries(&self) -> Vec<(Value, Value)> {
+        if spend(2 * self.len()).is_err() {
+            return Vec::new();
+        }
         self.read().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
@@ -40,7 +49,9 @@ impl PyDict {
 
     /// Puts a value under a key: in its place if the key is there, else last.
     pub fn insert(&self, key: Value, value: Value) {
-        self.write().insert(key, value);
+        let old = self.write().insert(key, value);
+        // Not while the mapping is held: the old value may hold it.
+        drop(old);
     }
 
     /// Takes an entry out.
@@ -60,7 +71,8 @@ impl PyDict {
 
     /// Takes every value out, and the keys with them.
     pub(super) fn take(&self) -> Vec<Value> {
-        std::mem::take(&mut *self.write()).into_values().collect()
+        let entries = std::mem::take(&mut *self.write());
+        entries.into_values().collect()
     }
 
     // A poisoned lock means that a thread panicked while it held the mapping; the mapping itself is whole.
@@ -73,6 +85,7 @@ impl PyDict {
     }
 
     fn copy(&self) -> Value {
+        let _ = spend(self.len() * MADE);
         Value::from_object(Self::new(self.read().clone(), self.is_ordered))
     }
 
@@ -87,12 +100,15 @@ impl PyDict {
         for name in named.args() {
             new.push((Value::from(name), named.get(name)?));
         }
+        spend(new.len().saturating_mul(MADE))?;
         self.write().extend(new);
         Ok(Value::from(()))
     }
 
     fn pop(&self, args: &[Value]) -> Result<Value, Error> {
         let (key, _): (Value, Option<Value>) = from_args(args)?;
+        hashable(&key)?;
+        spend(1 + self.len() / MOVED)?;
         match (self.remove(&key), args.get(1)) {
             (Some(value), _) => Ok(value),
             (None, Some(default)) => Ok(default.clone()),
@@ -126,6 +142,12 @@ impl View {
     }
 }
 
+impl Drop for View {
+    fn drop(&mut self) {
+        release(std::mem::take(&mut self.items));
+    }
+}
+
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
@@ -138,11 +160,20 @@ impl Object for View {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.items.clone())
+        Enumerator::Values(if spend(self.items.len()).is_err() { Vec::new() } else { self.items.clone() })
     }
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
         Some(self.items.len())
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        let other: &Self = other.downcast_ref()?;
+        let are_keys = self.name == "dict_keys" && other.name == "dict_keys";
+        let is_equal = are_keys
+            && self.items.len() == other.items.len()
+            && self.items.iter().all(|key| contains(&other.items, key));
+        if is_equal { Some(Ordering::Equal) } else { by_place(self.as_ref(), Some(other)) }
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,7 +188,7 @@ pub(crate) fn pairs(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
         return Ok(entries(value));
     }
     let pair = |item: Value| match items(&item)?.as_slice() {
-        [key, value] => Ok((key.clone(), value.clone())),
+        [key, value] => hashable(key).map(|()| (key.clone(), value.clone())),
         other => {
             let message = format!("dictionary update sequence element has length {}; 2 is required", other.len());
             Err(Error::new(ErrorKind::InvalidOperation, message))
@@ -168,7 +199,7 @@ pub(crate) fn pairs(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
 
 impl Drop for PyDict {
     fn drop(&mut self) {
-        super::release(self.take());
+        release(self.take());
     }
 }
 
@@ -184,7 +215,7 @@ impl Object for PyDict {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.read().keys().cloned().collect())
+        Enumerator::Values(self.entries().into_iter().map(|(key, _)| key).collect())
     }
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
@@ -199,19 +230,21 @@ impl Object for PyDict {
         match method {
             "get" => {
                 let (key, default): (Value, Option<Value>) = from_args(args)?;
+                hashable(&key)?;
                 Ok(self.get(&key).or(default).unwrap_or(Value::from(())))
             }
             "items" | "keys" | "values" => {
                 from_args::<()>(args)?;
                 let view = View::of(self, method);
-                Ok(if is_python2(state) { list(view.items) } else { Value::from_object(view) })
+                Ok(if is_python2(state) { list(view.items.clone()) } else { Value::from_object(view) })
             }
             "iteritems" | "iterkeys" | "itervalues" if is_python2(state) => {
                 from_args::<()>(args)?;
-                Ok(list(View::of(self, &method["iter".len()..]).items))
+                Ok(list(View::of(self, &method["iter".len()..]).items.clone()))
             }
             "has_key" if is_python2(state) => {
                 let (key,): (Value,) = from_args(args)?;
+                hashable(&key)?;
                 Ok(Value::from(self.get(&key).is_some()))
             }
             "update" => self.update(args),
@@ -224,6 +257,8 @@ impl Object for PyDict {
             }
             "setdefault" => {
                 let (key, default): (Value, Option<Value>) = from_args(args)?;
+                hashable(&key)?;
+                spend(MADE)?;
                 Ok(self.write().entry(key).or_insert_with(|| default.unwrap_or(Value::from(()))).clone())
             }
             "copy" => {
@@ -232,16 +267,21 @@ impl Object for PyDict {
             }
             "clear" => {
                 from_args::<()>(args)?;
-                self.write().clear();
+                let removed = self.take();
+                drop(removed);
                 Ok(Value::from(()))
             }
             "fromkeys" => {
                 let (keys, value): (Value, Option<Value>) = from_args(args)?;
                 let value = value.unwrap_or(Value::from(()));
-                Ok(super::dict(items(&keys)?.into_iter().map(|key| (key, value.clone()))))
+                let keys = items(&keys)?;
+                keys.iter().try_for_each(hashable)?;
+                Ok(super::dict(keys.into_iter().map(|key| (key, value.clone()))))
             }
             "move_to_end" if self.is_ordered => {
                 let (key, last): (Value, Option<bool>) = from_args(args)?;
+                hashable(&key)?;
+                spend(1 + self.len() / MOVED)?;
                 let mut entries = self.write();
                 let from = entries.get_index_of(&key);
                 let from = from.ok_or_else(|| {

@@ -7,7 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::{items, print};
+use super::{DEEPEST, is_equal, items, print, spend};
+
+/// What one more item of a list costs.
+const MADE: usize = 3;
+/// How many items can be moved for the cost of looking at one.
+const MOVED: usize = 16;
 
 /// A list that can be changed through every name it has.
 #[derive(Default)]
@@ -20,9 +25,9 @@ impl From<Vec<Value>> for PyList {
 }
 
 impl PyList {
-    /// The items as they are now.
+    /// The items as they are now; none once the rendering may do no more.
     pub fn items(&self) -> Vec<Value> {
-        self.read().clone()
+        if spend(self.len()).is_err() { Vec::new() } else { self.read().clone() }
     }
 
     /// How many items there are.
@@ -53,13 +58,18 @@ impl PyList {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn position(&self, item: &Value) -> Option<usize> {
+        self.items().iter().position(|other| is_equal(other, item))
+    }
+
     fn sort(&self, args: &[Value]) -> Result<Value, Error> {
         let (named,): (Kwargs,) = from_args(args)?;
         let reverse = named.get::<Option<bool>>("reverse")?.unwrap_or(false);
         named.assert_all_used()?;
         let mut sorted = self.items();
         sort(&mut sorted, reverse)?;
-        *self.write() = sorted;
+        let unsorted = std::mem::replace(&mut *self.write(), sorted);
+        drop(unsorted);
         Ok(Value::from(()))
     }
 }
@@ -73,45 +83,56 @@ pub(crate) fn sort(items: &mut Vec<Value>, reverse: bool) -> Result<(), Error> {
 ///
 /// The standard library's sort may panic when an order contradicts itself, which values of several types can bring
 /// about; this one cannot.
-pub(crate) fn sort_by<T: Clone>(
+pub(crate) fn sort_by<T>(
     items: &mut Vec<T>,
     mut compare: impl FnMut(&T, &T) -> Result<Ordering, Error>,
 ) -> Result<(), Error> {
+    let mut places: Vec<usize> = (0..items.len()).collect();
+    let mut merged = Vec::with_capacity(places.len());
     let mut width = 1;
-    while width < items.len() {
-        let mut merged = Vec::with_capacity(items.len());
-        for pair in items.chunks(width * 2) {
+    while width < places.len() {
+        spend(places.len())?;
+        for pair in places.chunks(width * 2) {
             let (mut left, mut right) = pair.split_at(width.min(pair.len()));
             while let ([one, rest @ ..], [two, others @ ..]) = (left, right) {
-                if compare(two, one)? == Ordering::Less {
-                    merged.push(two.clone());
+                let (Some(first), Some(second)) = (items.get(*one), items.get(*two)) else { break };
+                if compare(second, first)? == Ordering::Less {
+                    merged.push(*two);
                     right = others;
                 } else {
-                    merged.push(one.clone());
+                    merged.push(*one);
                     left = rest;
                 }
             }
             merged.extend_from_slice(left);
             merged.extend_from_slice(right);
         }
-        *items = merged;
+        std::mem::swap(&mut places, &mut merged);
+        merged.clear();
         width *= 2;
     }
+    let mut unsorted: Vec<Option<T>> = std::mem::take(items).into_iter().map(Some).collect();
+    items.extend(places.into_iter().filter_map(|place| unsorted.get_mut(place)?.take()));
     Ok(())
 }
 
 /// The order of two values, or Python's `TypeError` where they have none.
 pub(crate) fn compare(one: &Value, two: &Value) -> Result<Ordering, Error> {
+    compare_at(one, two, 0)
+}
+
+fn compare_at(one: &Value, two: &Value, depth: usize) -> Result<Ordering, Error> {
     use minijinja::value::ValueKind::{Bool, Number, Seq, String, Undefined};
     match (one.kind(), two.kind()) {
         (Undefined, _) | (_, Undefined) => Err(Error::from(ErrorKind::UndefinedError)),
         (String, String) => Ok(one.as_str().cmp(&two.as_str())),
         (Number | Bool, Number | Bool) => Ok(number(one).cmp(&number(two))),
+        (Seq, Seq) if depth > DEEPEST => Err(missing("maximum recursion depth exceeded in comparison")),
         (Seq, Seq) if one.is_tuple() == two.is_tuple() => {
             let (one, two) = (items(one)?, items(two)?);
             for (one, two) in one.iter().zip(&two) {
-                if one != two {
-                    return compare(one, two);
+                if !is_equal(one, two) {
+                    return compare_at(one, two, depth + 1);
                 }
             }
             Ok(one.len().cmp(&two.len()))
@@ -183,17 +204,20 @@ impl Object for PyList {
         match method {
             "append" => {
                 let (item,): (Value,) = from_args(args)?;
+                spend(MADE)?;
                 self.push(item);
                 Ok(none)
             }
             "extend" => {
                 let (more,): (Value,) = from_args(args)?;
                 let more = items(&more)?;
+                spend(more.len().saturating_mul(MADE))?;
                 self.write().extend(more);
                 Ok(none)
             }
             "insert" => {
                 let (index, item): (i64, Value) = from_args(args)?;
+                spend(MADE + self.len() / MOVED)?;
                 let mut items = self.write();
                 let end = items.len();
                 let index = if index < 0 { at(index, end).unwrap_or(0) } else { at(index, end).unwrap_or(end) };
@@ -202,29 +226,31 @@ impl Object for PyList {
             }
             "remove" => {
                 let (item,): (Value,) = from_args(args)?;
-                let mut items = self.write();
-                let index = items.iter().position(|other| *other == item);
-                items.remove(index.ok_or_else(|| missing("list.remove(x): x not in list"))?);
+                // Comparing may look at the list itself, so it must not be held for writing yet.
+                let index = self.position(&item).ok_or_else(|| missing("list.remove(x): x not in list"))?;
+                let removed = self.write().remove(index);
+                drop(removed);
                 Ok(none)
             }
             "pop" => {
                 let (index,): (Option<i64>,) = from_args(args)?;
+                spend(1 + if index.is_some() { self.len() / MOVED } else { 0 })?;
                 let mut items = self.write();
                 let index = at(index.unwrap_or(-1), items.len());
                 Ok(items.remove(index.ok_or_else(|| missing("pop index out of range"))?))
             }
             "index" => {
                 let (item,): (Value,) = from_args(args)?;
-                let index = self.read().iter().position(|other| *other == item);
-                index.map(Value::from).ok_or_else(|| missing("the item is not in the list"))
+                self.position(&item).map(Value::from).ok_or_else(|| missing("the item is not in the list"))
             }
             "count" => {
                 let (item,): (Value,) = from_args(args)?;
-                Ok(Value::from(self.read().iter().filter(|other| **other == item).count()))
+                Ok(Value::from(self.items().iter().filter(|other| is_equal(other, &item)).count()))
             }
             "sort" => self.sort(args),
             "reverse" => {
                 from_args::<()>(args)?;
+                spend(self.len())?;
                 self.write().reverse();
                 Ok(none)
             }
@@ -234,7 +260,8 @@ impl Object for PyList {
             }
             "clear" => {
                 from_args::<()>(args)?;
-                self.write().clear();
+                let removed = self.take();
+                drop(removed);
                 Ok(none)
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),

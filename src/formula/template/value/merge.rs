@@ -3,12 +3,15 @@
 //! What is merged into is changed in place and keeps its objects, as in Python: a template that holds one of them sees
 //! the change.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use minijinja::value::Tuple;
+use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
-use super::{DEEPEST, as_dict, as_list, dict, entries, is_list, is_mapping, items, list, ordered_dict};
+use super::{
+    DEEPEST, as_dict, as_list, dict, entries, is_list, is_mapping, is_spent, items, list, ordered_dict, spend,
+};
 
 /// How two mappings become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +157,7 @@ pub fn deep_copy(value: &Value) -> Result<Value, Error> {
 }
 
 fn copy_at(value: &Value, seen: &mut HashMap<usize, Value>, depth: usize) -> Result<Value, Error> {
+    spend(1)?;
     if depth > DEEPEST {
         return Err(too_deep());
     }
@@ -203,7 +207,7 @@ fn copy_foreign(value: &Value, seen: &mut HashMap<usize, Value>, depth: usize) -
 /// Whether a list has an item that is equal.
 #[must_use]
 pub fn contains(items: &[Value], item: &Value) -> bool {
-    items.iter().any(|other| is_equal(other, item))
+    !is_spent() && items.iter().any(|other| is_equal(other, item))
 }
 
 /// Python's `==`, also for objects that hold themselves.
@@ -213,8 +217,11 @@ pub fn is_equal(one: &Value, two: &Value) -> bool {
 }
 
 fn equal_at(one: &Value, two: &Value, depth: usize) -> bool {
-    if depth > DEEPEST {
+    if depth > DEEPEST || spend(1).is_err() {
         return false;
+    }
+    if is_same(one, two) {
+        return true;
     }
     if is_mapping(one) && is_mapping(two) {
         let (one, two) = (entries(one), entries(two).into_iter().collect::<HashMap<_, _>>());
@@ -229,7 +236,33 @@ fn equal_at(one: &Value, two: &Value, depth: usize) -> bool {
             && left.len() == right.len()
             && pairs.all(|(one, two)| equal_at(one, two, depth + 1));
     }
-    is_mapping(one) == is_mapping(two) && is_sequence(one) == is_sequence(two) && one == two
+    is_mapping(one) == is_mapping(two) && is_sequence(one) == is_sequence(two) && is_equal_otherwise(one, two)
+}
+
+/// Whether two values are the same list or mapping.
+pub fn is_same(one: &Value, two: &Value) -> bool {
+    match (as_list(one), as_list(two), as_dict(one), as_dict(two)) {
+        (Some(one), Some(two), ..) => std::ptr::eq(one, two),
+        (_, _, Some(one), Some(two)) => std::ptr::eq(one, two),
+        _ => false,
+    }
+}
+
+/// `==` for what is neither a mapping nor a list or tuple. Minijinja alone would use generators up.
+pub(in crate::formula::template) fn is_equal_otherwise(one: &Value, two: &Value) -> bool {
+    match (one.as_object(), two.as_object()) {
+        (Some(left), Some(right)) => match left.custom_cmp(right) {
+            Some(order) => order.is_eq(),
+            None => one.kind() == ValueKind::Plain && two.kind() == ValueKind::Plain && one == two,
+        },
+        (None, None) => one == two,
+        _ => false,
+    }
+}
+
+/// The order of two objects that are equal only if they are one.
+pub(in crate::formula::template) fn by_place<T>(one: &T, two: Option<&T>) -> Option<Ordering> {
+    two.map(|two| std::ptr::from_ref(one).addr().cmp(&std::ptr::from_ref(two).addr()))
 }
 
 fn not_mappings() -> Error {

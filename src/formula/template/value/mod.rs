@@ -7,7 +7,9 @@ mod convert;
 mod dict;
 mod list;
 mod merge;
+mod namespace;
 mod print;
+mod work;
 
 pub use convert::{from_data, to_data, to_data_with};
 pub(crate) use dict::PYTHON2;
@@ -15,38 +17,59 @@ pub use dict::PyDict;
 pub(crate) use dict::pairs;
 pub use list::PyList;
 pub(crate) use list::{compare, sort_by};
-pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, merge, update};
+pub use merge::{Strategy, assign, contains, deep_copy, extend_unique, is_equal, is_same, merge, update};
+pub(in crate::formula::template) use merge::{by_place, is_equal_otherwise};
+pub use namespace::{Namespace, set_attribute};
 pub(crate) use print::is_printable;
 pub use print::{float_text, printed, repr, text, undefined_entries};
+pub use work::{Work, is_spent, spend, spend_text};
 
-use std::sync::Arc;
+use std::cell::RefCell;
 
-use minijinja::value::{Tuple, ValueKind};
+use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
 /// The deepest nesting that is printed, compared or converted; a list can contain itself.
 pub const DEEPEST: usize = 200;
 
-/// Lets values go level by level: a list in a list in a list would take a level of the stack each.
-fn release(mut values: Vec<Value>) {
+thread_local! {
+    /// What is still to be let go of, while something is.
+    static DROPPED: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
+}
+
+/// Lets values go one after the other. Every object of ours that holds values ends with this: a list in a list in a
+/// list would take a level of the stack each.
+pub(super) fn release(mut values: Vec<Value>) {
     values.retain(|value| value.as_object().is_some());
-    while let Some(value) = values.pop() {
-        if let Some(list) = value.downcast_object::<PyList>() {
-            drop(value);
-            values.extend(Arc::into_inner(list).into_iter().flat_map(|list| list.take()));
-        } else if let Some(dict) = value.downcast_object::<PyDict>() {
-            drop(value);
-            values.extend(Arc::into_inner(dict).into_iter().flat_map(|dict| dict.take()));
-        } else if let Some(tuple) = value.downcast_object::<Tuple>() {
-            drop(value);
-            values.extend(Arc::into_inner(tuple).into_iter().flat_map(Tuple::into_vec));
+    if values.is_empty() {
+        return;
+    }
+    // An object that is let go of in here comes back to this function, and waits for its turn.
+    let later = |dropped: &RefCell<Option<Vec<Value>>>| match dropped.borrow_mut().as_mut() {
+        Some(waiting) => {
+            waiting.append(&mut values);
+            true
         }
+        None => false,
+    };
+    if DROPPED.try_with(later).unwrap_or(false) {
+        return;
+    }
+    let begun = DROPPED.try_with(|dropped| *dropped.borrow_mut() = Some(values)).is_ok();
+    let next = |dropped: &RefCell<Option<Vec<Value>>>| dropped.borrow_mut().as_mut().and_then(Vec::pop);
+    while let Ok(Some(value)) = DROPPED.try_with(next) {
+        drop(value);
+    }
+    if begun {
+        let _ = DROPPED.try_with(|dropped| *dropped.borrow_mut() = None);
     }
 }
 
 /// A list with these items.
 #[must_use]
 pub fn list(items: Vec<Value>) -> Value {
+    // Whoever makes too many is stopped at the next look at one.
+    let _ = spend(items.len());
     Value::from_object(PyList::from(items))
 }
 
@@ -101,6 +124,7 @@ pub fn entries(value: &Value) -> Vec<(Value, Value)> {
 /// # Errors
 /// When it cannot be iterated over.
 pub fn items(value: &Value) -> Result<Vec<Value>, Error> {
+    spend(1)?;
     if let Some(list) = as_list(value) {
         return Ok(list.items());
     }
@@ -108,12 +132,43 @@ pub fn items(value: &Value) -> Result<Vec<Value>, Error> {
         return Ok(value.as_bytes().unwrap_or_default().iter().map(|byte| Value::from(*byte)).collect());
     }
     if let Some(text) = value.as_str() {
+        spend(text.len())?;
         return Ok(text.chars().map(|character| Value::from(character.to_string())).collect());
     }
     match value.kind() {
         ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
-        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::Plain => Ok(value.try_iter()?.collect()),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::Plain => {
+            spend(value.len().unwrap_or(0))?;
+            Ok(value.try_iter()?.collect())
+        }
         _ => Err(Error::new(ErrorKind::InvalidOperation, format!("'{}' object is not iterable", type_name(value)))),
+    }
+}
+
+/// An error that Python would raise.
+fn wrong(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message.into())
+}
+
+/// Refuses what cannot be a key: lists, mappings, what only can be iterated, and tuples that hold them.
+pub(super) fn hashable(value: &Value) -> Result<(), Error> {
+    hashable_at(value, 0)
+}
+
+fn hashable_at(value: &Value, depth: usize) -> Result<(), Error> {
+    if value.is_undefined() {
+        // Minijinja names the value where it can.
+        return Err(value.get_attr("").err().unwrap_or_else(|| Error::from(ErrorKind::UndefinedError)));
+    }
+    if value.is_tuple() && depth < DEEPEST {
+        return value.try_iter()?.try_for_each(|item| hashable_at(&item, depth + 1));
+    }
+    spend_text(value.as_str().map_or(0, str::len))?;
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            Err(wrong(format!("unhashable type: '{}'", type_name(value))))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -132,6 +187,7 @@ pub fn type_name(value: &Value) -> &'static str {
         ValueKind::Map if as_dict(value).is_some_and(PyDict::is_ordered) => "OrderedDict",
         ValueKind::Map => "dict",
         ValueKind::Iterable => "generator",
+        _ if value.downcast_object_ref::<Namespace>().is_some() => "Namespace",
         _ => "object",
     }
 }

@@ -1,18 +1,24 @@
 //! Values as Python prints them: `repr`, `str`, and what Salt puts in their place when a template prints one.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
-use super::{DEEPEST, as_dict, entries, items};
+use super::{DEEPEST, Namespace, as_dict, entries, items, spend, spend_text};
+
+thread_local! {
+    /// How deep the value is that is printed just now: other objects print what they hold by beginning anew.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
 
 /// Python's `repr`.
 #[must_use]
 pub fn repr(value: &Value) -> String {
     let mut out = String::new();
-    Printer { yaml_friendly: false }.repr(value, 0, &mut out);
+    Printer { yaml_friendly: false }.repr(value, DEPTH.get(), &mut out);
     out
 }
 
@@ -20,7 +26,7 @@ pub fn repr(value: &Value) -> String {
 #[must_use]
 pub fn text(value: &Value) -> String {
     let mut out = String::new();
-    Printer { yaml_friendly: false }.text(value, 0, &mut out);
+    Printer { yaml_friendly: false }.text(value, DEPTH.get(), &mut out);
     out
 }
 
@@ -29,7 +35,7 @@ pub fn text(value: &Value) -> String {
 #[must_use]
 pub fn printed(value: &Value) -> String {
     let mut out = String::new();
-    Printer { yaml_friendly: true }.text(value, 0, &mut out);
+    Printer { yaml_friendly: true }.text(value, DEPTH.get(), &mut out);
     out
 }
 
@@ -81,8 +87,13 @@ struct Printer {
 impl Printer {
     fn text(&self, value: &Value, depth: usize, out: &mut String) {
         match value.kind() {
-            ValueKind::String => out.push_str(value.as_str().unwrap_or_default()),
             ValueKind::Undefined if self.yaml_friendly => {}
+            ValueKind::String => {
+                let text = value.as_str().unwrap_or_default();
+                if spend_text(text.len()).is_ok() {
+                    out.push_str(text);
+                }
+            }
             _ => self.print(value, depth, Self::text, out),
         }
     }
@@ -98,6 +109,9 @@ impl Printer {
     fn print(&self, value: &Value, depth: usize, inner: fn(&Self, &Value, usize, &mut String), out: &mut String) {
         if depth > DEEPEST {
             out.push_str("...");
+            return;
+        }
+        if spend(1).is_err() {
             return;
         }
         match value.kind() {
@@ -118,7 +132,18 @@ impl Printer {
                 }
                 out.push(close);
             }
-            _ => out.push_str(&value.to_string()),
+            _ => match value.downcast_object_ref::<Namespace>() {
+                Some(namespace) => {
+                    out.push_str("<Namespace ");
+                    self.entries(&namespace.entries(), depth, Self::repr, out);
+                    out.push('>');
+                }
+                None => {
+                    let before = DEPTH.replace(depth + 1);
+                    let _ = write!(out, "{value}");
+                    DEPTH.set(before);
+                }
+            },
         }
     }
 
@@ -145,6 +170,16 @@ impl Printer {
             out.push(')');
             return;
         }
+        self.entries(&entries, depth, inner, out);
+    }
+
+    fn entries(
+        &self,
+        entries: &[(Value, Value)],
+        depth: usize,
+        inner: fn(&Self, &Value, usize, &mut String),
+        out: &mut String,
+    ) {
         out.push('{');
         for (index, (key, value)) in entries.iter().enumerate() {
             if index > 0 {
@@ -175,6 +210,9 @@ pub(crate) fn is_printable(character: char) -> bool {
 
 /// Text between quotes, as Python's `repr` writes it.
 fn quote(text: &str, out: &mut String) {
+    if spend_text(text.len()).is_err() {
+        return;
+    }
     let mark = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(mark);
     for character in text.chars() {

@@ -13,6 +13,11 @@ pub(super) fn length(target: &Target<'_>) -> Option<usize> {
     }
 }
 
+/// The variable that keeps what an attribute of a namespace is set to.
+fn kept(namespace: &str, name: &str) -> String {
+    identifier(&format!("__set_{namespace}_{name}")).into_owned()
+}
+
 impl Emitter {
     pub(super) fn body(&mut self, body: &Body<'_>) {
         for stmt in body {
@@ -113,11 +118,8 @@ impl Emitter {
     pub(super) fn target(&mut self, target: &Target<'_>) {
         match target {
             Target::Name { name, .. } => self.put_variable(name),
-            Target::Attribute { namespace, name } => {
-                self.put_variable(namespace);
-                self.writer.put(".");
-                self.writer.put(&identifier(name));
-            }
+            // A name of its own, from which the attribute is set afterwards.
+            Target::Attribute { namespace, name } => self.writer.put(&kept(namespace, name)),
             Target::Tuple(items) => {
                 self.writer.put("(");
                 for item in items {
@@ -143,10 +145,22 @@ impl Emitter {
         self.writer.put("set ");
         self.target(target);
         self.writer.put(" = ");
+        self.unpacked(target, value);
+        self.attributes(target);
+    }
+
+    /// Sets the attributes of namespaces that a target names, which have got their values already.
+    fn attributes(&mut self, target: &Target<'_>) {
         match target {
-            // Only through a namespace can tuples grow into one another without end.
-            Target::Attribute { .. } => self.piped(value, "__bounded"),
-            _ => self.unpacked(target, value),
+            Target::Name { .. } => {}
+            Target::Attribute { namespace, name } => {
+                self.writer.next_block("set __ = ");
+                self.put_variable(namespace);
+                self.writer.put("|__assign(");
+                self.writer.quote(name);
+                self.writer.put(&format!(", {})", kept(namespace, name)));
+            }
+            Target::Tuple(items) => items.iter().for_each(|item| self.attributes(item)),
         }
     }
 
@@ -178,6 +192,7 @@ impl Emitter {
         if let Some(length) = length(target) {
             self.writer.put(&format!("|__unpack({length})"));
         }
+        self.attributes(target);
     }
 
     fn filter_block(&mut self, filter: &Expr<'_>, body: &Body<'_>, line: usize) {
