@@ -260,7 +260,7 @@ impl Emitter {
             self.scope(otherwise);
         }
         if let Some(left) = &left {
-            self.writer.next_block(&format!("set {left}.is_whole = true"));
+            self.writer.next_block(&format!("set __ = {left}|__assign(\"is_whole\", true)"));
         }
         self.writer.next_block("endfor");
         if let (Some(otherwise), Some(left)) = (&inner.otherwise, left) {
