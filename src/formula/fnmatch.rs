@@ -67,16 +67,15 @@ fn parse(pattern: &str) -> Vec<Part> {
             '*' => Part::Star,
             '?' => Part::Any,
             // Behind a bracket that is not closed none is.
-            '[' if !is_unclosed => match set(&characters[at..]) {
-                Some((set, length)) => {
+            '[' if !is_unclosed => {
+                if let Some((set, length)) = set(&characters[at..]) {
                     at += length;
                     set
-                }
-                None => {
+                } else {
                     is_unclosed = true;
                     Part::One('[')
                 }
-            },
+            }
             other => Part::One(other),
         });
     }

@@ -240,6 +240,7 @@ fn equal_at(one: &Value, two: &Value, depth: usize) -> bool {
 }
 
 /// Whether two values are the same list or mapping.
+#[must_use]
 pub fn is_same(one: &Value, two: &Value) -> bool {
     match (as_list(one), as_list(two), as_dict(one), as_dict(two)) {
         (Some(one), Some(two), ..) => std::ptr::eq(one, two),

@@ -36,6 +36,9 @@ impl Namespace {
 }
 
 /// Sets an attribute of a namespace.
+///
+/// # Errors
+/// When it is none.
 pub fn set_attribute(namespace: &Value, name: &str, value: Value) -> Result<(), Error> {
     let Some(target) = namespace.downcast_object_ref::<Namespace>() else {
         return Err(wrong(format!("cannot assign attribute on non-namespace object, but {}", type_name(namespace))));

@@ -132,18 +132,17 @@ impl Printer {
                 }
                 out.push(close);
             }
-            _ => match value.downcast_object_ref::<Namespace>() {
-                Some(namespace) => {
+            _ => {
+                if let Some(namespace) = value.downcast_object_ref::<Namespace>() {
                     out.push_str("<Namespace ");
                     self.entries(&namespace.entries(), depth, Self::repr, out);
                     out.push('>');
-                }
-                None => {
+                } else {
                     let before = DEPTH.replace(depth + 1);
                     let _ = write!(out, "{value}");
                     DEPTH.set(before);
                 }
-            },
+            }
         }
     }
 

@@ -27,6 +27,7 @@ pub struct Work {
 
 impl Work {
     /// Begins a rendering, which ends when this is dropped.
+    #[must_use]
     pub fn begin() -> Self {
         let is_outermost = LEFT.get().is_none();
         if is_outermost {
@@ -45,6 +46,9 @@ impl Drop for Work {
 }
 
 /// Takes from the budget; an error if nothing is left of it. Outside a rendering there is no budget.
+///
+/// # Errors
+/// When the work that one rendering may take is used up.
 pub fn spend(cost: usize) -> Result<(), Error> {
     let Some(left) = LEFT.get() else { return Ok(()) };
     let left = left.saturating_sub(u64::try_from(cost).unwrap_or(u64::MAX));
@@ -53,11 +57,15 @@ pub fn spend(cost: usize) -> Result<(), Error> {
 }
 
 /// Takes from the budget what going through a text costs, or making it.
+///
+/// # Errors
+/// When the work that one rendering may take is used up.
 pub fn spend_text(length: usize) -> Result<(), Error> {
     spend(length / BYTES + 1)
 }
 
 /// Whether the budget is used up: the rendering ends in an error, so what is still made does not matter.
+#[must_use]
 pub fn is_spent() -> bool {
     LEFT.get() == Some(0)
 }
