@@ -41,7 +41,8 @@ impl Table {
 
     pub(super) fn high(&mut self, sls: &[&str]) -> Result<High> {
         let sls = sls.iter().map(|&sls| sls.to_owned()).collect();
-        high_state(self, &[("base".to_owned(), sls)], self.options.clone())
+        let options = self.options.clone();
+        high_state(self, &[("base".to_owned(), sls)], options)
     }
 
     pub(super) fn low(&mut self, sls: &[&str]) -> Result<Low> {

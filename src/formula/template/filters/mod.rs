@@ -17,6 +17,7 @@ mod network;
 mod numbers;
 mod pattern;
 mod pretty;
+mod query;
 mod random;
 mod regex;
 mod sequences;
@@ -51,6 +52,7 @@ pub(super) fn add(env: &mut Environment<'_>) {
         network::FILTERS,
         numbers::FILTERS,
         pretty::FILTERS,
+        query::FILTERS,
         random::FILTERS,
         regex::FILTERS,
         sequences::FILTERS,
@@ -75,7 +77,9 @@ pub(super) fn add(env: &mut Environment<'_>) {
 
 /// What a template prints, for tests.
 #[cfg(test)]
-pub(super) fn shown(source: &str) -> Result<String, Error> {
+pub(super) fn shown(source: &str) -> Result<String, minijinja::Error> {
+    use minijinja::{Error, ErrorKind};
+
     use super::value::printed;
 
     let mut env = Environment::new();

@@ -11,7 +11,7 @@ mod filter_by;
 mod grains;
 pub(in crate::formula) mod hashing;
 mod host;
-mod json;
+pub(super) mod json;
 mod logging;
 mod matching;
 mod mersenne;

@@ -168,7 +168,10 @@ fn is_guarded(called: &Expr<'_>) -> bool {
 impl Emitter {
     /// An expression, in parentheses if it does not bind closely enough.
     pub(super) fn expr(&mut self, expr: &Expr<'_>, least: Level) {
-        self.writer.go_to(expr.line);
+        // A filter is on its own line, which can come after the one of what it is applied to.
+        if !matches!(expr.kind, ExprKind::Filter(Some(_), _)) {
+            self.writer.go_to(expr.line);
+        }
         if level(expr) < least {
             self.writer.put("(");
             self.bare(expr);
