@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
-use super::super::value::{DEEPEST, compare, entries, float_text, items, type_name};
+use super::super::value::{DEEPEST, compare, entries, float_text, items, sort_by, type_name};
 use super::arguments::wrong;
 
 /// How JSON is laid out: the keyword arguments of `json.dumps`.
@@ -53,7 +53,7 @@ impl Json {
             ValueKind::Map => {
                 let mut entries = entries(value);
                 if self.sort_keys {
-                    sort(&mut entries)?;
+                    sort_by(&mut entries, |(one, _), (two, _)| compare(one, two))?;
                 }
                 self.write_all('{', '}', &entries, depth, out, |(key, value), out| {
                     self.quote(&key_text(key)?, out);
@@ -154,15 +154,4 @@ fn key_text(key: &Value) -> Result<String, Error> {
         None => scalar(key)
             .ok_or_else(|| wrong(format!("keys must be str, int, float, bool or None, not {}", type_name(key)))),
     }
-}
-
-fn sort(entries: &mut [(Value, Value)]) -> Result<(), Error> {
-    let mut failure = None;
-    entries.sort_by(|(one, _), (two, _)| {
-        compare(one, two).unwrap_or_else(|error| {
-            failure.get_or_insert(error);
-            std::cmp::Ordering::Equal
-        })
-    });
-    failure.map_or(Ok(()), Err)
 }

@@ -14,7 +14,7 @@ mod host;
 pub(super) mod json;
 mod logging;
 mod matching;
-mod mersenne;
+pub(super) mod mersenne;
 pub(in crate::formula) mod network;
 pub(in crate::formula) mod package_versions;
 mod paths;
@@ -24,7 +24,7 @@ mod rendering;
 mod serializers;
 mod slsutil;
 mod testing;
-mod traverse;
+pub(super) mod traverse;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
