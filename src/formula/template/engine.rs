@@ -125,18 +125,16 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> std:
     if value.is_undefined() {
         return Ok(());
     }
-    let text = match value.as_str().filter(|_| value.kind() == ValueKind::String) {
-        Some(text) => Cow::Borrowed(text),
-        None => {
-            for (key, inner) in value::undefined_entries(value) {
-                if state.format(inner).is_err() {
-                    let message =
-                        format!("the value of {} in a mapping that is printed is undefined", value::repr(&key));
-                    return Err(Error::new(ErrorKind::InvalidOperation, message));
-                }
+    let text = if let Some(text) = value.as_str().filter(|_| value.kind() == ValueKind::String) {
+        Cow::Borrowed(text)
+    } else {
+        for (key, inner) in value::undefined_entries(value) {
+            if state.format(inner).is_err() {
+                let message = format!("the value of {} in a mapping that is printed is undefined", value::repr(&key));
+                return Err(Error::new(ErrorKind::InvalidOperation, message));
             }
-            Cow::Owned(value::printed(value))
         }
+        Cow::Owned(value::printed(value))
     };
     let is_escaped = *state.auto_escape() == AutoEscape::Html && !value.is_safe();
     let written = if is_escaped { out.write_str(&super::operators::escaped(&text)) } else { out.write_str(&text) };

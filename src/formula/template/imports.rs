@@ -69,7 +69,7 @@ fn normal(path: &str) -> Option<String> {
 pub(super) fn add(env: &mut Environment<'_>, paths: &Shared) {
     env.add_function("__load_yaml", load_yaml);
     env.add_function("__load_json", load_json);
-    env.add_function("__load_text", |text: Value, _: Option<&str>| value::text(&text));
+    env.add_function("__load_text", |text: &Value, _: Option<&str>| value::text(text));
     let paths = Shared::clone(paths);
     env.add_filter("__tpl", move |name: &str| {
         let folder = lock(&paths).folder().unwrap_or(".").to_owned();
@@ -90,16 +90,16 @@ fn source(format: &str, name: Option<&str>) -> String {
     }
 }
 
-fn load_yaml(text: Value, name: Option<&str>) -> Result<Value, Error> {
-    let read = yaml::load(&value::text(&text), Mappings::Plain);
+fn load_yaml(text: &Value, name: Option<&str>) -> Result<Value, Error> {
+    let read = yaml::load(&value::text(text), Mappings::Plain);
     let data = read.map_err(|error| {
         wrong(format!("{} is wrong in line {}: {}", source("YAML", name), error.line, error.message))
     })?;
     Ok(value::from_data(&data))
 }
 
-fn load_json(text: Value, name: Option<&str>) -> Result<Value, Error> {
-    let read: Result<Data, _> = serde_json::from_str(&value::text(&text));
+fn load_json(text: &Value, name: Option<&str>) -> Result<Value, Error> {
+    let read: Result<Data, _> = serde_json::from_str(&value::text(text));
     let data = read.map_err(|error| wrong(format!("{} is wrong: {error}", source("JSON", name))))?;
     Ok(value::from_data(&data))
 }

@@ -117,11 +117,14 @@ const FUNCTIONS: &[Function] = &[
 pub(super) fn call(name: &str, arguments: &[Ast], value: &Value, depth: usize) -> Result<Value, Error> {
     let function = FUNCTIONS.iter().find(|(known, ..)| *known == name);
     let (_, types, run) = function.ok_or_else(|| wrong(format!("Unknown function: {name}()")))?;
-    let argument = |argument| match argument {
-        &Ast::Expref { ref ast, .. } => Ok(Argument::Expression(ast)),
-        other => search(other, value, depth).map(Argument::Value),
-    };
-    let call = Call { name, arguments: arguments.iter().map(argument).collect::<Result<_, Error>>()?, depth };
+    let mut values = Vec::new();
+    for argument in arguments {
+        values.push(match argument {
+            Ast::Expref { ast, .. } => Argument::Expression(ast),
+            other => Argument::Value(search(other, value, depth)?),
+        });
+    }
+    let call = Call { name, arguments: values, depth };
     let named: Vec<&str> = types.iter().copied().filter(|types| *types != "*").collect();
     let count = call.arguments.len();
     if count < named.len() || (count > named.len() && named.len() == types.len()) {
