@@ -11,7 +11,6 @@ mod globals;
 mod imports;
 mod number_text;
 mod operators;
-mod percent;
 mod salt;
 mod strings;
 pub mod syntax;

@@ -3,7 +3,7 @@
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
-use super::value::{float_text, type_name};
+use super::value::float_text;
 
 /// The widest field and the longest precision; beyond it, one template could fill the memory.
 pub(super) const WIDEST: usize = 10_000;
@@ -121,15 +121,4 @@ pub(super) fn int_digits(number: i128, kind: char, alternate: bool) -> (&'static
         _ => ("", number.to_string()),
     };
     (if alternate { prefix } else { "" }, digits)
-}
-
-/// The number that `%d` and its kind take from a value.
-pub(super) fn numeric(value: &Value, kind: char) -> Result<Number, Error> {
-    if value.is_undefined() {
-        return Err(Error::from(ErrorKind::UndefinedError));
-    }
-    Number::of(value).ok_or_else(|| {
-        let message = format!("%{kind} format: a real number is required, not {}", type_name(value));
-        Error::new(ErrorKind::InvalidOperation, message)
-    })
 }

@@ -138,7 +138,7 @@ fn whole(error: &Error, detail: String) -> String {
         let (_, attributes) = detail.split_once("`(...)")?;
         let (attributes, rest) = attributes.split_once('`')?;
         let text = error.template_source()?.get(error.range()?)?;
-        let expression = text.get(..text.find(attributes)? + attributes.len())?;
+        let expression = text.get(..text.find(attributes).filter(|at| *at > 0)? + attributes.len())?;
         (!expression.contains("__") && expression.len() < 80).then(|| format!("`{expression}`{rest}"))
     };
     found().unwrap_or(detail)

@@ -1,17 +1,15 @@
 //! JSON as Python's `json` reads and writes it.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::arguments::{Args, Run, is_true, wrong};
+use crate::formula::template::functions::json::{Json, json_text};
 use crate::formula::template::number_text::WIDEST;
-use crate::formula::template::value::{
-    DEEPEST, compare, entries, float_text, from_data, is_list, items, sort_by, spend_text, text, type_name,
-};
+use crate::formula::template::value::{DEEPEST, entries, from_data, items, text};
 use crate::formula::{Data, Dict};
 
 /// The filters, with their parameters.
@@ -22,26 +20,15 @@ pub(super) const FILTERS: &[(&str, &str, Run)] = &[
     ("tojson", "val indent? **", tojson),
 ];
 
-/// How Python's `json.dumps` lays its text out.
-struct Layout {
-    sort_keys: bool,
-    ensure_ascii: bool,
-    indent: Option<String>,
-    between: String,
-    after_key: String,
-}
-
-impl Layout {
-    fn new(indent: Option<&Value>) -> Result<Self, Error> {
-        let spaces = |indent: &Value| match indent.as_str() {
-            Some(text) => Ok(text.to_owned()),
-            None => super::arguments::index(indent)
-                .map(|width| " ".repeat(usize::try_from(width.max(0)).unwrap_or(usize::MAX).min(WIDEST))),
-        };
-        let indent = indent.filter(|indent| !indent.is_none()).map(spaces).transpose()?;
-        let between = if indent.is_some() { "," } else { ", " }.to_owned();
-        Ok(Self { sort_keys: false, ensure_ascii: false, indent, between, after_key: ": ".to_owned() })
-    }
+/// How Python's `json.dumps` lays its text out, with what a level is to be indented by.
+fn layout(indent: Option<&Value>) -> Result<Json, Error> {
+    let spaces = |indent: &Value| match indent.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => super::arguments::index(indent)
+            .map(|width| " ".repeat(usize::try_from(width.max(0)).unwrap_or(usize::MAX).min(WIDEST))),
+    };
+    let indent = indent.filter(|indent| !indent.is_none()).map(spaces).transpose()?;
+    Ok(Json { indent, ..Json::default() })
 }
 
 /// Whether a value is undefined, or a list or mapping in which something is.
@@ -65,8 +52,8 @@ fn json(args: &Args) -> Result<Value, Error> {
     if has_undefined(&value) {
         return Ok(Value::UNDEFINED);
     }
-    let layout = Layout { sort_keys: args.bool("sort_keys", true)?, ..Layout::new(args.get("indent"))? };
-    Ok(Value::from_safe_string(dumps(&value, &layout)?.trim().to_owned()))
+    let layout = Json { sort_keys: args.bool("sort_keys", true)?, ..layout(args.get("indent"))? };
+    Ok(Value::from_safe_string(json_text(&value, &layout)?.trim().to_owned()))
 }
 
 fn tojson(args: &Args) -> Result<Value, Error> {
@@ -74,133 +61,24 @@ fn tojson(args: &Args) -> Result<Value, Error> {
     if has_undefined(&value) {
         return Ok(Value::UNDEFINED);
     }
-    let mut layout = Layout { ensure_ascii: true, ..Layout::new(args.get("indent"))? };
+    let mut layout = Json { ensure_ascii: true, ..layout(args.get("indent"))? };
     for (name, option) in &args.named {
         match name.as_str() {
             "sort_keys" => layout.sort_keys = is_true(option),
             "ensure_ascii" => layout.ensure_ascii = is_true(option),
             "separators" => match items(option)?.as_slice() {
-                [between, after_key] => (layout.between, layout.after_key) = (text(between), text(after_key)),
+                [items, keys] => (layout.item_separator, layout.key_separator) = (Some(text(items)), text(keys)),
                 _ => return Err(wrong("separators are two texts")),
             },
             "skipkeys" | "check_circular" | "allow_nan" => {}
             _ => return Err(wrong(format!("__init__() got an unexpected keyword argument '{name}'"))),
         }
     }
-    let mut text = dumps(&value, &layout)?;
+    let mut text = json_text(&value, &layout)?;
     for (character, escape) in [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\'', "\\u0027")] {
         text = text.replace(character, escape);
     }
     Ok(Value::from(text))
-}
-
-fn dumps(value: &Value, layout: &Layout) -> Result<String, Error> {
-    let mut out = String::new();
-    write(value, layout, 0, &mut out)?;
-    Ok(out)
-}
-
-fn write(value: &Value, layout: &Layout, depth: usize, out: &mut String) -> Result<(), Error> {
-    if depth > DEEPEST {
-        return Err(wrong("Circular reference detected"));
-    }
-    spend_text(value.as_str().map_or(0, str::len))?;
-    match value.kind() {
-        ValueKind::None | ValueKind::Bool | ValueKind::Number => out.push_str(&scalar(value)),
-        ValueKind::String => quote(value.as_str().unwrap_or_default(), layout.ensure_ascii, out),
-        ValueKind::Map => {
-            let mut entries = entries(value);
-            if layout.sort_keys {
-                sort_by(&mut entries, |(one, _), (two, _)| compare(one, two))?;
-            }
-            let write_entry = |(key, value): &(Value, Value), out: &mut String| {
-                match key.kind() {
-                    ValueKind::String => quote(key.as_str().unwrap_or_default(), layout.ensure_ascii, out),
-                    ValueKind::None | ValueKind::Bool | ValueKind::Number => {
-                        quote(&scalar(key), layout.ensure_ascii, out);
-                    }
-                    _ => {
-                        let kind = type_name(key);
-                        return Err(wrong(format!("keys must be str, int, float, bool or None, not {kind}")));
-                    }
-                }
-                out.push_str(&layout.after_key);
-                write(value, layout, depth + 1, out)
-            };
-            enclose(&entries, ('{', '}'), layout, depth, out, write_entry)?;
-        }
-        ValueKind::Seq if value.is_tuple() || is_list(value) => {
-            let write_item = |item: &Value, out: &mut String| write(item, layout, depth + 1, out);
-            enclose(&items(value)?, ('[', ']'), layout, depth, out, write_item)?;
-        }
-        _ => return Err(wrong(format!("Object of type {} is not JSON serializable", type_name(value)))),
-    }
-    Ok(())
-}
-
-/// Brackets around items, each on its own line if there is an indentation.
-fn enclose<T>(
-    items: &[T],
-    brackets: (char, char),
-    layout: &Layout,
-    depth: usize,
-    out: &mut String,
-    write: impl Fn(&T, &mut String) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let line = |depth: usize, out: &mut String| {
-        if let Some(indent) = layout.indent.as_ref().filter(|_| !items.is_empty()) {
-            out.push('\n');
-            out.push_str(&indent.repeat(depth));
-        }
-    };
-    out.push(brackets.0);
-    let between = layout.between.len() + layout.indent.as_ref().map_or(0, |indent| indent.len() * (depth + 1));
-    for (index, item) in items.iter().enumerate() {
-        spend_text(between)?;
-        if index > 0 {
-            out.push_str(&layout.between);
-        }
-        line(depth + 1, out);
-        write(item, out)?;
-    }
-    line(depth, out);
-    out.push(brackets.1);
-    Ok(())
-}
-
-fn scalar(value: &Value) -> String {
-    match value.kind() {
-        ValueKind::None => "null".to_owned(),
-        ValueKind::Bool => if value.is_true() { "true" } else { "false" }.to_owned(),
-        _ if value.is_integer() => value.to_string(),
-        _ => match f64::try_from(value.clone()).unwrap_or(f64::NAN) {
-            number if number.is_nan() => "NaN".to_owned(),
-            number if number.is_infinite() => if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
-            number => float_text(number),
-        },
-    }
-}
-
-fn quote(text: &str, ensure_ascii: bool, out: &mut String) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            other if other < ' ' || (ensure_ascii && !(' '..='~').contains(&other)) => {
-                for unit in other.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-            other => out.push(other),
-        }
-    }
-    out.push('"');
 }
 
 fn load_json(args: &Args) -> Result<Value, Error> {

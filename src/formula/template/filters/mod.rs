@@ -17,6 +17,7 @@ mod network;
 mod numbers;
 mod pattern;
 mod pretty;
+mod query;
 mod random;
 mod regex;
 mod sequences;
@@ -51,6 +52,7 @@ pub(super) fn add(env: &mut Environment<'_>) {
         network::FILTERS,
         numbers::FILTERS,
         pretty::FILTERS,
+        query::FILTERS,
         random::FILTERS,
         regex::FILTERS,
         sequences::FILTERS,

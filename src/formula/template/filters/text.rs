@@ -6,7 +6,7 @@ use minijinja::{Error, Value};
 use super::arguments::{Args, Run, string, wrong};
 use super::html::escaped;
 use crate::formula::template::number_text::WIDEST;
-use crate::formula::template::percent::percent;
+use crate::formula::template::operators::percent;
 use crate::formula::template::strings::{capitalized, centered, is_space, lines_of, replaced};
 use crate::formula::template::value::{dict, text, type_name};
 
@@ -41,17 +41,12 @@ fn format(args: &Args) -> Result<Value, Error> {
         return Err(wrong("can't handle positional and keyword arguments at the same time"));
     }
     let value = args.defined()?;
-    // Markup escapes what is put into it.
-    let shield = |argument: &Value| match argument.as_str() {
-        Some(text) if value.is_safe() && !argument.is_safe() => Value::from(escaped(text)),
-        _ => argument.clone(),
-    };
     let values = if args.named.is_empty() {
-        Value::from(Tuple::new(args.rest.iter().map(shield).collect()))
+        Value::from(Tuple::new(args.rest.clone()))
     } else {
-        dict(args.named.iter().map(|(name, argument)| (Value::from(name.as_str()), shield(argument))))
+        dict(args.named.iter().map(|(name, argument)| (Value::from(name.as_str()), argument.clone())))
     };
-    Ok(like(&value, percent(&text(&value), &values)?))
+    percent(&like(&value, text(&value)), &values)
 }
 
 fn indent(args: &Args) -> Result<Value, Error> {

@@ -1,17 +1,16 @@
 //! Salt's filters that walk into nested mappings and lists.
 
-use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 
 use super::arguments::{Args, Run, defined, is_true, string, wrong};
 use super::numbers::{parse_float, parse_int};
 use super::sets::items_can_be_had;
+use crate::formula::template::functions::traverse::traverse as walk;
 use crate::formula::template::number_text::int;
 use crate::formula::template::value::{
-    DEEPEST, PyDict, as_dict, as_list, dict, entries, from_data, is_list, is_mapping, items, list, ordered_dict, pairs,
-    repr, type_name,
+    DEEPEST, PyDict, as_dict, as_list, dict, entries, is_list, is_mapping, items, list, ordered_dict, pairs, repr,
+    type_name,
 };
-use crate::formula::yaml::{Mappings, load};
 
 /// The filters, with their parameters.
 pub(super) const FILTERS: &[(&str, &str, Run)] = &[
@@ -41,71 +40,7 @@ fn traverse(args: &Args) -> Result<Value, Error> {
     let default = args.get("default").cloned().unwrap_or(Value::from(()));
     let key = defined(args.get("key").cloned().unwrap_or_default())?;
     let delimiter = args.str("delimiter")?.unwrap_or(":");
-    let keys: Vec<Value> = match key.as_str() {
-        Some(_) if delimiter.is_empty() => return Err(wrong("empty separator")),
-        Some(path) => path.split(delimiter).map(Value::from).collect(),
-        None if key.is_integer() || key.kind() == ValueKind::Bool => vec![key],
-        None => items(&key)?,
-    };
-    let mut found = args.defined()?;
-    for key in &keys {
-        let next = if is_list(&found) { in_list(&found, key)? } else { in_mapping(&found, key) };
-        let Some(next) = next else { return Ok(default) };
-        found = next;
-    }
-    Ok(found)
-}
-
-/// An item by its number, or what the first mapping in the list that has the key has under it.
-fn in_list(found: &Value, key: &Value) -> Result<Option<Value>, Error> {
-    let index = match key.as_str() {
-        Some(text) => parse_int(text, 10),
-        None => Some(super::arguments::index(key)?),
-    };
-    let row = items(found)?;
-    let wanted = index.map_or_else(|| key.clone(), int);
-    let embedded = row.iter().filter(|item| is_mapping(item)).find_map(|embedded| in_mapping_only(embedded, &wanted));
-    Ok(embedded.or_else(|| at(&row, index?)))
-}
-
-fn at(row: &[Value], index: i128) -> Option<Value> {
-    let length = i128::try_from(row.len()).ok()?;
-    let index = if index < 0 { index + length } else { index };
-    row.get(usize::try_from(index).ok()?).cloned()
-}
-
-/// What is under a key, or under what YAML makes of the key: `1` finds the number.
-fn in_mapping(found: &Value, key: &Value) -> Option<Value> {
-    let get = |key: &Value| {
-        if is_mapping(found) {
-            return in_mapping_only(found, key);
-        }
-        found.get_item(key).ok().filter(|value| key.is_integer() && !value.is_undefined())
-    };
-    // Only a mapping says that it has no such key; text and tuples say that it is no key at all.
-    get(key).or_else(|| get(&yamlified(key.as_str().filter(|_| is_mapping(found))?)?))
-}
-
-fn in_mapping_only(found: &Value, key: &Value) -> Option<Value> {
-    match as_dict(found) {
-        Some(dict) => dict.get(key),
-        None => found.get_item(key).ok().filter(|value| !value.is_undefined()),
-    }
-}
-
-/// What Salt makes of an argument on its command line, if that is not the text itself.
-fn yamlified(text: &str) -> Option<Value> {
-    let bare = text.trim();
-    let is_digits = text.contains('_') && bare.chars().all(|digit| digit.is_ascii_digit() || digit == '_');
-    if matches!(bare, "" | "---" | "...") || is_digits || text.contains(['\t', '\r', '\n']) {
-        return None;
-    }
-    if text == "None" {
-        return Some(Value::from(()));
-    }
-    // Numbers and the like are the only ones that can be keys and are not the text itself.
-    let data = load(text, Mappings::Plain).ok()?;
-    (data.is_hashable() && data.as_str().is_none() && !text.contains('#')).then(|| from_data(&data))
+    Ok(walk(&args.defined()?, &key, delimiter)?.unwrap_or(default))
 }
 
 /// Makes sure of every key but the last, then does something to the last.

@@ -8,7 +8,7 @@ use minijinja::{Error, Value};
 use super::arguments::{Args, Run, is_true, wrong};
 use super::json::has_undefined;
 use crate::formula::template::value::{
-    as_dict, dict, entries, float_text, from_data, is_mapping, list, text, to_data_with, type_name,
+    dict, entries, float_text, from_data, is_mapping, list, text, to_data_with, type_name,
 };
 use crate::formula::yaml::{self, Layout, Mappings, dump, load};
 
@@ -46,7 +46,6 @@ fn is_unknown(value: &Value) -> bool {
     match value.kind() {
         ValueKind::String => value.is_safe(),
         ValueKind::Iterable => !super::set::is_set(value),
-        ValueKind::Map => as_dict(value).is_none(),
         ValueKind::Plain => true,
         _ => false,
     }

@@ -54,7 +54,7 @@ impl Json {
             ValueKind::Map => {
                 let mut entries = entries(value);
                 if self.sort_keys {
-                    sort(&mut entries)?;
+                    sort_by(&mut entries, |(one, _), (two, _)| compare(one, two))?;
                 }
                 self.write_all('{', '}', &entries, depth, out, |(key, value), out| {
                     self.quote(&key_text(key)?, out);
@@ -157,8 +157,4 @@ fn key_text(key: &Value) -> Result<String, Error> {
         None => scalar(key)
             .ok_or_else(|| wrong(format!("keys must be str, int, float, bool or None, not {}", type_name(key)))),
     }
-}
-
-fn sort(entries: &mut Vec<(Value, Value)>) -> Result<(), Error> {
-    sort_by(entries, |(one, _), (two, _)| compare(one, two))
 }

@@ -39,7 +39,7 @@ fn into_list(list: &Value, step: &Value) -> Result<Option<Value>, Error> {
     let items = items(list)?;
     let index = index(step)?;
     let key = index.map_or_else(|| step.clone(), Value::from);
-    if let Some(found) = items.iter().filter_map(as_dict).find_map(|mapping| mapping.get(&key)) {
+    if let Some(found) = items.iter().filter(|item| is_mapping(item)).find_map(|mapping| get(mapping, &key)) {
         return Ok(Some(found));
     }
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);

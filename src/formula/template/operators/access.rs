@@ -189,7 +189,12 @@ fn item(state: &mut State<'_, '_>, value: &Value, key: &Value) -> Result<Value, 
 }
 
 /// `value[start:stop:step]`.
-fn slice(value: &Value, start: &Value, stop: &Value, step: &Value) -> Result<Value, Error> {
+pub(in crate::formula::template) fn slice(
+    value: &Value,
+    start: &Value,
+    stop: &Value,
+    step: &Value,
+) -> Result<Value, Error> {
     defined([value, start, stop, step])?;
     match value.kind() {
         ValueKind::String => {

@@ -13,7 +13,7 @@ mod modules;
 mod number;
 mod printf;
 
-pub(super) use access::own_attribute;
+pub(super) use access::{own_attribute, slice};
 pub(super) use printf::percent;
 
 use minijinja::{Environment, Error, ErrorKind, State, Value};

@@ -326,23 +326,39 @@ fn ascii(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::expect;
+    use super::*;
+
+    fn one(format: &str, value: impl Into<Value>) -> String {
+        percent(&format.into(), &value.into()).unwrap_or_else(|error| panic!("{format}: {error}")).to_string()
+    }
 
     #[test]
-    fn text_is_formatted_as_by_python() {
-        expect(&[
-            (r#""%05.2f|%5s|%-5s|" % (3.14159, "a", "b")"#, "03.14|    a|b    |"),
-            (r#""%(k)s" % d"#, "v"),
-            (r#""%#010x" % 255"#, "0x000000ff"),
-            (r#""%g %g %g" % (0.0001, 1e10, 123456.0)"#, "0.0001 1e+10 123456"),
-            (r#""%e" % 12345.678"#, "1.234568e+04"),
-            (r#""%.0f" % 2.5"#, "2"),
-            (r#""%r" % "a""#, "'a'"),
-            (r#""%d%%" % 5"#, "5%"),
-            (r#""%s" % (1, 2)"#, "not all arguments converted during string formatting"),
-            (r#""%s %s" % (1,)"#, "not enough arguments for format string"),
-            (r#""%d" % "x""#, "%d format: a real number is required, not str"),
-            (r#""%y" % 1"#, "unsupported format character 'y' (0x79) at index 1"),
-        ]);
+    fn numbers_are_written_as_python_writes_them() {
+        for (format, number, wanted) in [
+            ("%05d", -42.0, "-0042"),
+            ("%+.2e", 12345.678, "+1.23e+04"),
+            ("%g", 0.0001, "0.0001"),
+            ("%g", 1e16, "1e+16"),
+            ("%-8.1f|", 2.25, "2.2     |"),
+            ("% d", 7.9, " 7"),
+        ] {
+            assert_eq!(one(format, number), wanted, "{format}");
+        }
+        assert_eq!(one("%#06x", 255), "0x00ff");
+        assert_eq!(one("%.3d", -5), "-005");
+    }
+
+    #[test]
+    fn a_mapping_gives_values_by_name_and_may_have_more_of_them() {
+        let values = value::dict([(Value::from("a"), Value::from(1)), (Value::from("b"), Value::from(2))]);
+        assert_eq!(percent(&"%(a)s%%".into(), &values).ok(), Some("1%".into()));
+        assert!(percent(&"%(c)s".into(), &values).is_err());
+    }
+
+    #[test]
+    fn as_many_values_as_fields() {
+        assert_eq!(one("%s and %r", (1, "x")), "1 and 'x'");
+        assert!(percent(&"%s".into(), &Value::from((1, 2))).is_err());
+        assert!(percent(&"%s %s".into(), &Value::from((1,))).is_err());
     }
 }
