@@ -32,7 +32,8 @@ bench: tools
 fuzz:
 	for target in pipeline inventory plan journal sls; do \
 	  seeds=tests/fixtures/config; [ $$target = journal ] && seeds=fuzz/seeds/journal; \
-	  [ $$target = sls ] && seeds="$$(find tests/conformance/cases -type d -links 2 | tr '\n' ' ')"; \
+	  dict=upshift; [ $$target = sls ] && dict=sls && \
+	    seeds="$$(find tests/conformance/cases -type d -links 2 | tr '\n' ' ')"; \
 	  mkdir -p fuzz/corpus/$$target && cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target $$seeds -- \
-	    -dict=fuzz/upshift.dict -max_len=16384 -timeout=5 -rss_limit_mb=2048 -max_total_time=600 || exit 1; \
+	    -dict=fuzz/$$dict.dict -max_len=16384 -timeout=5 -rss_limit_mb=2048 -max_total_time=600 || exit 1; \
 	done

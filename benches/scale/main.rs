@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 mod cloud;
 mod decisions;
 mod forecasts;
+mod formulas;
 mod journals;
 mod reading;
 
@@ -17,11 +18,12 @@ fn main() -> ExitCode {
     // `cargo bench -- forecast` measures only that; what cargo itself adds begins with a dash.
     let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
     let mut figures = Figures { width: 74, missed: 0 };
-    let measure: [(&str, Measure); 4] = [
+    let measure: [(&str, Measure); 5] = [
         ("read", reading::measure),
         ("decide", decisions::measure),
         ("journal", journals::measure),
         ("forecast", forecasts::measure),
+        ("formula", formulas::measure),
     ];
     for (_, measure) in measure.iter().filter(|(name, _)| name.contains(&wanted)) {
         measure(&mut figures);
