@@ -27,7 +27,10 @@ pub(crate) fn measure(figures: &mut Figures) {
     let begun = cpu();
     (0..ROUNDS).for_each(|_| round());
     let count = u32::try_from(cases.len()).unwrap_or(u32::MAX);
-    figures.time(&format!("CPU of compiling one of {count} cases of shipped formulas"), (cpu() - begun) / ROUNDS / count);
+    figures.time(
+        &format!("CPU of compiling one of {count} cases of shipped formulas"),
+        cpu().saturating_sub(begun) / ROUNDS / count,
+    );
 }
 
 fn cpu() -> Duration {
@@ -72,5 +75,5 @@ fn compile(case: &Data, subject: &Subject, folder: &Path) {
         name => name.and_then(Data::as_str).map(str::to_owned).into_iter().collect(),
     };
     // Some cases are refused; that takes its time as well.
-    let _ = Compiler::new(subject.clone(), roots, pillar).and_then(|mut compiler| compiler.low_state(&sls));
+    let _ = Compiler::new(subject.clone(), roots, pillar).low_state(&sls);
 }

@@ -1,7 +1,7 @@
 //! The whole way from SLS names to low state for one host.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::error::{Error, Kind, Result};
 use super::facts::Facts;
@@ -138,19 +138,16 @@ pub struct Compiler {
     subject: Subject,
     pillar: Data,
     engine: Engine,
-    /// Every SLS of the roots.
-    names: Vec<String>,
+    /// Every SLS of the roots, once all of them were asked for.
+    names: OnceLock<Vec<String>>,
 }
 
 impl Compiler {
     /// A compiler for a host with its pillar.
-    ///
-    /// # Errors
-    /// When the roots cannot be listed.
-    pub fn new(subject: Subject, roots: Roots, pillar: Data) -> Result<Self> {
-        let names = roots.sls_names().map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
+    #[must_use]
+    pub fn new(subject: Subject, roots: Roots, pillar: Data) -> Self {
         let engine = subject.engine(roots, &pillar);
-        Ok(Self { subject, pillar, engine, names })
+        Self { subject, pillar, engine, names: OnceLock::new() }
     }
 
     /// The low state of some SLS, in the order in which Salt 3007 runs it.
@@ -168,12 +165,12 @@ impl Compiler {
     /// # Errors
     /// When there is no top file, or it is not one.
     pub fn top(&mut self) -> Result<Vec<String>> {
-        let text = self.roots().text(top::FILE).map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
+        let text = self.roots().text(top::FILE).map_err(|error| missing(&error))?;
         let text = text.ok_or_else(|| Error::new(Kind::Missing, "the formulas have no `top.sls`"))?;
         let found = super::roots::Found { path: top::FILE.to_owned(), is_init: false, text };
         let first = renderer::render(&self.engine, "", &found, &Data::None)?;
         let tops = top::gather(first, |pattern| {
-            let names = self.names.iter().filter(|name| super::fnmatch::is_match(pattern, name));
+            let names = self.names()?.iter().filter(|name| super::fnmatch::is_match(pattern, name));
             names.filter_map(|name| self.data(name).transpose().map(|read| Ok((name.clone(), read?.data)))).collect()
         })?;
         let opts = self.subject.opts();
@@ -203,17 +200,29 @@ impl Compiler {
         self.engine.render_sls(sls, path, &Data::None)
     }
 
+    fn names(&self) -> Result<&[String]> {
+        if let Some(names) = self.names.get() {
+            return Ok(names);
+        }
+        let names = self.roots().sls_names().map_err(|error| missing(&error))?;
+        Ok(self.names.get_or_init(|| names))
+    }
+
     fn roots(&self) -> &Roots {
         &self.engine.context().roots
     }
 
     fn data(&self, sls: &str) -> Result<Option<Rendered>> {
-        let found = self.roots().sls(sls).map_err(|error| Error::new(Kind::Missing, error.to_string()))?;
+        let found = self.roots().sls(sls).map_err(|error| missing(&error))?;
         let Some(found) = found else { return Ok(None) };
         let data = renderer::render(&self.engine, sls, &found, &Data::None)?;
         let lines = lines(&found.text);
         Ok(Some(Rendered { data, is_init: found.is_init, path: found.path, lines }))
     }
+}
+
+fn missing(error: &std::io::Error) -> Error {
+    Error::new(Kind::Missing, error.to_string())
 }
 
 /// Where the IDs of an SLS stand, as far as its text says so before it is rendered.
@@ -226,8 +235,12 @@ fn lines(text: &str) -> HashMap<String, usize> {
 }
 
 impl Source for Compiler {
-    fn available(&self, saltenv: &str) -> Option<&[String]> {
-        (saltenv == ENVIRONMENT).then_some(self.names.as_slice())
+    fn available(&self, saltenv: &str) -> Result<Option<&[String]>> {
+        if saltenv == ENVIRONMENT { self.names().map(Some) } else { Ok(None) }
+    }
+
+    fn has(&self, saltenv: &str, sls: &str) -> Result<bool> {
+        Ok(saltenv == ENVIRONMENT && self.roots().has_sls(sls).map_err(|error| missing(&error))?)
     }
 
     fn render(&mut self, saltenv: &str, sls: &str) -> Result<Option<Rendered>> {

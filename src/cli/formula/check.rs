@@ -90,7 +90,7 @@ fn conclude(findings: &[Finding], answers: &hosts::Answers<Result<usize>>) -> Re
 fn compile(subject: Subject, work: &(Pillar, Roots, Vec<String>)) -> Result<usize> {
     let (pillar, roots, names) = work;
     let pillar = pillar.of(&subject)?;
-    let mut compiler = Compiler::new(subject, roots.clone(), pillar)?;
+    let mut compiler = Compiler::new(subject, roots.clone(), pillar);
     let names = if names.is_empty() { compiler.top()? } else { names.clone() };
     let low = compiler.low_state(&names)?;
     sls::check(&low)?;

@@ -27,7 +27,7 @@ impl Render {
         let subject = self.minion.read()?;
         let pillar = self.pillar.of(&subject)?;
         let path = self.path();
-        let compiler = Compiler::new(subject, self.files.read()?, pillar)?;
+        let compiler = Compiler::new(subject, self.files.read()?, pillar);
         let text = if let Some(name) = path.strip_suffix(".sls") {
             let name = name.replace('/', ".");
             compiler.render_sls(name.strip_suffix(".init").unwrap_or(&name), &path)?

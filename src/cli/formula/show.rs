@@ -36,7 +36,7 @@ impl Show {
     pub(super) fn main(self) -> Result<Exit> {
         let subject = self.minion.read()?;
         let pillar = self.pillar.of(&subject)?;
-        let mut compiler = Compiler::new(subject, self.files.read()?, pillar)?;
+        let mut compiler = Compiler::new(subject, self.files.read()?, pillar);
         let sls = if self.sls.is_empty() { compiler.top()? } else { self.sls };
         let low = compiler.low_state(&sls)?;
         if !self.unchecked {

@@ -14,7 +14,7 @@ pub struct Directory(pub PathBuf);
 
 impl Root for Directory {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        if !is_within(path) {
             return Ok(None);
         }
         match fs_err::read(self.0.join(path)) {
@@ -24,6 +24,10 @@ impl Root for Directory {
                 _ => Err(error),
             },
         }
+    }
+
+    fn has(&self, path: &str) -> Result<bool> {
+        Ok(is_within(path) && self.0.join(path).is_file())
     }
 
     fn list(&self) -> Result<Vec<String>> {
@@ -50,6 +54,11 @@ impl Root for Directory {
     fn name(&self) -> String {
         self.0.display().to_string()
     }
+}
+
+/// Whether a path stays in its folder.
+fn is_within(path: &str) -> bool {
+    !path.starts_with('/') && path.split('/').all(|part| part != "..")
 }
 
 #[cfg(test)]

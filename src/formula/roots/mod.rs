@@ -23,6 +23,13 @@ pub trait Root: fmt::Debug + Send + Sync {
     /// # Errors
     /// When what is there cannot be read.
     fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>>;
+    /// Whether there is a file of a name here.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn has(&self, path: &str) -> std::io::Result<bool> {
+        Ok(self.read(path)?.is_some())
+    }
     /// Every file, sorted.
     ///
     /// # Errors
@@ -83,6 +90,27 @@ impl Roots {
             }
         }
         Ok(None)
+    }
+
+    /// Whether an SLS is among the [`sls_names`](Self::sls_names).
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn has_sls(&self, name: &str) -> std::io::Result<bool> {
+        if name.contains('/') {
+            return Ok(false);
+        }
+        let path = name.replace('.', "/");
+        // `nova/init.sls` is `nova`, and never `nova.init`.
+        let file = (!path.ends_with("/init")).then(|| format!("{path}.sls"));
+        for path in file.into_iter().chain([format!("{path}/init.sls")]) {
+            for root in &self.0 {
+                if root.has(&path)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Every SLS name, sorted.

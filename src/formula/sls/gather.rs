@@ -80,10 +80,10 @@ impl<'a> Gather<'a> {
         let high = self.heap.table(true);
         for (saltenv, names) in self.tops {
             for name in names {
-                if !self.is_saltenv(saltenv) {
+                if !self.is_saltenv(saltenv)? {
                     return Err(Error::new(Kind::Missing, format!("there is no saltenv `{saltenv}`")));
                 }
-                let mut found = self.matching(saltenv, name);
+                let mut found = self.matching(saltenv, name)?;
                 if found.is_empty() {
                     found.push(name.clone());
                 }
@@ -98,18 +98,17 @@ impl<'a> Gather<'a> {
         Ok(high)
     }
 
-    fn is_saltenv(&self, saltenv: &str) -> bool {
-        saltenv == "base" || self.source.available(saltenv).is_some()
+    fn is_saltenv(&self, saltenv: &str) -> Result<bool> {
+        Ok(saltenv == "base" || self.source.available(saltenv)?.is_some())
     }
 
     /// The SLS of an environment that a pattern describes.
-    fn matching(&self, saltenv: &str, pattern: &str) -> Vec<String> {
-        let available = self.source.available(saltenv).unwrap_or_default();
+    fn matching(&self, saltenv: &str, pattern: &str) -> Result<Vec<String>> {
         if !fnmatch::is_pattern(pattern) {
-            let found = available.binary_search_by(|name| name.as_str().cmp(pattern));
-            return found.ok().map(|_| pattern.to_owned()).into_iter().collect();
+            return Ok(self.source.has(saltenv, pattern)?.then(|| pattern.to_owned()).into_iter().collect());
         }
-        available.iter().filter(|name| fnmatch::is_match(pattern, name)).cloned().collect()
+        let available = self.source.available(saltenv)?.unwrap_or_default();
+        Ok(available.iter().filter(|name| fnmatch::is_match(pattern, name)).cloned().collect())
     }
 
     /// One SLS, with all it includes.
@@ -172,10 +171,10 @@ impl<'a> Gather<'a> {
         let tops = self.tops;
         let is_top = |saltenv: &str| tops.iter().any(|(top, _)| top == saltenv);
         // Salt looks for the file in the environment of the SLS that includes it, even if another one is named.
-        if !is_top(&include_env) && self.matching(&include_env, &name).is_empty() {
+        if !is_top(&include_env) && self.matching(&include_env, &name)?.is_empty() {
             return Err(located(&self.files, self.unknown(&include_env, &name)));
         }
-        let mut targets = self.matching(saltenv, &name);
+        let mut targets = self.matching(saltenv, &name)?;
         if targets.is_empty() {
             targets.push(name);
         }
@@ -199,7 +198,7 @@ impl<'a> Gather<'a> {
         } else {
             (saltenv.to_owned(), item)
         };
-        if !self.is_saltenv(&include_env) {
+        if !self.is_saltenv(&include_env)? {
             let message = format!("SLS `{sls}` includes from saltenv `{include_env}`, which does not exist");
             return Err(Error::new(Kind::Missing, message));
         }
@@ -276,7 +275,8 @@ impl<'a> Gather<'a> {
 
     fn unknown(&self, saltenv: &str, sls: &str) -> Error {
         let error = Error::new(Kind::Missing, format!("there is no SLS `{sls}` in saltenv `{saltenv}`"));
-        let available = self.source.available(saltenv).unwrap_or_default();
+        // The names only help to say more.
+        let available = self.source.available(saltenv).ok().flatten().unwrap_or_default();
         let nearest = available.iter().map(|name| (strsim::jaro_winkler(name, sls), name));
         match nearest.max_by(|one, two| one.0.total_cmp(&two.0)) {
             Some((likeness, name)) if likeness > 0.85 => error.hint(format!("did you mean `{name}`?")),

@@ -41,7 +41,16 @@ pub struct Rendered {
 /// Where SLS come from: the compiler, or a table in tests.
 pub trait Source {
     /// The names of all SLS of an environment (`nova.compute`), sorted; `None` if there is no such environment.
-    fn available(&self, saltenv: &str) -> Option<&[String]>;
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    fn available(&self, saltenv: &str) -> Result<Option<&[String]>>;
+
+    /// Whether one is among them.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn has(&self, saltenv: &str, sls: &str) -> Result<bool>;
 
     /// Renders one SLS; `None` if there is no file for it.
     ///

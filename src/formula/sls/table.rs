@@ -56,8 +56,12 @@ impl Table {
 }
 
 impl Source for Table {
-    fn available(&self, saltenv: &str) -> Option<&[String]> {
-        (saltenv == "base").then_some(&self.names)
+    fn available(&self, saltenv: &str) -> Result<Option<&[String]>> {
+        Ok((saltenv == "base").then_some(&self.names))
+    }
+
+    fn has(&self, saltenv: &str, sls: &str) -> Result<bool> {
+        Ok(saltenv == "base" && self.names.iter().any(|name| name == sls))
     }
 
     fn render(&mut self, _: &str, sls: &str) -> Result<Option<Rendered>> {

@@ -48,7 +48,7 @@ fn run(parts: &BTreeMap<String, String>, grains: &Data) -> Result<Answer> {
         (None, Some(tree)) => subject.pillar(tree, &Data::None)?,
         (None, None) => Dict::ordered().into(),
     };
-    let mut compiler = Compiler::new(subject, states.unwrap_or_default(), pillar.clone())?;
+    let mut compiler = Compiler::new(subject, states.unwrap_or_default(), pillar.clone());
     if let Some(file) = options.get("render").and_then(Data::as_str) {
         let mut variables = Dict::ordered();
         for (name, value) in [("name", Data::from("/etc/rendered.conf")), ("source", source(file).into())] {

@@ -44,7 +44,8 @@ fn run(given: &Data, named: &Data, folder: &Path) -> Result<Answer> {
     let subject = case::subject(&grains, given, given.get("facts").unwrap_or(&Data::None));
     let pillar = given.get("pillar").cloned().unwrap_or_else(|| Dict::ordered().into());
     let roots = Roots(vec![Arc::new(Directory(folder.to_owned()))]);
-    let compiled = Compiler::new(subject, roots, pillar.clone()).and_then(|mut compiler| {
+    let mut compiler = Compiler::new(subject, roots, pillar.clone());
+    let mut compile = || -> upshift::formula::Result<_> {
         let low = compiler.low_state(&names(given))?;
         upshift::formula::sls::check(&low)?;
         let low: Vec<Data> = low.chunks.into_iter().map(Data::from).collect();
@@ -54,9 +55,9 @@ fn run(given: &Data, named: &Data, folder: &Path) -> Result<Answer> {
             rendered.push((name, compiler.render_file(&path, &variables(chunk, &path))?));
         }
         Ok((low, rendered))
-    });
+    };
     let expected = given.get("error").and_then(Data::as_str);
-    match (compiled, expected) {
+    match (compile(), expected) {
         (Err(error), Some(words)) => {
             assert!(error.to_string().contains(words), "the refusal does not say `{words}`: {error}");
             Err(error)
