@@ -1,0 +1,195 @@
+//! Puts files, folders and links where they belong: the old one or the new one, and never half of one.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use crate::model::hash::Hash;
+use crate::states::{Failed, Host};
+
+/// Who a file belongs to, and who may do what with it. What is not given stays, or is the default of a new file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Attributes {
+    pub(super) uid: Option<u32>,
+    pub(super) gid: Option<u32>,
+    pub(super) mode: Option<u32>,
+}
+
+/// The mode of a file that is created and has none given: what Python's `open` would give it.
+const FILE_MODE: u32 = 0o644;
+
+/// Replaces a file's content, or creates the file.
+///
+/// Its owner, mode, access lists and labels stay where nothing else is given. A link is followed: what it leads to is replaced.
+pub(super) fn replace(path: &Utf8Path, content: &[u8], attributes: Attributes) -> io::Result<()> {
+    let path = &real(path);
+    let there = match fs::metadata(path) {
+        Ok(there) => Some(there),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("/"));
+    // The same name every time: what a process left that was killed here goes with the next try.
+    let name = Hash::of(path.as_str().as_bytes()).to_string();
+    let part = folder.join(format!(".upshift-{}.part", &name[..16]));
+    remove_if_there(&part)?;
+    let mut options = std::fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
+    let part = Part(part);
+    let mut file = fs::OpenOptions::from_options(options).open(&part.0)?;
+    file.write_all(content)?;
+    let uid = attributes.uid.or(there.as_ref().map(std::fs::Metadata::uid));
+    let gid = attributes.gid.or(there.as_ref().map(std::fs::Metadata::gid));
+    if let Some(there) = &there
+        && there.is_file()
+    {
+        copy_labels(path, &part.0);
+    }
+    own(&part.0, uid, gid)?;
+    let mode = attributes.mode.or(there.as_ref().map(|there| there.mode() & 0o7777)).unwrap_or(FILE_MODE);
+    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&part.0, path)?;
+    std::mem::forget(part);
+    Ok(())
+}
+
+/// A file that goes when nothing comes of it.
+struct Part(Utf8PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Gives what is at a path, which may be a link, to somebody.
+pub(super) fn own(path: &Utf8Path, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    if uid.is_none() && gid.is_none() {
+        return Ok(());
+    }
+    let error = |error: io::Error| io::Error::new(error.kind(), format!("cannot change the owner of `{path}`: {error}"));
+    std::os::unix::fs::lchown(path, uid, gid).map_err(error)
+}
+
+/// Sets owner and mode of what is there already. A change of owner may clear bits of the mode, so that comes after.
+pub(super) fn set(path: &Utf8Path, attributes: Attributes) -> io::Result<()> {
+    own(path, attributes.uid, attributes.gid)?;
+    match attributes.mode {
+        Some(mode) => fs::set_permissions(path, std::fs::Permissions::from_mode(mode)),
+        None => Ok(()),
+    }
+}
+
+/// Which of the wanted attributes are not there yet.
+pub(super) fn differing(there: &std::fs::Metadata, wanted: Attributes) -> Attributes {
+    Attributes {
+        uid: wanted.uid.filter(|uid| *uid != there.uid()),
+        gid: wanted.gid.filter(|gid| *gid != there.gid()),
+        mode: wanted.mode.filter(|mode| *mode != there.mode() & 0o7777),
+    }
+}
+
+/// Creates a folder and those above it that are missing; only the last one gets the attributes.
+pub(super) fn create_folder(path: &Utf8Path, attributes: Attributes, above: Attributes) -> io::Result<()> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+        create_folder(parent, above, above)?;
+    }
+    std::fs::DirBuilder::new().mode(attributes.mode.unwrap_or(0o755)).create(path).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot create the folder `{path}`: {error}"))
+    })?;
+    set(path, attributes)
+}
+
+/// Puts a symbolic link at a path, over a link or file that is there.
+pub(super) fn link(path: &Utf8Path, target: &str, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Utf8Path::new("/"));
+    let name = Hash::of(path.as_str().as_bytes()).to_string();
+    let part = Part(folder.join(format!(".upshift-{}.part", &name[..16])));
+    remove_if_there(&part.0)?;
+    fs_err::os::unix::fs::symlink(target, &part.0)?;
+    own(&part.0, uid, gid)?;
+    fs::rename(&part.0, path)?;
+    std::mem::forget(part);
+    Ok(())
+}
+
+/// Removes a file or link; that it is not there is fine.
+pub(super) fn remove_if_there(path: &Utf8Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Where a path leads, with links followed as far as there is something.
+pub(super) fn real(path: &Utf8Path) -> Utf8PathBuf {
+    path.canonicalize_utf8().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => parent.canonicalize_utf8().map_or_else(|_| path.to_owned(), |at| at.join(name)),
+        _ => path.to_owned(),
+    })
+}
+
+/// Copies access lists and security labels. Where the file system has none, there is nothing to lose.
+fn copy_labels(from: &Utf8Path, to: &Utf8Path) {
+    let mut names = vec![0; 64 << 10];
+    let Ok(length) = rustix::fs::listxattr(from.as_std_path(), &mut names) else { return };
+    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let mut value = vec![0; 64 << 10];
+        if let Ok(length) = rustix::fs::getxattr(from.as_std_path(), name, &mut value) {
+            let _ = rustix::fs::setxattr(to.as_std_path(), name, &value[..length], rustix::fs::XattrFlags::empty());
+        }
+    }
+}
+
+impl Host<'_> {
+    /// The number of a user by name or number.
+    pub(super) fn uid(&self, name: &str) -> Result<u32, Failed> {
+        let known = self.user(name).map(|user| user.uid);
+        known.or_else(|| name.parse().ok()).ok_or_else(|| format!("User {name} is not available").into())
+    }
+
+    /// The number of a group by name or number.
+    pub(super) fn gid(&self, name: &str) -> Result<u32, Failed> {
+        let known = self.group(name).map(|group| group.gid);
+        known.or_else(|| name.parse().ok()).ok_or_else(|| format!("Group {name} is not available").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_mode_and_a_link_leads_to_it_still() {
+        let (_folder, path) = folder();
+        let (file, link) = (path.join("file"), path.join("link"));
+        replace(&file, b"old", Attributes { mode: Some(0o640), ..Attributes::default() }).unwrap();
+        super::link(&link, "file", None, None).unwrap();
+        replace(&link, b"new", Attributes::default()).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_no_obstacle() {
+        let (_folder, path) = folder();
+        let file = path.join("file");
+        let name = Hash::of(file.as_str().as_bytes()).to_string();
+        fs::write(path.join(format!(".upshift-{}.part", &name[..16])), "half").unwrap();
+        replace(&file, b"whole", Attributes::default()).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,44 @@
+//! The host that states act on.
+
+use std::fmt;
+
+use crate::formula::compile::Compiler;
+use crate::states::accounts::Accounts;
+
+/// Whoever applies states and hears what becomes of them.
+pub trait Listener: Send + Sync {
+    /// A command wrote a line.
+    fn output(&self, line: &str);
+    /// A command was started; this is its process and its group.
+    fn started(&self, group: u32);
+    /// Whether everything is to stop now.
+    fn is_stopped(&self) -> bool;
+}
+
+/// The host that states act on, and what they need to know of it.
+///
+/// What was looked up is kept for as long as nothing can have changed it.
+pub struct Host<'a> {
+    /// What renders templates and has the files of the formulas, the pillar and the grains.
+    pub formula: &'a Compiler,
+    listener: &'a dyn Listener,
+    pub(super) accounts: Accounts,
+}
+
+impl<'a> Host<'a> {
+    /// This host.
+    #[must_use]
+    pub fn new(formula: &'a Compiler, listener: &'a dyn Listener) -> Self {
+        Self { formula, listener, accounts: Accounts::default() }
+    }
+
+    pub(super) fn listener(&self) -> &dyn Listener {
+        self.listener
+    }
+}
+
+impl fmt::Debug for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
