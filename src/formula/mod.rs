@@ -6,6 +6,7 @@
 //! so that the same compiler runs on the host with real answers and on the controller with recorded ones.
 //! Nothing here changes a host.
 
+pub mod cipher;
 pub mod compile;
 pub mod data;
 pub mod error;

@@ -12,8 +12,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("agent", &["model", "formula", "states"]),
     ("transport", &["model", "agent"]),
     ("plan", &["model", "engine::state"]),
-    ("engine", &["model", "journal", "transport", "agent"]),
-    ("report", &["model", "engine::state", "engine::news"]),
+    ("engine", &["model", "formula", "journal", "transport", "agent"]),
+    ("report", &["model", "formula", "states", "engine::state", "engine::news"]),
     ("cli", &["model", "formula", "states", "config", "journal", "agent", "transport", "plan", "engine", "report"]),
 ];
 

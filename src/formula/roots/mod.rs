@@ -4,7 +4,7 @@ mod directory;
 mod git;
 mod package;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -113,20 +113,28 @@ impl Roots {
         Ok(false)
     }
 
+    /// Every file of any root, sorted.
+    ///
+    /// # Errors
+    /// When a root cannot be listed.
+    pub fn list(&self) -> std::io::Result<BTreeSet<String>> {
+        let mut files = BTreeSet::new();
+        for root in &self.0 {
+            files.extend(root.list()?);
+        }
+        Ok(files)
+    }
+
     /// Every SLS name, sorted.
     ///
     /// # Errors
     /// When a root cannot be listed.
     pub fn sls_names(&self) -> std::io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for root in &self.0 {
-            for path in root.list()? {
-                if let Some(path) = path.strip_suffix(".sls") {
-                    let name = path.replace('/', ".");
-                    names.push(name.strip_suffix(".init").unwrap_or(&name).to_owned());
-                }
-            }
-        }
+        let name = |path: &String| {
+            let name = path.strip_suffix(".sls")?.replace('/', ".");
+            Some(name.strip_suffix(".init").unwrap_or(&name).to_owned())
+        };
+        let mut names: Vec<String> = self.list()?.iter().filter_map(name).collect();
         names.sort();
         names.dedup();
         Ok(names)
