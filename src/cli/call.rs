@@ -141,7 +141,7 @@ impl Listener for Screen {
 }
 
 impl Progress for Screen {
-    fn began(&self, of: usize, state: &State) {
+    fn began(&self, _: usize, of: usize, state: &State) {
         self.bar.set_length(of as u64);
         self.bar.set_prefix(format!("{}.{} {}", state.module, state.function, state.name.lines().next().unwrap_or("")));
         self.bar.set_message("");

@@ -192,6 +192,14 @@ impl Compiler {
         self.engine.render_file(path, variables)
     }
 
+    /// What one of Salt's functions answers, as in a template: `call("file.file_exists", …)`.
+    ///
+    /// # Errors
+    /// When nobody has it, or it fails.
+    pub fn call(&self, function: &str, args: &[Data], named: &[(String, Data)]) -> Result<Data> {
+        self.engine.call(function, args, named)
+    }
+
     /// The text that the template of an SLS becomes.
     ///
     /// # Errors

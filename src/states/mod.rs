@@ -4,7 +4,7 @@
 //! `changes` and `comment` of its [`Return`]. In a preview, Salt's `test=True`, it looks at everything and changes nothing.
 //! Whatever is killed and when, a file is the old one or the new one.
 //!
-//! [`run`] applies a whole low state; [`check`] says before anything runs what upshift does not have.
+//! [`run::run`] applies a whole low state; [`run::check`] says before anything runs what upshift does not have.
 
 mod accounts;
 mod arguments;
@@ -12,6 +12,7 @@ mod command;
 mod disk;
 mod host;
 mod returns;
+pub mod run;
 mod test;
 
 use std::collections::HashMap;
@@ -59,6 +60,12 @@ impl Function {
     /// A function that takes `name` and nothing else.
     const fn new(name: &'static str, run: Run) -> Self {
         Self { name, required: &[], optional: &[], is_open: false, check: |_| Ok(()), run, watch: None }
+    }
+
+    /// Whether it takes an argument itself. Those that every state has are not among them.
+    #[must_use]
+    pub fn has_argument(&self, name: &str) -> bool {
+        self.required.contains(&name) || self.optional.contains(&name)
     }
 
     const fn requires(mut self, required: &'static [&'static str]) -> Self {

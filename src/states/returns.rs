@@ -2,10 +2,12 @@
 
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 use crate::formula::{Data, Dict};
 
 /// What a state came to, as Salt says it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Return {
     /// Whether the host is as the state wants it; `None` if a preview found something to change.
     pub result: Option<bool>,

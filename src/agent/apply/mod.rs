@@ -47,7 +47,7 @@ pub fn apply(work: Work, listener: &dyn Listener, progress: &dyn Progress) -> Re
     sls::check(&low).map_err(one)?;
     run::check(&low)?;
     let host = Host::new(&compiler, listener);
-    Ok(run::run(&low, &host, Options { preview, ..Options::default() }, progress))
+    Ok(run::run(&low, &host, &Options { preview, ..Options::default() }, progress))
 }
 
 fn one(error: Error) -> Vec<Error> {

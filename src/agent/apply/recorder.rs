@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::formula::Data;
+use crate::formula::{Data, Dict};
 use crate::model::secrets::Secrets;
 use crate::states::Listener;
-use crate::states::run::{Chunk, Progress, Ran};
+use crate::states::Return;
+use crate::states::run::{Progress, Ran, State};
 
 /// Hears what becomes of states. No secret gets past it.
 #[derive(Debug)]
@@ -19,7 +20,6 @@ pub struct Recorder {
     returns: Option<Mutex<File>>,
     secrets: Secrets,
     stop: Arc<AtomicBool>,
-    ended: AtomicUsize,
 }
 
 impl Recorder {
@@ -27,7 +27,25 @@ impl Recorder {
     #[must_use]
     pub fn new(output: File, returns: Option<File>, secrets: Secrets, stop: Arc<AtomicBool>) -> Self {
         let returns = returns.map(Mutex::new);
-        Self { output: Mutex::new(output), returns, secrets, stop, ended: AtomicUsize::new(0) }
+        Self { output: Mutex::new(output), returns, secrets, stop }
+    }
+
+    /// Text without secrets.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        self.secrets.redact(text).into_owned()
+    }
+
+    fn without_secrets(&self, ran: &Ran) -> Ran {
+        let Ran { state, ret, .. } = ran;
+        let changes = match redacted(&Data::from(ret.changes.clone()), &self.secrets) {
+            Data::Dict(changes) => Arc::unwrap_or_clone(changes),
+            _ => Dict::default(),
+        };
+        Ran {
+            state: State { id: self.redacted(&state.id), name: self.redacted(&state.name), ..state.clone() },
+            ret: Return { changes, comment: self.redacted(&ret.comment), ..ret.clone() },
+            ..ran.clone()
+        }
     }
 
     /// Writes a line. That a full disk has no room for it is no failure of a state.
@@ -51,13 +69,12 @@ impl Listener for Recorder {
 }
 
 impl Progress for Recorder {
-    fn began(&self, of: usize, chunk: &Chunk<'_>) {
-        let at = self.ended.load(Ordering::Relaxed) + 1;
-        self.say(&format!("{at}/{of} {} {}", chunk.function(), chunk.name()));
+    fn began(&self, at: usize, of: usize, state: &State) {
+        let name = state.name.lines().next().unwrap_or_default();
+        self.say(&format!("{at}/{of} {}.{} {name}", state.module, state.function));
     }
 
     fn ended(&self, ran: &Ran) {
-        self.ended.fetch_add(1, Ordering::Relaxed);
         let ret = &ran.ret;
         let what = match ret.result {
             Some(true) if ret.changes.entries.is_empty() => None,
@@ -70,7 +87,7 @@ impl Progress for Recorder {
             self.say(&format!("      {what}: {comment}"));
         }
         if let Some(returns) = &self.returns
-            && let Ok(line) = serde_json::to_vec(&ran.redacted(&self.secrets))
+            && let Ok(line) = serde_json::to_vec(&self.without_secrets(ran))
         {
             let mut returns = returns.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = returns.write_all(&line).and_then(|()| returns.write_all(b"\n"));
@@ -93,23 +110,23 @@ impl Tally {
     /// Counts returns.
     pub fn of<'a>(ran: impl IntoIterator<Item = &'a Ran>) -> Self {
         let mut tally = Self::default();
-        for Ran { ret, .. } in ran {
+        for ran in ran {
             tally.states += 1;
-            tally.failed += usize::from(ret.result == Some(false));
-            tally.changed += usize::from(ret.result.is_none() || !ret.changes.entries.is_empty());
+            tally.failed += usize::from(ran.is_failed());
+            tally.changed += usize::from(ran.ret.result.is_none() || ran.is_changed());
         }
         tally
     }
 }
 
 /// A value without secrets.
-pub(super) fn redacted(data: &Data, secrets: &Secrets) -> Data {
+fn redacted(data: &Data, secrets: &Secrets) -> Data {
     match data {
         Data::Str(text) => secrets.redact(text).into_owned().into(),
         Data::List(items) => items.iter().map(|item| redacted(item, secrets)).collect(),
         Data::Dict(dict) => {
             let entries = dict.entries.iter().map(|(key, value)| (redacted(key, secrets), redacted(value, secrets)));
-            let mut shown: crate::formula::Dict = entries.collect();
+            let mut shown: Dict = entries.collect();
             shown.is_ordered = dict.is_ordered;
             shown.into()
         }

@@ -19,7 +19,7 @@ use crate::model::Outcome;
 use crate::model::plan::Apply;
 use crate::model::record::End;
 use crate::model::secrets::Secrets;
-use crate::states::run::Ran;
+use crate::states::run::{How, Ran};
 
 /// A state that was told to stop gets this long: its commands are ended first.
 const GRACE: Duration = Duration::from_secs(20);
@@ -84,7 +84,7 @@ fn stopped(step: &Carrying, why: Stop, done: Option<Result<Vec<Ran>, Vec<String>
     match done {
         Some(Ok(ran)) => {
             let tally = Tally::of(&ran);
-            let left = ran.iter().filter(|ran| ran.is_not_run()).count();
+            let left = ran.iter().filter(|ran| ran.how == How::NotRun).count();
             let mut end = step.watch.end(why, Some(&format!("{left} of {} states were not run", tally.states)));
             end.changes = u32::try_from(tally.changed).unwrap_or(u32::MAX);
             end
@@ -97,7 +97,7 @@ fn stopped(step: &Carrying, why: Stop, done: Option<Result<Vec<Ran>, Vec<String>
 fn end(ran: &[Ran], preview: bool) -> End {
     let tally = Tally::of(ran);
     let changes = u32::try_from(tally.changed).unwrap_or(u32::MAX);
-    let failed = ran.iter().find(|ran| ran.ret.result == Some(false));
+    let failed = ran.iter().find(|ran| ran.is_failed());
     let outcome = match failed {
         Some(_) => Outcome::Failed,
         None if tally.changed > 0 && !preview => Outcome::Changed,
@@ -106,7 +106,7 @@ fn end(ran: &[Ran], preview: bool) -> End {
     let note = match failed {
         Some(first) => {
             let comment = first.ret.comment.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-            let (failed, states, id) = (tally.failed, tally.states, &first.id);
+            let (failed, states, id) = (tally.failed, tally.states, &first.state.id);
             Some(format!("{failed} of {states} states failed: `{id}`: {}", quotation(comment)))
         }
         None if preview => Some(format!("{} of {} states would change", tally.changed, tally.states)),

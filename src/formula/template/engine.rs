@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use minijinja::value::ValueKind;
+use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
 use super::imports::{self, Paths};
 use super::salt::Salt;
 use super::syntax::{self, Options};
-use super::{Context, trouble, value};
+use super::{Context, functions, trouble, value};
 use crate::formula::error::{Kind, Result};
 use crate::formula::roots::Roots;
 use crate::formula::{Data, Error as Wrong};
@@ -27,6 +27,8 @@ pub struct Engine {
     env: Environment<'static>,
     context: Arc<Context>,
     paths: Shared,
+    /// Held by whoever renders: where relative names begin is that of one rendering.
+    turn: Mutex<()>,
 }
 
 /// What the callbacks of an environment share with the engine: where relative names begin.
@@ -71,7 +73,7 @@ impl Engine {
         if context.python2 {
             env.add_global(value::PYTHON2, true);
         }
-        Self { env, context, paths }
+        Self { env, context, paths, turn: Mutex::default() }
     }
 
     /// What the engine was made with.
@@ -109,7 +111,25 @@ impl Engine {
         self.render(path, named(variables).collect())
     }
 
+    /// Calls one of Salt's functions, as `salt['…'](…)` does in a template.
+    ///
+    /// # Errors
+    /// When nobody has it, or it fails.
+    pub fn call(&self, function: &str, args: &[Data], named: &[(String, Data)]) -> Result<Data> {
+        let mut args: Vec<Value> = args.iter().map(value::from_data).collect();
+        if !named.is_empty() {
+            args.push(
+                named.iter().map(|(name, given)| (name.clone(), value::from_data(given))).collect::<Kwargs>().into(),
+            );
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = functions::call(&self.context, &mut self.env.empty_state(), function, &args);
+        let answer = answer.and_then(|answer| value::to_data(&answer));
+        answer.map_err(|error| trouble::explain(&error, &self.context.roots))
+    }
+
     fn render(&self, path: &str, mut variables: Variables) -> Result<String> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = variables.get("loop").cloned() {
             variables.insert(syntax::LOOP.to_owned(), value);
         }
