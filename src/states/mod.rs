@@ -9,6 +9,7 @@
 mod accounts;
 mod arguments;
 mod checksum;
+mod cmd;
 mod command;
 mod diff;
 mod disk;
@@ -91,7 +92,7 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[cmd::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
