@@ -245,6 +245,12 @@ impl Compiler {
         &self.subject.grains
     }
 
+    /// What answers for the host.
+    #[must_use]
+    pub fn facts(&self) -> &dyn Facts {
+        self.subject.facts.as_ref()
+    }
+
     /// A minion option.
     #[must_use]
     pub fn option(&self, name: &str) -> Option<Data> {

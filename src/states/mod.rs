@@ -14,6 +14,7 @@ mod command;
 mod diff;
 mod disk;
 mod host;
+mod module;
 mod returns;
 mod source;
 mod test;
@@ -92,7 +93,7 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[cmd::FUNCTIONS, test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[cmd::FUNCTIONS, module::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
