@@ -12,6 +12,7 @@ mod checksum;
 mod command;
 mod diff;
 mod disk;
+mod file;
 mod host;
 mod returns;
 mod source;
@@ -91,7 +92,7 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[file::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
