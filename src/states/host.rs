@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::formula::Dict;
 use crate::formula::compile::Compiler;
 use crate::states::accounts::Accounts;
 
@@ -21,6 +22,8 @@ pub trait Listener: Send + Sync {
 pub struct Host<'a> {
     /// What renders templates and has the files of the formulas, the pillar and the grains.
     pub formula: &'a Compiler,
+    /// All states that are being applied: some ask what others manage.
+    pub low: &'a [Dict],
     listener: &'a dyn Listener,
     pub(super) accounts: Accounts,
 }
@@ -29,7 +32,13 @@ impl<'a> Host<'a> {
     /// This host.
     #[must_use]
     pub fn new(formula: &'a Compiler, listener: &'a dyn Listener) -> Self {
-        Self { formula, listener, accounts: Accounts::default() }
+        Self { formula, low: &[], listener, accounts: Accounts::default() }
+    }
+
+    /// With the states that are being applied.
+    #[must_use]
+    pub fn with_low(self, low: &'a [Dict]) -> Self {
+        Self { low, ..self }
     }
 
     pub(super) fn listener(&self) -> &dyn Listener {

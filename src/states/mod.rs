@@ -13,6 +13,7 @@ mod cmd;
 mod command;
 mod diff;
 mod disk;
+mod file;
 mod host;
 mod module;
 mod returns;
@@ -101,6 +102,7 @@ impl Function {
 }
 
 const MODULES: &[&[Function]] = &[cmd::FUNCTIONS, module::FUNCTIONS, test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[file::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
