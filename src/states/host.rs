@@ -3,7 +3,9 @@
 use std::fmt;
 
 use crate::formula::compile::Compiler;
+use crate::formula::Data;
 use crate::states::accounts::Accounts;
+use crate::states::pkg;
 
 /// Whoever applies states and hears what becomes of them.
 pub trait Listener: Send + Sync {
@@ -23,13 +25,19 @@ pub struct Host<'a> {
     pub formula: &'a Compiler,
     listener: &'a dyn Listener,
     pub(super) accounts: Accounts,
+    pub(super) packages: pkg::Memory,
 }
 
 impl<'a> Host<'a> {
     /// This host.
     #[must_use]
     pub fn new(formula: &'a Compiler, listener: &'a dyn Listener) -> Self {
-        Self { formula, listener, accounts: Accounts::default() }
+        Self { formula, listener, accounts: Accounts::default(), packages: pkg::Memory::default() }
+    }
+
+    /// A grain that is a text.
+    pub(super) fn grain(&self, name: &str) -> Option<&str> {
+        self.formula.grains().get(name).and_then(Data::as_str)
     }
 
     pub(super) fn listener(&self) -> &dyn Listener {

@@ -7,12 +7,16 @@
 //! [`run`] applies a whole low state; [`check`] says before anything runs what upshift does not have.
 
 mod accounts;
+mod alternatives;
 mod arguments;
 mod checksum;
 mod command;
+mod debconf;
 mod diff;
 mod disk;
 mod host;
+mod pkg;
+mod pkgrepo;
 mod returns;
 mod source;
 mod test;
@@ -91,7 +95,7 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[alternatives::FUNCTIONS, debconf::FUNCTIONS, pkg::FUNCTIONS, pkgrepo::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
