@@ -10,11 +10,14 @@ mod accounts;
 mod alternatives;
 mod arguments;
 mod checksum;
+mod cmd;
 mod command;
 mod debconf;
 mod diff;
 mod disk;
+mod gem;
 mod host;
+mod pip;
 mod pkg;
 mod pkgrepo;
 mod returns;
@@ -95,7 +98,16 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[alternatives::FUNCTIONS, debconf::FUNCTIONS, pkg::FUNCTIONS, pkgrepo::FUNCTIONS, test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[
+    alternatives::FUNCTIONS,
+    cmd::FUNCTIONS,
+    debconf::FUNCTIONS,
+    gem::FUNCTIONS,
+    pip::FUNCTIONS,
+    pkg::FUNCTIONS,
+    pkgrepo::FUNCTIONS,
+    test::FUNCTIONS,
+];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());

@@ -20,7 +20,7 @@ mod yum;
 
 pub(super) use database::Memory;
 pub(super) use manager::{Manager, is_true};
-pub(super) use source::{fetch, is_there};
+pub(super) use source::{fetch, is_there, user_named};
 
 use crate::formula::Data;
 use crate::states::{Args, Function};

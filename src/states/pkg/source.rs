@@ -6,7 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use crate::states::source::Source;
-use crate::states::{Failed, Host};
+use crate::states::accounts::User;
+use crate::states::{Call, Failed, Host};
 
 /// A file that is there for as long as this is.
 #[derive(Debug)]
@@ -37,4 +38,11 @@ pub(in crate::states) fn fetch(host: &Host<'_>, from: &str) -> Result<Fetched, F
 pub(in crate::states) fn is_there(program: &str) -> bool {
     let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"];
     folders.iter().any(|folder| std::fs::exists(format!("{folder}/{program}")).is_ok_and(|is| is))
+}
+
+/// The user that a state names to do its work.
+pub(in crate::states) fn user_named(call: &Call<'_>) -> Result<Option<User>, Failed> {
+    let Some(name) = call.args.text("user")? else { return Ok(None) };
+    let user = call.host.user(&name);
+    user.map(Some).ok_or_else(|| format!("User {name} does not exist").into())
 }

@@ -65,7 +65,7 @@ fn packet(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
             ..192 => (usize::from(one), after),
             192..224 => {
                 let (&two, after) = after.split_first()?;
-                ((usize::from(one) - 192 << 8) + usize::from(two) + 192, after)
+                (((usize::from(one) - 192) << 8) + usize::from(two) + 192, after)
             }
             255 => (number(after.get(..4)?), after.get(4..)?),
             // Only data come in pieces, and there are none among keys.
