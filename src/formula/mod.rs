@@ -25,3 +25,4 @@ pub mod yaml;
 
 pub use data::{Data, Dict};
 pub use error::{Error, Kind, Place, Result};
+pub use template::functions::package_versions::{debian as debian_order, rpm as rpm_order};

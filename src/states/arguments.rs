@@ -6,7 +6,7 @@ use crate::formula::{Data, Dict};
 use crate::states::{Failed, Function};
 
 /// The arguments that belong to a state as such, and that no function is given.
-const EVERY_STATE: &[&str] = &[
+pub(super) const EVERY_STATE: &[&str] = &[
     "state",
     "fun",
     "order",

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use crate::formula::Dict;
 use crate::formula::compile::Compiler;
+use crate::formula::{Data, Dict};
 use crate::states::accounts::Accounts;
+use crate::states::pkg;
 
 /// Whoever applies states and hears what becomes of them.
 pub trait Listener: Send + Sync {
@@ -26,19 +27,25 @@ pub struct Host<'a> {
     pub low: &'a [Dict],
     listener: &'a dyn Listener,
     pub(super) accounts: Accounts,
+    pub(super) packages: pkg::Memory,
 }
 
 impl<'a> Host<'a> {
     /// This host.
     #[must_use]
     pub fn new(formula: &'a Compiler, listener: &'a dyn Listener) -> Self {
-        Self { formula, low: &[], listener, accounts: Accounts::default() }
+        Self { formula, low: &[], listener, accounts: Accounts::default(), packages: pkg::Memory::default() }
     }
 
     /// With the states that are being applied.
     #[must_use]
     pub fn with_low(self, low: &'a [Dict]) -> Self {
         Self { low, ..self }
+    }
+
+    /// A grain that is a text.
+    pub(super) fn grain(&self, name: &str) -> Option<&str> {
+        self.formula.grains().get(name).and_then(Data::as_str)
     }
 
     pub(super) fn listener(&self) -> &dyn Listener {

@@ -7,15 +7,21 @@
 //! [`run::run`] applies a whole low state; [`run::check`] says before anything runs what upshift does not have.
 
 mod accounts;
+mod alternatives;
 mod arguments;
 mod checksum;
 mod cmd;
 mod command;
+mod debconf;
 mod diff;
 mod disk;
 mod file;
+mod gem;
 mod host;
 mod module;
+mod pip;
+mod pkg;
+mod pkgrepo;
 mod returns;
 pub mod run;
 mod source;
@@ -101,8 +107,18 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[cmd::FUNCTIONS, module::FUNCTIONS, test::FUNCTIONS];
-const MODULES: &[&[Function]] = &[file::FUNCTIONS, test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[
+    alternatives::FUNCTIONS,
+    cmd::FUNCTIONS,
+    debconf::FUNCTIONS,
+    file::FUNCTIONS,
+    gem::FUNCTIONS,
+    module::FUNCTIONS,
+    pip::FUNCTIONS,
+    pkg::FUNCTIONS,
+    pkgrepo::FUNCTIONS,
+    test::FUNCTIONS,
+];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
