@@ -10,9 +10,12 @@ mod accounts;
 mod arguments;
 mod command;
 mod disk;
+mod group;
 mod host;
 mod returns;
+mod service;
 mod test;
+mod user;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -87,7 +90,7 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[group::FUNCTIONS, service::FUNCTIONS, test::FUNCTIONS, user::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
