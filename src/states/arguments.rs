@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::formula::template::value;
 use crate::formula::{Data, Dict};
 use crate::states::{Failed, Function};
 
@@ -189,6 +190,16 @@ pub(super) fn text(value: &Data) -> Option<String> {
         Data::None => Some("None".to_owned()),
         Data::List(_) | Data::Dict(_) => None,
     }
+}
+
+/// Python's `repr` of a value, as Salt's comments show lists, mappings and the texts in them.
+pub(super) fn repr(value: &Data) -> String {
+    value::repr(&value::from_data(value))
+}
+
+/// Python's `str` of a value.
+pub(super) fn shown(value: &Data) -> String {
+    text(value).unwrap_or_else(|| repr(value))
 }
 
 fn wrong(key: &str, wanted: &str, found: &Data) -> Failed {

@@ -17,6 +17,7 @@ mod diff;
 mod disk;
 mod file;
 mod gem;
+mod group;
 mod host;
 mod module;
 mod pip;
@@ -24,8 +25,10 @@ mod pkg;
 mod pkgrepo;
 mod returns;
 pub mod run;
+mod service;
 mod source;
 mod test;
+mod user;
 mod web;
 
 use std::collections::HashMap;
@@ -113,11 +116,14 @@ const MODULES: &[&[Function]] = &[
     debconf::FUNCTIONS,
     file::FUNCTIONS,
     gem::FUNCTIONS,
+    group::FUNCTIONS,
     module::FUNCTIONS,
     pip::FUNCTIONS,
     pkg::FUNCTIONS,
     pkgrepo::FUNCTIONS,
+    service::FUNCTIONS,
     test::FUNCTIONS,
+    user::FUNCTIONS,
 ];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
