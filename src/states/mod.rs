@@ -8,11 +8,15 @@
 
 mod accounts;
 mod arguments;
+mod checksum;
 mod command;
+mod diff;
 mod disk;
 mod host;
 mod returns;
+mod source;
 mod test;
+mod web;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
