@@ -158,6 +158,7 @@ impl Host<'_> {
         };
         process.stdout(writer).stderr(error_writer).process_group(0);
         process.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        self.environment.apply(&mut process);
         let mut child = process.spawn().map_err(cannot)?;
         // It holds our ends of the pipes, which would never close.
         drop(process);

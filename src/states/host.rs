@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::formula::compile::Compiler;
 use crate::states::accounts::Accounts;
+use crate::states::edit::Accumulators;
+use crate::states::environ::Environment;
 
 /// Whoever applies states and hears what becomes of them.
 pub trait Listener: Send + Sync {
@@ -23,13 +25,21 @@ pub struct Host<'a> {
     pub formula: &'a Compiler,
     listener: &'a dyn Listener,
     pub(super) accounts: Accounts,
+    pub(super) accumulators: Accumulators,
+    pub(super) environment: Environment,
 }
 
 impl<'a> Host<'a> {
     /// This host.
     #[must_use]
     pub fn new(formula: &'a Compiler, listener: &'a dyn Listener) -> Self {
-        Self { formula, listener, accounts: Accounts::default() }
+        Self {
+            formula,
+            listener,
+            accounts: Accounts::default(),
+            accumulators: Accumulators::default(),
+            environment: Environment::default(),
+        }
     }
 
     pub(super) fn listener(&self) -> &dyn Listener {

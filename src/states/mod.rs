@@ -12,7 +12,10 @@ mod checksum;
 mod command;
 mod diff;
 mod disk;
+mod edit;
+mod environ;
 mod host;
+mod ini;
 mod returns;
 mod source;
 mod test;
@@ -91,7 +94,7 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[edit::FUNCTIONS, environ::FUNCTIONS, ini::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());

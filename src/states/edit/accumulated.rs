@@ -12,7 +12,7 @@ pub(super) const ACCUMULATED: Function =
 
 /// The texts that are kept, by the file that they are for.
 #[derive(Debug, Default)]
-pub(crate) struct Accumulators(Mutex<BTreeMap<String, Vec<Accumulator>>>);
+pub(in crate::states) struct Accumulators(Mutex<BTreeMap<String, Vec<Accumulator>>>);
 
 /// Texts for a file under one name.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +27,7 @@ impl Host<'_> {
     /// The texts that are kept for a file, by the name that they have.
     ///
     /// Those that require the state `id` are alone in it where there are any.
-    pub(crate) fn accumulated(&self, file: &str, id: &str) -> Vec<(String, Vec<Data>)> {
+    pub(in crate::states) fn accumulated(&self, file: &str, id: &str) -> Vec<(String, Vec<Data>)> {
         let files = self.accumulators.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = files.get(file).map(Vec::as_slice).unwrap_or_default();
         let is_for = |accumulator: &&Accumulator| accumulator.receivers.iter().any(|receiver| receiver == id);

@@ -57,9 +57,6 @@ fn blockreplace(call: &Call<'_>) -> Result<Return, Failed> {
     let target = Target::of(call)?;
     let trouble = |failed: Failed| Failed::from(format!("Encountered error managing block: {}", failed.comment));
     let block = Block::read(&call.args, content(call, &target)?)?;
-    if !target.content.is_empty() {
-        target.check_is_text().map_err(trouble)?;
-    }
     let (old, new) = block.put_into(target.text().map_err(trouble)?).map_err(trouble)?;
     if old == new {
         return Ok(Return::unchanged("No changes needed to be made"));

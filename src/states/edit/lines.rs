@@ -25,7 +25,7 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 /// The lines of a text without what ends them: `str.splitlines()`.
-pub(super) fn bare(text: &str) -> Vec<&str> {
+pub(in crate::states) fn bare(text: &str) -> Vec<&str> {
     of_text(text).into_iter().map(|line| line.strip_suffix("\r\n").or_else(|| line.strip_suffix(is_end)).unwrap_or(line)).collect()
 }
 

@@ -8,7 +8,7 @@ mod blockreplace;
 mod comment;
 mod keyvalue;
 mod line;
-mod lines;
+pub(super) mod lines;
 mod replace;
 mod source;
 mod target;
@@ -47,7 +47,7 @@ fn backup(args: &Args<'_>) -> Result<Option<String>, Failed> {
 }
 
 /// Refuses what is not written in UTF-8.
-fn check_encoding(args: &Args<'_>) -> Result<(), String> {
+pub(super) fn check_encoding(args: &Args<'_>) -> Result<(), String> {
     let name = args.text("encoding").map_err(|failed| failed.comment)?.unwrap_or_else(|| "utf-8".to_owned());
     match name.to_lowercase().replace('_', "-").as_str() {
         "utf-8" | "utf8" | "ascii" | "us-ascii" => Ok(()),
@@ -56,7 +56,7 @@ fn check_encoding(args: &Args<'_>) -> Result<(), String> {
 }
 
 /// Python's `str` of a value.
-fn printed(value: &Data) -> String {
+pub(super) fn printed(value: &Data) -> String {
     use crate::formula::template::value;
     value.as_str().map_or_else(|| value::text(&value::from_data(value)), str::to_owned)
 }
