@@ -232,8 +232,9 @@ impl Host<'_> {
     ///
     /// # Errors
     /// When it cannot be started, or everything is to stop.
-    pub fn run(&self, command: Command) -> Result<Output, Failed> {
+    pub fn run(&self, mut command: Command) -> Result<Output, Failed> {
         let cannot = command.cannot();
+        self.environment.apply(&mut command.process);
         let running = Running::start(command).map_err(&cannot)?;
         self.listener().started(running.pid());
         running.attend(self.listener(), cannot)
@@ -246,6 +247,7 @@ impl Host<'_> {
     pub(super) fn leave(&self, mut command: Command) -> Result<u32, Failed> {
         use std::os::unix::process::CommandExt as _;
         let cannot = command.cannot();
+        self.environment.apply(&mut command.process);
         let process = command.process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         process.process_group(0).spawn().map(|child| child.id()).map_err(cannot)
     }

@@ -1,19 +1,15 @@
 //! What changes in a file, as Salt shows it: a unified diff without names, or the words for files that are not text.
 
+mod matching;
+
 use std::borrow::Cow;
 use std::ops::Range;
-use std::time::{Duration, Instant};
-
-use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices_deadline, group_diff_ops};
 
 /// What stands for a diff that nobody is to see.
 pub(super) const HIDDEN: &str = "<show_changes=False>";
 
 /// How many lines around a change are shown.
 const CONTEXT: usize = 3;
-
-/// How long the shortest diff is looked for; after that, one that is right but longer will do.
-const LIMIT: Duration = Duration::from_secs(1);
 
 /// How much of a file tells whether it is text.
 const BLOCK: usize = 512;
@@ -57,18 +53,21 @@ fn lines(content: &[u8]) -> Vec<&[u8]> {
     content.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-fn unified(old: &[&[u8]], new: &[&[u8]]) -> String {
-    let ops = capture_diff_slices_deadline(Algorithm::Myers, old, new, Some(Instant::now() + LIMIT));
-    let mut text = "--- \n+++ \n".to_owned();
-    for group in group_diff_ops(ops, CONTEXT) {
+/// What changes between two lists of lines, each with its end; nothing if they are the same.
+pub(super) fn unified<L: AsRef<[u8]>>(old: &[L], new: &[L]) -> String {
+    let old: Vec<&[u8]> = old.iter().map(AsRef::as_ref).collect();
+    let new: Vec<&[u8]> = new.iter().map(AsRef::as_ref).collect();
+    let mut text = String::new();
+    for group in matching::groups(&old, &new, CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
-        let span = |range: fn(&DiffOp) -> Range<usize>| hunk(range(first).start..range(last).end);
-        text += &format!("@@ -{} +{} @@\n", span(DiffOp::old_range), span(DiffOp::new_range));
-        for op in group {
-            let (is_equal, removed, added) =
-                (op.tag() == DiffTag::Equal, old.get(op.old_range()), new.get(op.new_range()));
-            write(&mut text, if is_equal { ' ' } else { '-' }, removed);
-            write(&mut text, '+', added.filter(|_| !is_equal));
+        if text.is_empty() {
+            text.push_str("--- \n+++ \n");
+        }
+        let (in_old, in_new) = (hunk(first.old.start..last.old.end), hunk(first.new.start..last.new.end));
+        text += &format!("@@ -{in_old} +{in_new} @@\n");
+        for stretch in &group {
+            write(&mut text, if stretch.is_equal { ' ' } else { '-' }, old.get(stretch.old.clone()));
+            write(&mut text, '+', new.get(stretch.new.clone()).filter(|_| !stretch.is_equal));
         }
     }
     text

@@ -5,6 +5,8 @@ use std::fmt;
 use crate::formula::compile::Compiler;
 use crate::formula::{Data, Dict};
 use crate::states::accounts::Accounts;
+use crate::states::edit::Accumulators;
+use crate::states::environ::Environment;
 use crate::states::pkg;
 
 /// Whoever applies states and hears what becomes of them.
@@ -28,13 +30,23 @@ pub struct Host<'a> {
     listener: &'a dyn Listener,
     pub(super) accounts: Accounts,
     pub(super) packages: pkg::Memory,
+    pub(super) accumulators: Accumulators,
+    pub(super) environment: Environment,
 }
 
 impl<'a> Host<'a> {
     /// This host.
     #[must_use]
     pub fn new(formula: &'a Compiler, listener: &'a dyn Listener) -> Self {
-        Self { formula, low: &[], listener, accounts: Accounts::default(), packages: pkg::Memory::default() }
+        Self {
+            formula,
+            low: &[],
+            listener,
+            accounts: Accounts::default(),
+            packages: pkg::Memory::default(),
+            accumulators: Accumulators::default(),
+            environment: Environment::default(),
+        }
     }
 
     /// With the states that are being applied.

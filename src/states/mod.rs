@@ -15,10 +15,13 @@ mod command;
 mod debconf;
 mod diff;
 mod disk;
+mod edit;
+mod environ;
 mod file;
 mod gem;
 mod group;
 mod host;
+mod ini;
 mod module;
 mod pip;
 mod pkg;
@@ -114,9 +117,12 @@ const MODULES: &[&[Function]] = &[
     alternatives::FUNCTIONS,
     cmd::FUNCTIONS,
     debconf::FUNCTIONS,
+    edit::FUNCTIONS,
+    environ::FUNCTIONS,
     file::FUNCTIONS,
     gem::FUNCTIONS,
     group::FUNCTIONS,
+    ini::FUNCTIONS,
     module::FUNCTIONS,
     pip::FUNCTIONS,
     pkg::FUNCTIONS,
