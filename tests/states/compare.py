@@ -63,7 +63,8 @@ def compare(pair, case, is_first, found):
 def report(case, salt, seconds, found, verbose):
     states = "refused" if isinstance(salt, str) else f"{len(salt)} states, {sum(a.get('result') is False for a in salt.values())} failed"
     print(f"{'DIFFERS' if found.wrong else 'same':8}{case.name:36}{states:24} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s")
-    for line in found.wrong + (found.notes if verbose else []):
+    failed = [] if isinstance(salt, str) else [f"fails: {tag}: {verdict.short(a.get('comment'))}" for tag, a in salt.items() if not a.get("result")]
+    for line in found.wrong + (found.notes + failed if verbose else []):
         print("  " + line.replace("\n", "\n  "))
     sys.stdout.flush()
 
