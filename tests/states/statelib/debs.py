@@ -20,6 +20,8 @@ class Package:
     commands: dict = field(default_factory=dict)
     # Its configuration files.
     files: dict = field(default_factory=dict)
+    # Folders that are empty at first.
+    folders: tuple = ()
     depends: str = ""
 
 
@@ -95,7 +97,7 @@ def write(package, folder):
         control["conffiles"] = (0o644, configuration)
     version = package.version.replace(":", "%3a")
     archive = b"!<arch>\n" + b"".join(_member(name, content) for name, content in (
-        ("debian-binary", b"2.0\n"), ("control.tar.gz", _tar(control)), ("data.tar.gz", _tar(files))))
+        ("debian-binary", b"2.0\n"), ("control.tar.gz", _tar(control)), ("data.tar.gz", _tar(files, package.folders))))
     (Path(folder) / f"{package.name}_{version}_all.deb").write_bytes(archive)
 
 
@@ -104,10 +106,10 @@ def _member(name, content):
     return head + content + b"\n" * (len(content) % 2)
 
 
-def _tar(files):
+def _tar(files, empty=()):
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        folders = {folder.as_posix() for path in files for folder in Path(path).parents}
+        folders = {folder.as_posix() for path in [*files, *(f"{path}/x" for path in empty)] for folder in Path(path).parents}
         for name in sorted(folders | set(files)):
             member = tarfile.TarInfo("." if name == "." else f"./{name}")
             if name in folders:

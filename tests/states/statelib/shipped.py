@@ -46,8 +46,9 @@ KEYSTONE = f"""\
 case "$*" in
   "db_sync --check") [ -e /var/lib/keystone/synced ] || exit 2 ;;
   db_sync*) {marked("/var/lib/keystone/synced")} ;;
-  fernet_setup*) install -m 600 -o keystone -g keystone /dev/null /etc/keystone/fernet-keys/0 ;;
-  credential_setup*) install -m 600 -o keystone -g keystone /dev/null /etc/keystone/credential-keys/0 ;;
+  fernet_setup* | credential_setup*)
+    keys=/etc/keystone/${{1%_setup}}-keys
+    install -d -m 700 -o keystone -g keystone "$keys" && install -m 600 -o keystone -g keystone /dev/null "$keys/0" ;;
   bootstrap*) [ -n "$OS_BOOTSTRAP_PASSWORD" ] && touch /var/lib/keystone/bootstrapped ;;
   *) exit 1 ;;
 esac"""
@@ -126,7 +127,8 @@ def stand_ins():
         Package("zookeeperd", "3.8.0", services={"zookeeper": 2181}, depends="zookeeper"),
         Package("cassandra", "2.1.22", "cassandra", {"cassandra": 0}, {"nodetool": "echo 'UN  10.0.0.13 '"}),
         Package("kafka", "2.8.1", "kafka", {"kafka": 0}),
-        Package("rabbitmq-server", "3.10.8", "rabbitmq", {"rabbitmq-server": 5672}, {"rabbitmqctl": RABBIT}),
+        Package("rabbitmq-server", "3.10.8", "rabbitmq", {"rabbitmq-server": 5672}, {"rabbitmqctl": RABBIT},
+                folders=("etc/rabbitmq",)),
     ]
     return packages
 
