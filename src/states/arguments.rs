@@ -3,7 +3,58 @@
 use std::time::Duration;
 
 use crate::formula::{Data, Dict};
-use crate::states::Failed;
+use crate::states::{Failed, Function};
+
+/// The arguments that belong to a state as such, and that no function is given.
+const EVERY_STATE: &[&str] = &[
+    "state",
+    "fun",
+    "order",
+    "onchanges",
+    "onchanges_any",
+    "onfail",
+    "onfail_any",
+    "onfail_all",
+    "onfail_stop",
+    "prereq",
+    "prerequired",
+    "watch",
+    "watch_any",
+    "require",
+    "require_any",
+    "listen",
+    "onchanges_in",
+    "onfail_in",
+    "prereq_in",
+    "watch_in",
+    "require_in",
+    "listen_in",
+    "check_cmd",
+    "cmd_opts_exclude",
+    "failhard",
+    "onlyif",
+    "unless",
+    "creates",
+    "retry",
+    "parallel",
+    "reload_modules",
+    "reload_grains",
+    "reload_pillar",
+    "runas",
+    "runas_password",
+    "fire_event",
+    "saltenv",
+    "umask",
+    "use",
+    "use_in",
+    "__env__",
+    "__sls__",
+    "__id__",
+    "__sls_included_from__",
+    "__prereq__",
+    "__prerequired__",
+    "__umask__",
+];
 
 /// The arguments of one state: its chunk of the low state.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +79,16 @@ impl<'a> Args<'a> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a Data> {
         self.chunk.get(key).filter(|value| !matches!(value, Data::None))
+    }
+
+    /// The arguments that a function has no name for, and that are none of every state's: template variables.
+    pub(super) fn others(&self, function: &Function) -> Dict {
+        let is_other = |key: &Data| {
+            let known = [&["name"], function.required, function.optional, EVERY_STATE];
+            key.as_str().is_some_and(|key| !known.into_iter().any(|names| names.contains(&key)))
+        };
+        let entries = self.chunk.entries.iter().filter(|(key, _)| is_other(key));
+        entries.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// What the state is about: a path, a package, a command.

@@ -1,32 +1,40 @@
 //! Runs programs for states: what they say is passed on line by line while they run.
+//!
+//! A program that is ended, because its time is up or everything is to stop, takes everything with it that it started.
 
-use std::io::{self, BufRead as _, BufReader, Read, Write as _};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
+mod kept;
+mod login;
+mod processes;
+mod running;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
 use crate::states::{Failed, Host};
-
-/// The most that is kept of what a program says.
-const MOST: usize = 8 << 20;
-
-/// Time between two looks at whether everything is to stop.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// How long a program may take to end once it is told to.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How long what a program left running may hold its output open once the program itself has ended.
-const LEFT: Duration = Duration::from_secs(1);
+use running::Running;
 
 /// What stands for a locale in Salt: everything speaks English, and no text is put in another order.
 const LOCALE: [&str; 13] = [
-    "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "LC_COLLATE", "LC_MONETARY", "LC_MESSAGES", "LC_PAPER", "LC_NAME",
-    "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT", "LC_IDENTIFICATION", "LANGUAGE",
+    "LC_CTYPE",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "LC_COLLATE",
+    "LC_MONETARY",
+    "LC_MESSAGES",
+    "LC_PAPER",
+    "LC_NAME",
+    "LC_ADDRESS",
+    "LC_TELEPHONE",
+    "LC_MEASUREMENT",
+    "LC_IDENTIFICATION",
+    "LANGUAGE",
 ];
+
+/// What our own environment has and no program is to see: what ssh passed on, and what systemd said to us alone.
+const OURS: [&str; 3] = ["LC_ALL", "NOTIFY_SOCKET", "SSH_AUTH_SOCK"];
 
 /// A program and how to run it.
 #[derive(Debug)]
@@ -55,16 +63,18 @@ pub struct Output {
 
 impl Command {
     /// A program with its arguments.
-    pub fn new<S: AsRef<std::ffi::OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub fn new<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Self {
         let mut process = std::process::Command::new(program);
         process.args(arguments);
         for name in LOCALE {
             process.env(name, "C");
         }
+        for name in OURS {
+            process.env_remove(name);
+        }
         for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy();
-            if name.starts_with("UPSHIFT_") || name == "SSH_AUTH_SOCK" {
-                process.env_remove(&*name);
+            if name.as_encoded_bytes().starts_with(b"UPSHIFT_") {
+                process.env_remove(name);
             }
         }
         Self { process, stdin: None, timeout: None, is_quiet: false, is_merged: false }
@@ -88,6 +98,45 @@ impl Command {
         self
     }
 
+    /// The folder that it runs in.
+    #[must_use]
+    pub fn folder(mut self, folder: &str) -> Self {
+        self.process.current_dir(folder);
+        self
+    }
+
+    /// Gives it nothing of our own environment.
+    #[must_use]
+    pub(super) fn clean(mut self) -> Self {
+        self.process.env_clear().envs(LOCALE.map(|name| (name, "C")));
+        self
+    }
+
+    /// Leaves the language as it is in our own environment.
+    #[must_use]
+    pub(super) fn own_locale(mut self) -> Self {
+        for name in LOCALE {
+            match std::env::var_os(name) {
+                Some(value) => self.process.env(name, value),
+                None => self.process.env_remove(name),
+            };
+        }
+        self
+    }
+
+    /// Has programs looked for in a folder first.
+    #[must_use]
+    pub(super) fn path_first(mut self, folder: &str) -> Self {
+        let given = self.process.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value);
+        let mut path = OsString::from(folder);
+        if let Some(rest) = given.map(OsStr::to_owned).or_else(|| std::env::var_os("PATH")) {
+            path.push(":");
+            path.push(rest);
+        }
+        self.process.env("PATH", path);
+        self
+    }
+
     /// What it reads; nothing otherwise.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
@@ -103,6 +152,8 @@ impl Command {
     }
 
     /// Keeps what it says from being passed on: it is a question, or has a secret in it.
+    ///
+    /// All of the answer is kept, however long it is.
     #[must_use]
     pub fn quiet(mut self) -> Self {
         self.is_quiet = true;
@@ -114,6 +165,46 @@ impl Command {
     pub fn merged(mut self) -> Self {
         self.is_merged = true;
         self
+    }
+
+    /// The same, started by another program that does something to itself first.
+    #[must_use]
+    fn through<S: AsRef<OsStr>>(mut self, program: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+        let mut outer = std::process::Command::new(program);
+        outer.args(arguments).arg(self.process.get_program()).args(self.process.get_args());
+        for (name, value) in self.process.get_envs() {
+            match value {
+                Some(value) => outer.env(name, value),
+                None => outer.env_remove(name),
+            };
+        }
+        if let Some(folder) = self.process.get_current_dir() {
+            outer.current_dir(folder);
+        }
+        self.process = outer;
+        self
+    }
+
+    /// Makes it create files with these bits of their mode off.
+    #[must_use]
+    pub(super) fn umask(self, umask: u32) -> Self {
+        let text = format!("umask {umask:04o} && exec \"$@\"");
+        self.through("/bin/sh", ["-c", &text, "sh"])
+    }
+
+    /// What cannot be done when it does not start.
+    fn cannot(&self) -> impl Fn(io::Error) -> Failed + use<> {
+        let program = self.process.get_program().to_string_lossy().into_owned();
+        let folder = self.process.get_current_dir().map(PathBuf::from);
+        move |error| {
+            let why = match (error.kind(), &folder) {
+                (_, Some(folder)) if !folder.is_dir() => format!("there is no folder `{}`", folder.display()),
+                (io::ErrorKind::NotFound, _) => "there is no such program".to_owned(),
+                (io::ErrorKind::PermissionDenied, _) => "it may not be executed".to_owned(),
+                _ => error.to_string(),
+            };
+            format!("cannot run `{program}`: {why}").into()
+        }
     }
 }
 
@@ -129,15 +220,11 @@ impl Output {
     pub fn why(&self) -> String {
         let last = |text: &str| text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned);
         let line = last(&self.stderr).or_else(|| last(&self.stdout));
-        line.unwrap_or_else(|| format!("it ended with {}", self.code))
+        line.unwrap_or_else(|| match self.code {
+            code @ ..0 => format!("it was ended by signal {}", -code),
+            code => format!("it ended with {code}"),
+        })
     }
-}
-
-/// One of the things that come from a program under way.
-enum Said {
-    Line(String),
-    Closed,
-    Ended(io::Result<ExitStatus>),
 }
 
 impl Host<'_> {
@@ -146,69 +233,21 @@ impl Host<'_> {
     /// # Errors
     /// When it cannot be started, or everything is to stop.
     pub fn run(&self, command: Command) -> Result<Output, Failed> {
-        let Command { mut process, stdin, timeout, is_quiet, is_merged } = command;
-        let program = process.get_program().to_string_lossy().into_owned();
-        let cannot = |error: io::Error| Failed::from(format!("cannot run `{program}`: {error}"));
-        let (out, writer) = io::pipe().map_err(cannot)?;
-        let (err, error_writer) = if is_merged {
-            (None, writer.try_clone().map_err(cannot)?)
-        } else {
-            let (err, error_writer) = io::pipe().map_err(cannot)?;
-            (Some(err), error_writer)
-        };
-        process.stdout(writer).stderr(error_writer).process_group(0);
-        process.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-        let mut child = process.spawn().map_err(cannot)?;
-        // It holds our ends of the pipes, which would never close.
-        drop(process);
-        let pid = child.id();
-        self.listener().started(pid);
-        feed(&mut child, stdin);
-        let (sender, receiver) = mpsc::channel();
-        let listen = |stream: Option<io::PipeReader>| {
-            let sender = sender.clone();
-            std::thread::spawn(move || read(stream, &sender))
-        };
-        let (out, err) = (listen(Some(out)), listen(err));
-        std::thread::spawn(move || sender.send(Said::Ended(child.wait())));
+        let cannot = command.cannot();
+        let running = Running::start(command).map_err(&cannot)?;
+        self.listener().started(running.pid());
+        running.attend(self.listener(), cannot)
+    }
 
-        let mut waiting = Waiting { pid, deadline: timeout.map(|limit| Instant::now() + limit), told: None, open: 2 };
-        let mut timed_out = false;
-        let mut status = None;
-        let mut left = None;
-        while status.is_none() || (waiting.open > 0 && left.is_none_or(|until| Instant::now() < until)) {
-            match receiver.recv_timeout(LOOK) {
-                Ok(Said::Line(line)) if !is_quiet => self.listener().output(&line),
-                Ok(Said::Line(_)) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Said::Closed) => waiting.open -= 1,
-                Ok(Said::Ended(ended)) => {
-                    status = Some(ended.map_err(cannot)?);
-                    left = Some(Instant::now() + LEFT);
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if status.is_none() {
-                timed_out |= waiting.is_overdue();
-                waiting.end_if(timed_out || self.listener().is_stopped());
-            }
-        }
-        if self.listener().is_stopped() {
-            return Err(format!("`{program}` was ended").into());
-        }
-        let status = status.ok_or_else(|| Failed::from(format!("nobody knows how `{program}` ended")))?;
-        // What holds the output open beyond its program is not waited for, and what it has said is not known.
-        let text = |reader: std::thread::JoinHandle<Vec<u8>>| match waiting.open {
-            0 => reader.join().unwrap_or_default(),
-            _ if reader.is_finished() => reader.join().unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        Ok(Output {
-            pid,
-            code: status.code().unwrap_or_else(|| -status.signal().unwrap_or(1)),
-            stdout: String::from_utf8_lossy(&text(out)).into_owned(),
-            stderr: String::from_utf8_lossy(&text(err)).into_owned(),
-            timed_out,
-        })
+    /// Starts a program and leaves it to itself: what it says is not heard, and it outlives us. Returns its process.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) fn leave(&self, mut command: Command) -> Result<u32, Failed> {
+        use std::os::unix::process::CommandExt as _;
+        let cannot = command.cannot();
+        let process = command.process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        process.process_group(0).spawn().map(|child| child.id()).map_err(cannot)
     }
 
     /// What a program of the host answers, for which nothing is changed; `None` if it fails.
@@ -218,57 +257,8 @@ impl Host<'_> {
     }
 }
 
-/// A program that is under way.
-struct Waiting {
-    pid: u32,
-    deadline: Option<Instant>,
-    /// When it was told to end.
-    told: Option<Instant>,
-    /// How many of its outputs are open.
-    open: u8,
-}
+/// Variables of an environment.
+type Variables = Vec<(OsString, OsString)>;
 
-impl Waiting {
-    fn is_overdue(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// Ends the program with everything in its group, first kindly.
-    fn end_if(&mut self, is_over: bool) {
-        let Some(group) = i32::try_from(self.pid).ok().and_then(Pid::from_raw).filter(|_| is_over) else { return };
-        let signal = match self.told {
-            None => Signal::TERM,
-            Some(told) if told.elapsed() >= GRACE => Signal::KILL,
-            Some(_) => return,
-        };
-        self.told = Some(self.told.unwrap_or_else(Instant::now));
-        let _ = kill_process_group(group, signal);
-    }
-}
-
-fn feed(child: &mut Child, stdin: Option<Vec<u8>>) {
-    if let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), stdin) {
-        // Whoever does not read what it is given has no need of it.
-        std::thread::spawn(move || pipe.write_all(&bytes));
-    }
-}
-
-fn read(stream: Option<io::PipeReader>, sender: &mpsc::Sender<Said>) -> Vec<u8> {
-    let mut all = Vec::new();
-    let mut reader = stream.map(BufReader::new);
-    let mut line = Vec::new();
-    while let Some(reader) = &mut reader {
-        line.clear();
-        // A line without an end is passed on in pieces.
-        match reader.by_ref().take(64 << 10).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => break,
-            Ok(_) => {}
-        }
-        if all.len() < MOST {
-            all.extend_from_slice(&line);
-        }
-        let _ = sender.send(Said::Line(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned()));
-    }
-    let _ = sender.send(Said::Closed);
-    all
-}
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,17 @@
 
 mod accounts;
 mod arguments;
+mod checksum;
+mod cmd;
 mod command;
+mod diff;
 mod disk;
 mod host;
+mod module;
 mod returns;
+mod source;
 mod test;
+mod web;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -87,7 +93,7 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[cmd::FUNCTIONS, module::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());

@@ -9,7 +9,7 @@ mod defaults;
 mod files;
 mod filter_by;
 mod grains;
-pub(in crate::formula) mod hashing;
+pub(crate) mod hashing;
 mod host;
 pub(super) mod json;
 mod logging;
