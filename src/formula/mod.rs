@@ -14,6 +14,7 @@ pub mod fnmatch;
 pub mod matcher;
 pub mod merge;
 pub mod pillar;
+pub mod regex;
 pub mod renderer;
 pub mod roots;
 pub mod sls;
