@@ -7,11 +7,19 @@
 //! [`run`] applies a whole low state; [`check`] says before anything runs what upshift does not have.
 
 mod accounts;
+mod apache;
 mod arguments;
 mod command;
 mod disk;
 mod host;
+mod hosts;
+mod mysql;
+mod postgres;
+mod rabbitmq;
+mod random;
 mod returns;
+mod ssh_auth;
+mod ssh_known_hosts;
 mod test;
 
 use std::collections::HashMap;
@@ -87,7 +95,7 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[apache::FUNCTIONS, hosts::FUNCTIONS, mysql::FUNCTIONS, postgres::FUNCTIONS, rabbitmq::FUNCTIONS, ssh_auth::FUNCTIONS, ssh_known_hosts::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
