@@ -1,6 +1,7 @@
 //! Users and groups of this host, by name and by number.
 
 use std::collections::HashMap;
+use std::os::unix::process::CommandExt as _;
 use std::sync::{Mutex, PoisonError};
 
 use crate::states::Host;
@@ -26,6 +27,17 @@ pub(super) struct Group {
     pub(super) name: String,
     pub(super) gid: u32,
     pub(super) members: Vec<String>,
+}
+
+impl User {
+    /// Makes a program run as this user, with no other groups than its own.
+    pub(super) fn runs(&self, process: &mut std::process::Command) {
+        process.env("HOME", &self.home).env("USER", &self.name).env("LOGNAME", &self.name);
+        // Who is that user already need not be allowed to become it.
+        if rustix::process::geteuid().as_raw() != self.uid {
+            process.uid(self.uid).gid(self.gid);
+        }
+    }
 }
 
 impl Host<'_> {

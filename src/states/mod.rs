@@ -8,6 +8,7 @@
 
 mod accounts;
 mod alternatives;
+mod apache;
 mod arguments;
 mod checksum;
 mod cmd;
@@ -21,15 +22,22 @@ mod file;
 mod gem;
 mod group;
 mod host;
+mod hosts;
 mod ini;
 mod module;
+mod mysql;
 mod pip;
 mod pkg;
 mod pkgrepo;
+mod postgres;
+mod rabbitmq;
+mod random;
 mod returns;
 pub mod run;
 mod service;
 mod source;
+mod ssh_auth;
+mod ssh_known_hosts;
 mod test;
 mod user;
 mod web;
@@ -115,6 +123,7 @@ impl Function {
 
 const MODULES: &[&[Function]] = &[
     alternatives::FUNCTIONS,
+    apache::FUNCTIONS,
     cmd::FUNCTIONS,
     debconf::FUNCTIONS,
     edit::FUNCTIONS,
@@ -122,12 +131,18 @@ const MODULES: &[&[Function]] = &[
     file::FUNCTIONS,
     gem::FUNCTIONS,
     group::FUNCTIONS,
+    hosts::FUNCTIONS,
     ini::FUNCTIONS,
     module::FUNCTIONS,
+    mysql::FUNCTIONS,
     pip::FUNCTIONS,
     pkg::FUNCTIONS,
     pkgrepo::FUNCTIONS,
+    postgres::FUNCTIONS,
+    rabbitmq::FUNCTIONS,
     service::FUNCTIONS,
+    ssh_auth::FUNCTIONS,
+    ssh_known_hosts::FUNCTIONS,
     test::FUNCTIONS,
     user::FUNCTIONS,
 ];
