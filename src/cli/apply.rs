@@ -118,7 +118,10 @@ impl Apply {
         let name = if self.preview { "preview" } else { "apply" };
         let pillar = self.pillar.as_deref().map_or_else(
             || Ok(Value::Object(serde_json::Map::new())),
-            |given| super::formula::files::mapping("pillar", given).and_then(|pillar| Ok(serde_json::to_value(pillar).map_err(std::io::Error::from)?)),
+            |given| {
+                super::formula::files::mapping("pillar", given)
+                    .and_then(|pillar| Ok(serde_json::to_value(pillar).map_err(std::io::Error::from)?))
+            },
         )?;
         let pipeline = Pipeline {
             pipeline: Head {
@@ -136,7 +139,8 @@ impl Apply {
                 step: [Step { apply: &self.sls, preview: self.preview, timeout: &self.timeout, pillar }],
             }],
         };
-        let text = toml::to_string(&pipeline).map_err(|error| Error::usage(format!("the pillar is no TOML: {error}")))?;
+        let text =
+            toml::to_string(&pipeline).map_err(|error| Error::usage(format!("the pillar is no TOML: {error}")))?;
         let file = Utf8Path::new(FOLDER).join(format!("{}.toml", &Hash::of(text.as_bytes()).to_string()[..16]));
         // What the options say wrong is said of them, not of a file that nobody wrote.
         config::parse_pipeline("the options", &text)?;

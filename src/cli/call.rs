@@ -63,9 +63,10 @@ impl Call {
         super::print(&match self.format {
             Format::Text => states::text(&host, self.all),
             Format::Json => serde_json::to_string_pretty(&as_salt(&host[0].ran)).map_err(std::io::Error::from)? + "\n",
-            Format::Yaml => {
-                yaml::dump(&Data::from(as_salt(&host[0].ran)), &yaml::Layout { flow: Some(false), ..yaml::Layout::default() })
-            },
+            Format::Yaml => yaml::dump(
+                &Data::from(as_salt(&host[0].ran)),
+                &yaml::Layout { flow: Some(false), ..yaml::Layout::default() },
+            ),
         })?;
         Ok(match screen.stop.load(Ordering::Relaxed) {
             true => Exit::Stopped,

@@ -342,7 +342,8 @@ async fn execute_there(
 }
 
 fn private(supply: &Supply, host: &str, grains: Map<String, Value>, apply: &Apply) -> Result<Vec<u8>, String> {
-    let private = supply.private(host, grains, apply).map_err(|error| format!("nothing was touched: pillar: {error}"))?;
+    let private =
+        supply.private(host, grains, apply).map_err(|error| format!("nothing was touched: pillar: {error}"))?;
     serde_json::to_vec(&private).map_err(|error| error.to_string())
 }
 

@@ -122,8 +122,7 @@ fn folders(what: &str, folders: &[Utf8PathBuf]) -> Result<Roots> {
 
 /// The values below `path` that nobody may see.
 fn gather(data: &Data, path: &str, is_secret: bool, patterns: &[String], secrets: &mut Vec<String>) {
-    let is_secret =
-        is_secret || (!path.is_empty() && patterns.iter().any(|pattern| fnmatch::is_match(pattern, path)));
+    let is_secret = is_secret || (!path.is_empty() && patterns.iter().any(|pattern| fnmatch::is_match(pattern, path)));
     match data {
         Data::Dict(dict) => {
             for (key, value) in &dict.entries {

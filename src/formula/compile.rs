@@ -273,14 +273,6 @@ impl Compiler {
         self.engine.render_sls(sls, path, &Data::None)
     }
 
-    /// The content of a file of the formulas: `salt://nova/api.conf` is `nova/api.conf`.
-    ///
-    /// # Errors
-    /// When what is there cannot be read.
-    pub fn read_file(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
-        self.roots().read(path)
-    }
-
     /// What is configured under a name such as `mysql.host`: an option of the minion, else a grain, else in the pillar.
     #[must_use]
     pub fn config(&self, name: &str) -> Option<Data> {

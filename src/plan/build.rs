@@ -222,7 +222,9 @@ impl<'a> Builder<'a, '_> {
     ) -> Result<Action> {
         let Some(Formulas { files, tree }) = self.formulas else {
             let message = format!("{}: the pipeline does not say where its formulas are", step.place);
-            return Err(Error::usage(message).hint("`formulas = [\"formulas\"]` below `[pipeline]` names their folders"));
+            return Err(
+                Error::usage(message).hint("`formulas = [\"formulas\"]` below `[pipeline]` names their folders")
+            );
         };
         Ok(Action::Apply(Box::new(Apply {
             sls: sls.iter().map(|name| fill.text(name)).collect::<Result<_>>()?,

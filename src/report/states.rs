@@ -72,7 +72,9 @@ pub fn text(hosts: &[Host], everything: bool) -> String {
     for ((title, came, comment, changes), on) in &groups {
         let on = if hosts.len() > 1 { format!("   {}", pattern::fold(on.iter().copied())) } else { String::new() };
         let _ = writeln!(out, "{}: {title}{on}", came.word());
-        for line in comment.lines().filter(|line| !line.trim().is_empty()) {
+        // What went wrong is told in full; of the rest, the changes say more.
+        let lines = if *came == Came::Failed { usize::MAX } else { 1 };
+        for line in comment.lines().filter(|line| !line.trim().is_empty()).take(lines) {
             let _ = writeln!(out, "    {line}");
         }
         for line in changes.lines() {
@@ -89,7 +91,8 @@ pub fn summary(hosts: &[Host]) -> String {
     let count = |came: Came| all().filter(|ran| Came::of(ran) == came).count();
     let came = [Came::Failed, Came::Changed, Came::WouldChange, Came::NotRun, Came::Unchanged];
     let counted = came.map(|came| (count(came), came));
-    let counted = counted.iter().filter(|(count, _)| *count > 0).map(|(count, came)| format!("{count} {}", came.word()));
+    let counted =
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, came)| format!("{count} {}", came.word()));
     let counted = counted.collect::<Vec<_>>().join(", ");
     let states = all().count();
     match hosts {

@@ -16,10 +16,35 @@ use requirement::Requirement;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("pip.installed", installed).takes(&[
-        "bin_env", "cache_dir", "cert", "cwd", "editable", "env_vars", "extra_args", "extra_index_url", "find_links",
-        "force_reinstall", "global_options", "ignore_installed", "index_url", "install_options", "no_binary",
-        "no_cache_dir", "no_deps", "no_index", "pip_bin", "pkgs", "pre_releases", "proxy", "reload_modules",
-        "requirements", "target", "timeout", "trusted_host", "upgrade", "user",
+        "bin_env",
+        "cache_dir",
+        "cert",
+        "cwd",
+        "editable",
+        "env_vars",
+        "extra_args",
+        "extra_index_url",
+        "find_links",
+        "force_reinstall",
+        "global_options",
+        "ignore_installed",
+        "index_url",
+        "install_options",
+        "no_binary",
+        "no_cache_dir",
+        "no_deps",
+        "no_index",
+        "pip_bin",
+        "pkgs",
+        "pre_releases",
+        "proxy",
+        "reload_modules",
+        "requirements",
+        "target",
+        "timeout",
+        "trusted_host",
+        "upgrade",
+        "user",
     ]),
     Function::new("pip.removed", removed).takes(&["bin_env", "cwd", "proxy", "timeout", "user"]),
     Function::new("pip.uptodate", uptodate).takes(&["bin_env", "cwd", "user"]),
@@ -139,7 +164,10 @@ fn files(call: &Call<'_>) -> Result<Return, Failed> {
     };
     let mut arguments = install_arguments(&call.args)?;
     if let (Some(file), Some(fetched)) = (&requirements, &fetched) {
-        arguments.iter_mut().filter(|argument| *argument == file).for_each(|argument| *argument = fetched.path.to_string());
+        arguments
+            .iter_mut()
+            .filter(|argument| *argument == file)
+            .for_each(|argument| *argument = fetched.path.to_string());
     }
     let output = run(call, &arguments)?;
     if !output.is_success() {
@@ -168,8 +196,13 @@ fn files(call: &Call<'_>) -> Result<Return, Failed> {
 /// Whether `pip` has done more than to look.
 fn is_changed(said: &str) -> bool {
     const LOOKED: [&str; 7] = [
-        "Requirement already satisfied", "Requirement already up-to-date", "Requirement not upgraded", "Collecting",
-        "Cloning", "Cleaning up...", "Looking in indexes",
+        "Requirement already satisfied",
+        "Requirement already up-to-date",
+        "Requirement not upgraded",
+        "Collecting",
+        "Cloning",
+        "Cleaning up...",
+        "Looking in indexes",
     ];
     let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.any(|line| !LOOKED.iter().any(|looked| line.starts_with(looked)))

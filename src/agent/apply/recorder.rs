@@ -125,7 +125,10 @@ fn redacted(data: &Data, secrets: &Secrets) -> Data {
         Data::Str(text) => secrets.redact(text).into_owned().into(),
         Data::List(items) => items.iter().map(|item| redacted(item, secrets)).collect(),
         Data::Dict(dict) => {
-            let entries = dict.entries.iter().map(|(key, value)| (redacted(key, secrets), redacted(value, secrets)));
+            let entries = dict.entries.iter().map(|(key, value)| match (key.as_str(), value) {
+                (Some("diff"), Data::Str(diff)) => (key.clone(), secrets.redact_diff(diff).into()),
+                _ => (redacted(key, secrets), redacted(value, secrets)),
+            });
             let mut shown: Dict = entries.collect();
             shown.is_ordered = dict.is_ordered;
             shown.into()

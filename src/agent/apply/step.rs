@@ -50,9 +50,8 @@ pub(in crate::agent) fn apply(step: &mut Carrying, apply: &Apply) -> io::Result<
     let mut bound = Bound::new(step.output()?);
     let (sender, receiver) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
-        let done = apply_here(work, &recorder, &recorder).map_err(|errors| {
-            errors.iter().map(|error| recorder.redacted(&error.to_string())).collect::<Vec<_>>()
-        });
+        let done = apply_here(work, &recorder, &recorder)
+            .map_err(|errors| errors.iter().map(|error| recorder.redacted(&error.to_string())).collect::<Vec<_>>());
         // The receiver is gone when it took too long to stop.
         let _ = sender.send(done);
     });

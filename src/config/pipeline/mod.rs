@@ -37,9 +37,7 @@ static FILE: Keys = Keys {
 
 static PIPELINE: Keys = Keys {
     owner: "The pipeline",
-    names: &[
-        "name", "summary", "window", "reserve", "max-failures", "vars", "formulas", "pillar", "secret", "python2",
-    ],
+    names: &["name", "summary", "window", "reserve", "max-failures", "vars", "formulas", "pillar", "secret", "python2"],
     elsewhere: &[
         (&["opens", "closes"], "`{}` belongs to the window: `window = { opens = \"22:00\", closes = \"04:00\" }`"),
         (&["hosts", "impact", "fan-out", "cascade"], "`{}` belongs to a stage: write it below `[[stage]]`"),

@@ -54,7 +54,7 @@ fn check(args: &Args<'_>) -> Result<(), String> {
 }
 
 fn blockreplace(call: &Call<'_>) -> Result<Return, Failed> {
-    let target = Target::of(call)?;
+    let target = Target::of(call, "file.blockreplace")?;
     let trouble = |failed: Failed| Failed::from(format!("Encountered error managing block: {}", failed.comment));
     let block = Block::read(&call.args, content(call, &target)?)?;
     let (old, new) = block.put_into(target.text().map_err(trouble)?).map_err(trouble)?;
@@ -91,7 +91,8 @@ fn content(call: &Call<'_>, target: &Target) -> Result<String, Failed> {
 
 impl Block {
     fn read(args: &Args<'_>, content: String) -> Result<Self, Failed> {
-        let marker = |key: &str, otherwise: &str| args.text(key).map(|marker| marker.unwrap_or_else(|| otherwise.to_owned()));
+        let marker =
+            |key: &str, otherwise: &str| args.text(key).map(|marker| marker.unwrap_or_else(|| otherwise.to_owned()));
         let flag = |key: &str| args.flag(key, false);
         let places = ["append_if_not_found", "prepend_if_not_found", "insert_before_match", "insert_after_match"];
         if places.into_iter().filter(|key| flag(key)).count() > 1 {

@@ -26,7 +26,10 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Vec<&[u8]> {
 
 /// The lines of a text without what ends them: `str.splitlines()`.
 pub(in crate::states) fn bare(text: &str) -> Vec<&str> {
-    of_text(text).into_iter().map(|line| line.strip_suffix("\r\n").or_else(|| line.strip_suffix(is_end)).unwrap_or(line)).collect()
+    of_text(text)
+        .into_iter()
+        .map(|line| line.strip_suffix("\r\n").or_else(|| line.strip_suffix(is_end)).unwrap_or(line))
+        .collect()
 }
 
 /// Whether a character ends a line of text.

@@ -23,6 +23,8 @@ mod touch;
 
 use camino::Utf8PathBuf;
 
+pub(super) use managed::{check_sources, check_template};
+
 use crate::states::{Call, Failed, Function, Host};
 
 pub(super) const FUNCTIONS: &[Function] = &[
