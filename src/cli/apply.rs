@@ -23,6 +23,7 @@ const FAN_OUT: u32 = 100;
 const FOLDER: &str = ".upshift/apply";
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[command(after_help = "\
 It is a run like any other: `upshift status`, `stop`, `resume` and `report` work on it. Every state is carried out on
 the host itself and goes on when the connection is lost.")]

@@ -365,16 +365,18 @@ impl Start {
             answer::listen(person.subscribe(), tell, self.by.clone());
         }
         let plan = Arc::new(self.plan);
-        let (executor, finished) = Executor::new(
+        let (mut executor, finished) = Executor::new(
             plan.clone(),
             self.run.clone(),
             &self.key,
             self.history,
             project::folder()?,
             &self.by,
-            self.supply,
             news.clone(),
         )?;
+        if let Some(supply) = self.supply.filter(|_| plan.applies()) {
+            executor.supply(supply)?;
+        }
         let dispatcher = Dispatcher {
             plan,
             state: self.state,

@@ -79,7 +79,6 @@ impl Executor {
         history: History,
         folder: Utf8PathBuf,
         by: &Person,
-        supply: Option<Arc<Supply>>,
         news: std::sync::mpsc::Sender<News>,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Finished>)> {
         let (finished, ends) = mpsc::unbounded_channel();
@@ -96,13 +95,36 @@ impl Executor {
         let aborts = HashMap::new();
         let due = Due::default();
         let id = claim.id();
+        let executor = Self {
+            plan,
+            run,
+            id,
+            history,
+            steps,
+            hosts,
+            aborts,
+            folder,
+            supply: None,
+            returns: None,
+            due,
+            finished,
+            news,
+        };
+        Ok((executor, ends))
+    }
+
+    /// Gives it what `apply` steps take.
+    ///
+    /// # Errors
+    /// When this machine cannot keep it.
+    pub fn supply(&mut self, supply: Arc<Supply>) -> Result<()> {
         // Hosts that are this machine have the formulas in the store of the run.
-        let is_here = |host: &plan::Host| host.transport == Transport::Local;
-        if let Some(supply) = supply.as_ref().filter(|_| plan.applies() && plan.hosts.iter().any(is_here)) {
-            supply.keep(&run.folder.join("files"))?;
+        if self.plan.hosts.iter().any(|host| host.transport == Transport::Local) {
+            supply.keep(&self.run.folder.join("files"))?;
         }
-        let returns = plan.applies().then(|| open_returns(&run)).transpose()?;
-        Ok((Self { plan, run, id, history, steps, hosts, aborts, folder, supply, returns, due, finished, news }, ends))
+        self.returns = Some(open_returns(&self.run)?);
+        self.supply = Some(supply);
+        Ok(())
     }
 
     /// Contacts these hosts, all at once, and says which ones do not answer.

@@ -132,17 +132,16 @@ fn write_change(out: &mut String, key: &str, value: &Data, depth: usize) {
                 let _ = writeln!(out, "{indent}  {line}");
             }
         }
-        Data::Dict(dict) => match (dict.get("old"), dict.get("new"), dict.entries.len()) {
-            (Some(old), Some(new), 2) => {
+        Data::Dict(dict) => {
+            if let (Some(old), Some(new), 2) = (dict.get("old"), dict.get("new"), dict.entries.len()) {
                 let _ = writeln!(out, "{indent}{key}: {} -> {}", or_none(old), or_none(new));
+                return;
             }
-            _ => {
-                let _ = writeln!(out, "{indent}{key}:");
-                for (key, value) in &dict.entries {
-                    write_change(out, &plain(key), value, depth + 1);
-                }
+            let _ = writeln!(out, "{indent}{key}:");
+            for (key, value) in &dict.entries {
+                write_change(out, &plain(key), value, depth + 1);
             }
-        },
+        }
         _ => {
             let _ = writeln!(out, "{indent}{key}: {}", plain(value));
         }

@@ -68,7 +68,9 @@ pub(in crate::agent) fn apply(step: &mut Carrying, apply: &Apply) -> io::Result<
     Ok(match done {
         Ok(ran) => end(&ran, apply.preview),
         Err(errors) => {
-            errors.iter().for_each(|error| step.say(&format!("{error}\n")));
+            for error in &errors {
+                step.say(&format!("{error}\n"));
+            }
             let more = match errors.len() {
                 0 | 1 => String::new(),
                 n => format!(", and {} more", n - 1),

@@ -115,7 +115,6 @@ fn compare_numbers(one: &str, two: &str) -> Ordering {
 
 /// The order of two RPM versions (`epoch:version-release`). Releases count if both have one.
 #[must_use]
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every order")]
 pub fn rpm(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (rpm_parts(one), rpm_parts(two));
     let order = compare_numbers(one.0, two.0).then_with(|| rpm_part(one.1, two.1));
