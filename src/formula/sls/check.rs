@@ -8,7 +8,7 @@ use super::heap::unfit;
 use super::targets::Targets;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
-/// Requisites that a state waits for. For `onfail_all` it needs them to be there, and does not run them first.
+/// Requisites that a state waits for.
 const KINDS: [&str; 11] = [
     "require",
     "require_any",
@@ -114,12 +114,10 @@ impl<'l> Graph<'l> {
                     missing.push(format!("{kind}: {state}: {name}"));
                     continue;
                 };
-                if kind != "onfail_all" {
-                    self.needs(index, node);
-                    // A state that is tried out waits for all but those for whose sake that is done.
-                    if kind != "prerequired" {
-                        self.needs(self.low.chunks.len() + index, node);
-                    }
+                self.needs(index, node);
+                // A state that is tried out waits for all but those for whose sake that is done.
+                if kind != "prerequired" {
+                    self.needs(self.low.chunks.len() + index, node);
                 }
             }
         }

@@ -65,6 +65,10 @@ pub(super) struct Runner<'s, 'e> {
     active: HashSet<usize>,
     /// The chunks that are to be tried out only.
     trials: Vec<bool>,
+    /// The chunks that wait for what they were tried out for.
+    open: Vec<bool>,
+    /// How often each chunk was looked at.
+    visits: Vec<usize>,
     /// The chunks that something waits for which was tried out for them.
     waited_for: Vec<bool>,
     /// Salt's `__run_num__` of the next state to end.
@@ -98,6 +102,8 @@ impl<'s, 'e> Runner<'s, 'e> {
             tried: chunks.iter().map(|_| None).collect(),
             active: HashSet::new(),
             trials: vec![false; chunks.len()],
+            open: vec![false; chunks.len()],
+            visits: vec![0; chunks.len()],
             waited_for: vec![false; chunks.len()],
             number: 0,
             begun: (0, tags.len()),
@@ -163,14 +169,22 @@ impl<'s, 'e> Runner<'s, 'e> {
 
     /// Runs one chunk, and what it requires before it.
     fn chunk(&mut self, at: usize, depth: usize) {
-        if !self.is_halted() {
-            // One that requires one that requires one takes a level of the stack each.
-            stacker::maybe_grow(RED_ZONE, STACK, || self.decide(at, depth));
+        if self.is_halted() {
+            return;
         }
+        let was_open = self.open[at];
+        self.open[at] |= !self.trials[at] && self.chunks[at].has_prerequired;
+        // One that requires one that requires one takes a level of the stack each.
+        stacker::maybe_grow(RED_ZONE, STACK, || self.decide(at, depth));
+        self.open[at] = was_open;
     }
 
     fn decide(&mut self, at: usize, depth: usize) {
         let chunk = &self.chunks[at];
+        self.visits[at] += 1;
+        if self.visits[at] > DEEPEST + 4 * self.chunks.len() {
+            return self.recursive(at);
+        }
         if !chunk.has_prerequired {
             self.active.insert(chunk.tag);
         }
@@ -270,7 +284,8 @@ impl<'s, 'e> Runner<'s, 'e> {
 
     /// Runs a target of a chunk, unless it has run. `false` if the chunk is not to go on.
     fn run_first(&mut self, at: usize, target: usize) -> bool {
-        if self.place(target).is_some() {
+        // What waits for this chunk, and was only tried out for it, is not begun anew: Salt would not come to an end.
+        if self.place(target).is_some() || (self.open[target] && !self.trials[target]) {
             return true;
         }
         let (tag, target_tag) = (self.chunks[at].tag, self.chunks[target].tag);
@@ -280,8 +295,8 @@ impl<'s, 'e> Runner<'s, 'e> {
             return !self.is_halted();
         }
         if !self.waited_for[target] {
-            let ran = self.next(at, How::Held, Some(false), "Recursive requisite found");
-            self.end_with(tag, ran);
+            self.recursive(at);
+            self.number += 1;
         } else if self.tried[tag].is_none() {
             self.tried[target_tag] = Some(self.try_out(at));
         }
@@ -300,11 +315,17 @@ impl<'s, 'e> Runner<'s, 'e> {
             }
             self.tried[tag] = Some(ran);
         } else if depth + 1 >= DEEPEST {
-            let ran = self.note(&self.chunks[at].state, How::Held, Some(false), "Recursive requisite found");
-            self.end_with(tag, ran);
+            self.recursive(at);
         } else {
             self.chunk(at, depth + 1);
         }
+    }
+
+    /// A chunk waits for itself, in a way that nobody saw before.
+    fn recursive(&mut self, at: usize) {
+        let chunk = &self.chunks[at];
+        let ran = self.note(&chunk.state, How::Held, Some(false), "Recursive requisite found");
+        self.end_with(chunk.tag, ran);
     }
 
     /// The requisites of a chunk that are not there, in Salt's words.
