@@ -65,8 +65,8 @@ pub(super) struct Runner<'s, 'e> {
     active: HashSet<usize>,
     /// The chunks that are to be tried out only.
     trials: Vec<bool>,
-    /// The chunks that wait for what they were tried out for.
-    open: Vec<bool>,
+    /// How many times over each chunk waits for what it was tried out for.
+    open: Vec<usize>,
     /// How often each chunk was looked at.
     visits: Vec<usize>,
     /// The chunks that something waits for which was tried out for them.
@@ -102,7 +102,7 @@ impl<'s, 'e> Runner<'s, 'e> {
             tried: chunks.iter().map(|_| None).collect(),
             active: HashSet::new(),
             trials: vec![false; chunks.len()],
-            open: vec![false; chunks.len()],
+            open: vec![0; chunks.len()],
             visits: vec![0; chunks.len()],
             waited_for: vec![false; chunks.len()],
             number: 0,
@@ -118,6 +118,7 @@ impl<'s, 'e> Runner<'s, 'e> {
         for at in 0..self.chunks.len() {
             self.look_beside();
             if self.place(at).is_none() {
+                self.trials[at] = false;
                 self.chunk(at, 0);
                 self.halt_if_failed_hard(at);
             }
@@ -172,11 +173,11 @@ impl<'s, 'e> Runner<'s, 'e> {
         if self.is_halted() {
             return;
         }
-        let was_open = self.open[at];
-        self.open[at] |= !self.trials[at] && self.chunks[at].has_prerequired;
+        let more = usize::from(!self.trials[at] && self.chunks[at].has_prerequired && depth == 0);
+        self.open[at] += more;
         // One that requires one that requires one takes a level of the stack each.
         stacker::maybe_grow(RED_ZONE, STACK, || self.decide(at, depth));
-        self.open[at] = was_open;
+        self.open[at] -= more;
     }
 
     fn decide(&mut self, at: usize, depth: usize) {
@@ -256,7 +257,10 @@ impl<'s, 'e> Runner<'s, 'e> {
         }
         let is_whole = !self.trials[at];
         let mut targets = Vec::new();
-        for requisite in &self.chunks[at].requisites {
+        // Salt runs nothing for an `onfail_all`, and fails if its targets have not run.
+        let (alls, others): (Vec<_>, Vec<_>) =
+            self.chunks[at].requisites.iter().partition(|requisite| requisite.kind == Kind::OnfailAll);
+        for requisite in others.into_iter().chain(alls) {
             let marks = match requisite.kind {
                 Kind::Prereq => Some(&mut self.trials),
                 Kind::Prerequired if is_whole => Some(&mut self.waited_for),
@@ -284,8 +288,8 @@ impl<'s, 'e> Runner<'s, 'e> {
 
     /// Runs a target of a chunk, unless it has run. `false` if the chunk is not to go on.
     fn run_first(&mut self, at: usize, target: usize) -> bool {
-        // What waits for this chunk, and was only tried out for it, is not begun anew: Salt would not come to an end.
-        if self.place(target).is_some() || (self.open[target] && !self.trials[target]) {
+        // What waits for this chunk, and was only tried out for it, is begun anew once: Salt would not come to an end.
+        if self.place(target).is_some() || (self.open[target] > 1 && !self.trials[target]) {
             return true;
         }
         let (tag, target_tag) = (self.chunks[at].tag, self.chunks[target].tag);
