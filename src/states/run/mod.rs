@@ -14,6 +14,8 @@ mod requisites;
 mod retry;
 mod runner;
 mod shell;
+#[cfg(test)]
+mod tests;
 
 use std::thread;
 
