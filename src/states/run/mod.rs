@@ -9,6 +9,7 @@ mod chunk;
 mod conditions;
 mod keywords;
 mod listen;
+mod place;
 mod ran;
 mod requisites;
 mod retry;

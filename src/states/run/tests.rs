@@ -135,10 +135,9 @@ fn a_prereq_of_a_prereq_comes_to_an_end() {
 
 #[test]
 fn a_long_chain_of_requirements_is_no_trouble() {
-    let mut sls: String =
-        (0..3000).map(|n| format!("s{n}: {{test.nop: [require: [{{test: s{}}}]]}}\n", n + 1)).collect();
-    sls += "s3000: test.nop\n";
-    let all = apply(&sls, &Options::default(), None);
+    let states = (0..3000).map(|n| format!("s{n}: {{test.nop: [require: [{{test: s{}}}]]}}", n + 1));
+    let states: Vec<_> = states.chain(["s3000: test.nop".to_owned()]).collect();
+    let all = apply(&states.join("\n"), &Options::default(), None);
     assert_eq!((all.len(), all[0].state.id.as_str(), all[3000].ret.result), (3001, "s3000", Some(true)));
 }
 
