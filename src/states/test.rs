@@ -163,10 +163,10 @@ fn check_pillar(call: &Call<'_>) -> Result<Return, Failed> {
             }
         }
     }
-    let mut comment: String = failed.iter().map(|(key, wrong)| format!("Pillar key \"{key}\" is {wrong}.\n")).collect();
+    let mut lines: Vec<_> = failed.iter().map(|(key, wrong)| format!("Pillar key \"{key}\" is {wrong}.\n")).collect();
     if call.args.flag("verbose", false) && !fine.is_empty() {
-        comment += "Those keys passed the check:\n";
-        comment.extend(fine.iter().map(|(key, name)| format!("- {key} ({name})\n")));
+        lines.push("Those keys passed the check:\n".to_owned());
+        lines.extend(fine.iter().map(|(key, name)| format!("- {key} ({name})\n")));
     }
-    Ok(Return { result: Some(failed.is_empty()), changes: Dict::default(), comment })
+    Ok(Return { result: Some(failed.is_empty()), changes: Dict::default(), comment: lines.concat() })
 }

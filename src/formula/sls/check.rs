@@ -8,7 +8,7 @@ use super::heap::unfit;
 use super::targets::Targets;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
-/// Requisites that a state waits for. For `onfail_all` it needs them to be there, and does not run them first.
+/// Requisites that a state waits for.
 const KINDS: [&str; 11] = [
     "require",
     "require_any",
@@ -84,6 +84,17 @@ fn text<'c>(chunk: &'c Dict, key: &str) -> &'c str {
     chunk.get(key).and_then(Data::as_str).unwrap_or_default()
 }
 
+/// What is done to a target before something else can go on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Turn {
+    /// It runs.
+    Run,
+    /// It is tried out.
+    Trial,
+    /// It is tried out if anything wants that of it, along with what waits for it; else it runs.
+    WithTrial,
+}
+
 /// What has to happen before what.
 ///
 /// A node is a chunk that runs, a chunk that is only tried out for a `prereq`, or a target, by which all chunks that
@@ -91,7 +102,7 @@ fn text<'c>(chunk: &'c Dict, key: &str) -> &'c str {
 struct Graph<'l> {
     low: &'l Low,
     found: Targets<'l>,
-    targets: HashMap<(&'l str, &'l str, bool), Option<usize>>,
+    targets: HashMap<(&'l str, &'l str, Turn), Option<usize>>,
     before: Vec<Vec<usize>>,
 }
 
@@ -110,16 +121,17 @@ impl<'l> Graph<'l> {
             };
             for requisite in items(requisites, kind)? {
                 let Some((state, name)) = target(requisite, kind)? else { continue };
-                let Some(node) = self.target(state, name, kind == "prereq") else {
+                let turn = if kind == "prereq" { Turn::Trial } else { Turn::Run };
+                let Some(node) = self.target(state, name, turn) else {
                     missing.push(format!("{kind}: {state}: {name}"));
                     continue;
                 };
-                if kind != "onfail_all" {
-                    self.needs(index, node);
-                    // A state that is tried out waits for all but those for whose sake that is done.
-                    if kind != "prerequired" {
-                        self.needs(self.low.chunks.len() + index, node);
-                    }
+                self.needs(index, node);
+                // A state that is tried out waits for all but those for whose sake that is done.
+                if kind != "prerequired" {
+                    let turn = if kind == "prereq" { Turn::Trial } else { Turn::WithTrial };
+                    let node = self.target(state, name, turn).unwrap_or(node);
+                    self.needs(self.low.chunks.len() + index, node);
                 }
             }
         }
@@ -133,18 +145,24 @@ impl<'l> Graph<'l> {
     }
 
     /// The node of a target, made once; `None` if no chunk is it.
-    fn target(&mut self, state: &'l str, name: &'l str, is_trial: bool) -> Option<usize> {
-        if let Some(known) = self.targets.get(&(state, name, is_trial)) {
+    fn target(&mut self, state: &'l str, name: &'l str, turn: Turn) -> Option<usize> {
+        if let Some(known) = self.targets.get(&(state, name, turn)) {
             return *known;
         }
-        let offset = if is_trial { self.low.chunks.len() } else { 0 };
+        let is_tried_out = |chunk: usize| match turn {
+            Turn::Run => false,
+            Turn::Trial => true,
+            Turn::WithTrial => self.low.chunks.get(chunk).is_some_and(|chunk| chunk.has("prerequired")),
+        };
+        let count = self.low.chunks.len();
         let chunks = self.found.find(state, name);
         let is_there = !chunks.is_empty() || self.found.is_rendered(state, name);
         let node = is_there.then_some(self.before.len());
         if is_there {
-            self.before.push(chunks.into_iter().map(|chunk| offset + chunk).collect());
+            let nodes = chunks.into_iter().map(|chunk| if is_tried_out(chunk) { count + chunk } else { chunk });
+            self.before.push(nodes.collect());
         }
-        self.targets.insert((state, name, is_trial), node);
+        self.targets.insert((state, name, turn), node);
         node
     }
 
@@ -298,5 +316,12 @@ mod tests {
         assert_eq!(refusal(&ids), None);
         let waits = json!({"file.managed": [{"require_any": [{"cmd": "x"}]}]});
         assert!(refusal(&[ids[0].clone(), ("y", waits)]).unwrap().contains("wait for each other"));
+    }
+
+    #[test]
+    fn what_a_prereq_tries_out_may_wait_for_one_another() {
+        let prereq = json!({"cmd.run": [{"prereq": [{"pkg": "y"}, {"file": "z"}]}]});
+        let waits = json!({"file.managed": [{"require": [{"pkg": "y"}]}]});
+        assert_eq!(refusal(&[("x", prereq), ("y", json!("pkg.installed")), ("z", waits)]), None);
     }
 }

@@ -31,6 +31,13 @@ pub(super) struct Called {
     pub(super) how: How,
 }
 
+impl Called {
+    /// Whether nothing changed, though no condition kept it from changing.
+    pub(super) fn is_still(&self) -> bool {
+        self.ret.changes.entries.is_empty() && self.how != How::Conditioned
+    }
+}
+
 impl<'e> Job<'e> {
     /// The state itself.
     pub(super) fn of(chunk: &'e Chunk<'e>, preview: bool) -> Self {

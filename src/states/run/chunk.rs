@@ -64,10 +64,13 @@ pub(super) fn all<'l>(low: &'l Low, disabled: &'l [String]) -> Vec<Chunk<'l>> {
     low.chunks.iter().map(|chunk| reader.chunk(chunk)).collect()
 }
 
+/// The chunks that a requisite means, and whether there is such a thing.
+type Found = (Arc<[usize]>, bool);
+
 struct Reader<'l> {
     targets: Targets<'l>,
     /// The chunks that were found already, by state and name.
-    known: HashMap<(String, String), (Arc<[usize]>, bool)>,
+    known: HashMap<(String, String), Found>,
     tags: HashMap<String, usize>,
     disabled: &'l [String],
 }

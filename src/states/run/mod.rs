@@ -9,11 +9,14 @@ mod chunk;
 mod conditions;
 mod keywords;
 mod listen;
+mod place;
 mod ran;
 mod requisites;
 mod retry;
 mod runner;
 mod shell;
+#[cfg(test)]
+mod tests;
 
 use std::thread;
 

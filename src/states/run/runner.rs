@@ -5,13 +5,11 @@
 //! to stop ends in one that says so.
 
 use std::collections::HashSet;
-use std::thread::{Scope, ScopedJoinHandle};
-use std::time::{Duration, Instant};
-
-use jiff::Timestamp;
+use std::thread::Scope;
 
 use super::call::{Called, Job};
-use super::chunk::Chunk;
+use super::chunk::{Chunk, Requisite};
+use super::place::{Began, Place, UnderWay};
 use super::requisites::{Findings, Kind, Standing, Status, weigh};
 use super::{How, Options, Progress, Ran, State, listen};
 use crate::formula::Data;
@@ -24,24 +22,6 @@ const DEEPEST: usize = 20;
 /// How much of the stack is left when more of it is made, and how much.
 const RED_ZONE: usize = 256 << 10;
 const STACK: usize = 2 << 20;
-
-/// What became of a state so far.
-enum Place<'s> {
-    Ended(Ran),
-    /// It runs beside others.
-    UnderWay(UnderWay<'s>),
-}
-
-struct UnderWay<'s> {
-    number: usize,
-    state: State,
-    began: Began,
-    thread: ScopedJoinHandle<'s, (Called, Duration)>,
-}
-
-/// When a state began, by the clock and for measuring.
-#[derive(Clone, Copy)]
-struct Began(Timestamp, Instant);
 
 /// Why nothing further runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +45,10 @@ pub(super) struct Runner<'s, 'e> {
     active: HashSet<usize>,
     /// The chunks that are to be tried out only.
     trials: Vec<bool>,
+    /// How many times over each chunk waits for what it was tried out for.
+    open: Vec<usize>,
+    /// How often each chunk was looked at.
+    visits: Vec<usize>,
     /// The chunks that something waits for which was tried out for them.
     waited_for: Vec<bool>,
     /// Salt's `__run_num__` of the next state to end.
@@ -98,6 +82,8 @@ impl<'s, 'e> Runner<'s, 'e> {
             tried: chunks.iter().map(|_| None).collect(),
             active: HashSet::new(),
             trials: vec![false; chunks.len()],
+            open: vec![0; chunks.len()],
+            visits: vec![0; chunks.len()],
             waited_for: vec![false; chunks.len()],
             number: 0,
             begun: (0, tags.len()),
@@ -112,6 +98,7 @@ impl<'s, 'e> Runner<'s, 'e> {
         for at in 0..self.chunks.len() {
             self.look_beside();
             if self.place(at).is_none() {
+                self.trials[at] = false;
                 self.chunk(at, 0);
                 self.halt_if_failed_hard(at);
             }
@@ -148,7 +135,7 @@ impl<'s, 'e> Runner<'s, 'e> {
     /// What became of every chunk, in the order in which they ended.
     pub(super) fn end(mut self) -> Vec<Ran> {
         self.wait_for_all();
-        let mut all: Vec<Ran> = self.places.iter_mut().filter_map(Option::take).filter_map(Place::ended).collect();
+        let mut all: Vec<Ran> = self.places.iter_mut().filter_map(Option::take).map(Place::ended).collect();
         all.sort_by_key(|ran| ran.number);
         let mut seen: HashSet<&State> = all.iter().map(|ran| &ran.state).collect();
         let left = self.chunks.iter().map(|chunk| &chunk.state).chain(&self.left);
@@ -163,14 +150,22 @@ impl<'s, 'e> Runner<'s, 'e> {
 
     /// Runs one chunk, and what it requires before it.
     fn chunk(&mut self, at: usize, depth: usize) {
-        if !self.is_halted() {
-            // One that requires one that requires one takes a level of the stack each.
-            stacker::maybe_grow(RED_ZONE, STACK, || self.decide(at, depth));
+        if self.is_halted() {
+            return;
         }
+        let more = usize::from(!self.trials[at] && self.chunks[at].has_prerequired && depth == 0);
+        self.open[at] += more;
+        // One that requires one that requires one takes a level of the stack each.
+        stacker::maybe_grow(RED_ZONE, STACK, || self.decide(at, depth));
+        self.open[at] -= more;
     }
 
     fn decide(&mut self, at: usize, depth: usize) {
         let chunk = &self.chunks[at];
+        self.visits[at] += 1;
+        if self.visits[at] > DEEPEST + 4 * self.chunks.len() {
+            return self.recursive(at);
+        }
         if !chunk.has_prerequired {
             self.active.insert(chunk.tag);
         }
@@ -234,15 +229,18 @@ impl<'s, 'e> Runner<'s, 'e> {
             let ran = self.next(at, How::Held, Some(false), &lost);
             let tag = self.chunks[at].tag;
             if self.trials[at] {
-                self.tried[tag] = Some(ran)
+                self.tried[tag] = Some(ran);
             } else {
-                self.end_with(tag, ran)
+                self.end_with(tag, ran);
             }
             return;
         }
         let is_whole = !self.trials[at];
         let mut targets = Vec::new();
-        for requisite in &self.chunks[at].requisites {
+        // Salt runs nothing for an `onfail_all`, and fails if its targets have not run.
+        let (alls, others): (Vec<_>, Vec<_>) =
+            self.chunks[at].requisites.iter().partition(|requisite| requisite.kind == Kind::OnfailAll);
+        for requisite in others.into_iter().chain(alls) {
             let marks = match requisite.kind {
                 Kind::Prereq => Some(&mut self.trials),
                 Kind::Prerequired if is_whole => Some(&mut self.waited_for),
@@ -270,7 +268,8 @@ impl<'s, 'e> Runner<'s, 'e> {
 
     /// Runs a target of a chunk, unless it has run. `false` if the chunk is not to go on.
     fn run_first(&mut self, at: usize, target: usize) -> bool {
-        if self.place(target).is_some() {
+        // What waits for this chunk, and was only tried out for it, is begun anew once: Salt would not come to an end.
+        if self.place(target).is_some() || (self.open[target] > 1 && !self.trials[target]) {
             return true;
         }
         let (tag, target_tag) = (self.chunks[at].tag, self.chunks[target].tag);
@@ -280,8 +279,8 @@ impl<'s, 'e> Runner<'s, 'e> {
             return !self.is_halted();
         }
         if !self.waited_for[target] {
-            let ran = self.next(at, How::Held, Some(false), "Recursive requisite found");
-            self.end_with(tag, ran);
+            self.recursive(at);
+            self.number += 1;
         } else if self.tried[tag].is_none() {
             self.tried[target_tag] = Some(self.try_out(at));
         }
@@ -300,26 +299,35 @@ impl<'s, 'e> Runner<'s, 'e> {
             }
             self.tried[tag] = Some(ran);
         } else if depth + 1 >= DEEPEST {
-            let ran = self.note(&self.chunks[at].state, How::Held, Some(false), "Recursive requisite found");
-            self.end_with(tag, ran);
+            self.recursive(at);
         } else {
             self.chunk(at, depth + 1);
         }
     }
 
+    /// A chunk waits for itself, in a way that nobody saw before.
+    fn recursive(&mut self, at: usize) {
+        let chunk = &self.chunks[at];
+        let ran = self.note(&chunk.state, How::Held, Some(false), "Recursive requisite found");
+        self.end_with(chunk.tag, ran);
+    }
+
     /// The requisites of a chunk that are not there, in Salt's words.
     fn lost(&self, at: usize) -> Option<String> {
-        let mut comment = String::new();
+        let mut lost = Vec::new();
         for requisite in &self.chunks[at].requisites {
-            let lost: Vec<_> = requisite.targets.iter().filter(|target| !target.is_there).collect();
-            if !lost.is_empty() {
-                comment += &format!("{:19}{}:\n", "", requisite.kind.name());
-            }
-            for target in lost {
-                comment += &format!("{:23}{}: {}\n", "", target.state, target.name);
+            let missing = requisite.targets.iter().filter(|target| !target.is_there);
+            let missing = missing.map(|target| format!("{:23}{}: {}\n", "", target.state, target.name));
+            let missing: String = missing.collect();
+            if !missing.is_empty() {
+                lost.push(format!("{:19}{}:\n{missing}", "", requisite.kind.name()));
             }
         }
-        if comment.is_empty() { None } else { Some(format!("The following requisites were not found:\n{comment}")) }
+        if lost.is_empty() {
+            None
+        } else {
+            Some(format!("The following requisites were not found:\n{}", lost.concat()))
+        }
     }
 
     /// A requisite of a chunk failed.
@@ -344,7 +352,7 @@ impl<'s, 'e> Runner<'s, 'e> {
         let is_trial = self.trials[at];
         let requisites = self.chunks[at].requisites.iter();
         let requisites = requisites.filter(|requisite| !is_trial || requisite.kind != Kind::Prerequired);
-        for target in requisites.flat_map(|requisite| requisite.chunks()) {
+        for target in requisites.flat_map(Requisite::chunks) {
             let target = &self.chunks[target];
             let ran = self.tried[target.tag].as_ref();
             let ran = ran.or_else(|| self.places[target.tag].as_ref().and_then(Place::as_ended));
@@ -419,7 +427,7 @@ impl<'s, 'e> Runner<'s, 'e> {
             if let Some(watching) = watching.filter(|_| called.is_still()) {
                 called = watching.call_beside(host);
             }
-            (called, began.1.elapsed())
+            (called, began.elapsed())
         });
         self.beside.push(tag);
         self.places[tag] = Some(Place::UnderWay(UnderWay { number, state, began, thread }));
@@ -453,7 +461,7 @@ impl<'s, 'e> Runner<'s, 'e> {
     /// Waits for a state if it runs beside others.
     fn wait_for(&mut self, tag: usize) {
         if self.beside.contains(&tag)
-            && let Some(ran) = self.places[tag].take().and_then(Place::ended)
+            && let Some(ran) = self.places[tag].take().map(Place::ended)
         {
             self.beside.retain(|&beside| beside != tag);
             self.end_with(tag, ran);
@@ -470,7 +478,9 @@ impl<'s, 'e> Runner<'s, 'e> {
     fn look_beside(&mut self) {
         let is_over = |place: &Option<Place<'_>>| matches!(place, Some(Place::UnderWay(it)) if it.thread.is_finished());
         let over: Vec<usize> = self.beside.iter().copied().filter(|&tag| is_over(&self.places[tag])).collect();
-        over.into_iter().for_each(|tag| self.wait_for(tag));
+        for tag in over {
+            self.wait_for(tag);
+        }
     }
 
     /// Whether nothing further is to run.
@@ -497,46 +507,5 @@ impl<'s, 'e> Runner<'s, 'e> {
         let is_hard = self.chunks[at].failhard.unwrap_or(self.options.failhard) && !self.options.preview;
         let ran = self.places[tag].as_ref().and_then(Place::as_ended);
         is_hard && ran.is_some_and(|ran| ran.ret.result == Some(false))
-    }
-}
-
-impl Called {
-    /// Whether nothing changed, though nothing kept it from changing.
-    fn is_still(&self) -> bool {
-        self.ret.changes.entries.is_empty() && self.how != How::Conditioned
-    }
-}
-
-impl Place<'_> {
-    fn as_ended(&self) -> Option<&Ran> {
-        match self {
-            Self::Ended(ran) => Some(ran),
-            Self::UnderWay(_) => None,
-        }
-    }
-
-    /// What became of it; waits for it if it is under way.
-    fn ended(self) -> Option<Ran> {
-        let UnderWay { number, state, began, thread } = match self {
-            Self::Ended(ran) => return Some(ran),
-            Self::UnderWay(under_way) => under_way,
-        };
-        let (called, took) = thread.join().unwrap_or_else(|_| {
-            let ret = Return { result: Some(false), ..Return::unchanged("Parallel process failed to return") };
-            (Called { ret, how: How::Ran }, began.1.elapsed())
-        });
-        Some(Ran { took, ..began.ran(number, state, called) })
-    }
-}
-
-impl Began {
-    #[expect(clippy::disallowed_methods, reason = "a state says when it began by the clock of its host")]
-    fn now() -> Self {
-        Self(Timestamp::now(), Instant::now())
-    }
-
-    fn ran(self, number: usize, state: State, called: Called) -> Ran {
-        let Called { ret, how } = called;
-        Ran { number, state, how, ret, started: self.0, took: self.1.elapsed() }
     }
 }

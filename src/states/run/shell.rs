@@ -49,7 +49,7 @@ impl<'l> Shell<'l> {
         }
         // `runas` counts for all commands of the state, whatever is excluded.
         let user = Args::new(self.low).text("runas")?;
-        let mut asked = self.as_user(host, user.as_deref(), &shell, command)?;
+        let mut asked = as_user(host, user.as_deref(), &shell, command)?;
         let directory = self.directory(host, user.as_deref())?;
         asked.process().current_dir(directory);
         for (name, value) in self.variables() {
@@ -78,17 +78,6 @@ impl<'l> Shell<'l> {
 
     fn text(&self, key: &str) -> Option<String> {
         self.get(key).and_then(arguments::text).filter(|text| !text.is_empty())
-    }
-
-    fn as_user(&self, host: &Host<'_>, user: Option<&str>, shell: &str, command: &str) -> Result<Command, Failed> {
-        let Some(name) = user else { return Ok(Command::shell(shell, command)) };
-        let user = host.user(name).ok_or_else(|| format!("User '{name}' is not available"))?;
-        let asked = if user.uid == rustix::process::geteuid().as_raw() {
-            Command::shell(shell, command)
-        } else {
-            Command::new("runuser", ["-u", &user.name, "--", shell, "-c", command])
-        };
-        Ok(asked.env("HOME", &user.home).env("USER", &user.name).env("LOGNAME", &user.name))
     }
 
     /// Where a command runs: where the state says, else at home, else at `/`.
@@ -133,6 +122,18 @@ impl<'l> Shell<'l> {
         };
         text.split(',').filter_map(|code| code.trim().parse().ok()).collect()
     }
+}
+
+/// A command in a shell, run by a user if it is not our own.
+fn as_user(host: &Host<'_>, user: Option<&str>, shell: &str, command: &str) -> Result<Command, Failed> {
+    let Some(name) = user else { return Ok(Command::shell(shell, command)) };
+    let user = host.user(name).ok_or_else(|| format!("User '{name}' is not available"))?;
+    let asked = if user.uid == rustix::process::geteuid().as_raw() {
+        Command::shell(shell, command)
+    } else {
+        Command::new("runuser", ["-u", &user.name, "--", shell, "-c", command])
+    };
+    Ok(asked.env("HOME", &user.home).env("USER", &user.name).env("LOGNAME", &user.name))
 }
 
 fn is_program(path: &str) -> bool {
