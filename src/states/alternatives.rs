@@ -161,6 +161,9 @@ mod tests {
         let group = Group::parse(text);
         assert_eq!(group.paths, ["/bin/ed", "/usr/bin/vim.basic"]);
         assert!(!group.is_auto && group.has("/bin/ed") && !group.has("/bin/e"));
-        assert_eq!(Group::parse("auto\n/usr/bin/pager\n\n/bin/more\n50\n\n"), Group { is_auto: true, paths: vec!["/bin/more".into()] });
+        assert_eq!(
+            Group::parse("auto\n/usr/bin/pager\n\n/bin/more\n50\n\n"),
+            Group { is_auto: true, paths: vec!["/bin/more".into()] }
+        );
     }
 }

@@ -14,13 +14,14 @@ use crate::states::{Args, Call, Command, Failed, Function, Host, Return};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("debconf.set", set).requires(&["data"]),
-    Function::new("debconf.set_file", set_file).requires(&["source"]).takes(&["template", "context", "defaults"]).checks(
-        |args| match args.text("template") {
+    Function::new("debconf.set_file", set_file)
+        .requires(&["source"])
+        .takes(&["template", "context", "defaults"])
+        .checks(|args| match args.text("template") {
             Ok(None) => Ok(()),
             Ok(Some(engine)) if engine == "jinja" => Ok(()),
             _ => Err("upshift has no template engine but `jinja`".to_owned()),
-        },
-    ),
+        }),
 ];
 
 /// One answer to a question.
@@ -41,17 +42,14 @@ fn set(call: &Call<'_>) -> Result<Return, Failed> {
     let package = call.args.name()?;
     let answers = answers(&call.args)?;
     let known = Database::read();
-    let (there, missing): (Vec<&Answer>, Vec<&Answer>) =
-        answers.iter().partition(|answer| known.has(&package, answer));
+    let (there, missing): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| known.has(&package, answer));
     if missing.is_empty() {
         return Ok(Return::unchanged("All specified answers are already set"));
     }
     let names: String = there.iter().map(|answer| format!("{} ", answer.question)).collect();
     let comment = if names.is_empty() { names } else { format!("Unchanged answers: {names}") };
     if call.preview {
-        let new = |answer: &&Answer| {
-            (answer.question.as_str().into(), format!("New value: {}", answer.shown()).into())
-        };
+        let new = |answer: &&Answer| (answer.question.as_str().into(), format!("New value: {}", answer.shown()).into());
         return Ok(Return::would(missing.iter().map(new).collect(), comment));
     }
     let line = |answer: &&Answer| format!("{package} {} {} {}\n", answer.question, answer.kind, answer.value);

@@ -19,7 +19,8 @@ const OPERATORS: [&str; 8] = ["===", "==", "!=", ">=", "<=", "~=", ">", "<"];
 impl Requirement {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().to_owned();
-        let is_place = text.contains("://") || text.contains(" @ ") || text.starts_with(['/', '.']) || text.ends_with(".whl");
+        let is_place =
+            text.contains("://") || text.contains(" @ ") || text.starts_with(['/', '.']) || text.ends_with(".whl");
         if is_place {
             return Ok(Self { text, name: None, conditions: Vec::new() });
         }

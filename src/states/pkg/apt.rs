@@ -36,7 +36,9 @@ pub(super) fn packages(host: &Host<'_>) -> Result<Packages, Failed> {
     let mut texts = vec![fs::read(STATUS)?];
     // They are numbered, and there are none unless `dpkg` is at work or was interrupted.
     let mut updates: Vec<_> = match fs::read_dir(UPDATES) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect(),
+        Ok(entries) => {
+            entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect()
+        }
         Err(_) => Vec::new(),
     };
     updates.retain(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
@@ -160,12 +162,7 @@ fn permissions(targets: &[Target], changes_held: bool, options: &Options, versio
 }
 
 /// Removes packages, and with `purge` their settings. Returns what went wrong.
-pub(super) fn remove(
-    host: &Host<'_>,
-    names: &[String],
-    purge: bool,
-    options: &Options,
-) -> Result<Vec<String>, Failed> {
+pub(super) fn remove(host: &Host<'_>, names: &[String], purge: bool, options: &Options) -> Result<Vec<String>, Failed> {
     let mut arguments = vec!["-q", "-y", if purge { "purge" } else { "remove" }, "--"];
     arguments.extend(names.iter().map(String::as_str));
     Ok(said(&change(host, &arguments, &options.environment)?))
@@ -338,10 +335,7 @@ mail:
 
     #[test]
     fn one_call_installs_everything() {
-        let targets = [
-            target("one", What::Best, How::Forward),
-            target("two", What::Version("1.2".into()), How::Back),
-        ];
+        let targets = [target("one", What::Best, How::Forward), target("two", What::Version("1.2".into()), How::Back)];
         let options = Options { from: Some("stretch".into()), recommends: Some(false), ..Options::default() };
         let permissions = permissions(&targets, false, &options, "2.6.1");
         assert_eq!(
@@ -375,7 +369,8 @@ mail:
     fn a_failure_is_told_in_the_words_of_dpkg() {
         let output = Output {
             code: 100,
-            stdout: "Setting up x (1) ...\ndpkg: error processing package x (--configure):\n it returned 1\nDone\n".into(),
+            stdout: "Setting up x (1) ...\ndpkg: error processing package x (--configure):\n it returned 1\nDone\n"
+                .into(),
             stderr: "E: Sub-process /usr/bin/dpkg returned an error code (1)\n".into(),
             ..Output::default()
         };

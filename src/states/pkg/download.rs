@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::latest;
 use super::manager::{How, Kind, Manager, Options, Target, What, is_true, problem};
 use super::version::Conditions;
 use super::wanted::{self, Wanted};
-use super::latest;
 use crate::formula::{Data, Dict};
 use crate::states::{Call, Failed, Return};
 

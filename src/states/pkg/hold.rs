@@ -84,7 +84,8 @@ pub(super) fn held(call: &Call<'_>) -> Result<Return, Failed> {
     let missing: Vec<&Wanted> = asked.iter().filter(|wanted| !is_held(manager.normalized(&wanted.name))).collect();
     let more: Vec<&str> = now.iter().map(String::as_str).filter(|name| replace && !names.contains(name)).collect();
     if call.preview {
-        let holds = missing.iter().map(|wanted| format!("The following package would be held: {}", with_version(wanted)));
+        let holds =
+            missing.iter().map(|wanted| format!("The following package would be held: {}", with_version(wanted)));
         let lifts = more.iter().map(|name| format!("The following package would be unheld: {name}"));
         return Ok(would(holds.chain(lifts).collect()));
     }

@@ -54,7 +54,7 @@ pub(super) fn installed(call: &Call<'_>) -> Result<Return, Failed> {
     if !plan.targets.is_empty() || !plan.again.is_empty() {
         let errors = install(call, manager, &mut plan, &options, refresh)?;
         changes = before.changes(&*manager.packages()?, Stage::Installed);
-        for again in plan.again.iter().filter(|again| !changes.has(&again.name)) {
+        for again in &plan.again {
             let now = manager.packages()?.version(&again.name);
             changes.insert(again.name.as_str(), old_new(before.version(&again.name), now));
         }

@@ -49,12 +49,13 @@ pub(super) fn latest(call: &Call<'_>) -> Result<Return, Failed> {
         let version = |name: &&String| format!("{name} ({})", packages.version(name));
         comments.extend(match current.len() {
             0 => None,
-            1..=10 => Some(format!("The following packages are already up-to-date: {}", sorted(current.iter().map(version)))),
+            1..=10 => {
+                Some(format!("The following packages are already up-to-date: {}", sorted(current.iter().map(version))))
+            }
             many => Some(format!("{many} packages are already up-to-date")),
         });
-        let changes = newer.iter().map(|(name, new)| {
-            (name.as_str().into(), old_new(packages.version(name), new.as_str()))
-        });
+        let changes =
+            newer.iter().map(|(name, new)| (name.as_str().into(), old_new(packages.version(name), new.as_str())));
         return Ok(Return::would(changes.collect(), comments.join("\n")));
     }
     let targets: Vec<Target> = newer.keys().map(|name| forward(name)).collect();

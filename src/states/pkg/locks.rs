@@ -24,7 +24,9 @@ impl Host<'_> {
             let holder = holder(lock);
             if since.elapsed() >= PATIENCE {
                 let minutes = PATIENCE.as_secs() / 60;
-                return Err(format!("{holder} has kept the package manager locked for {minutes} minutes: {lock}").into());
+                return Err(
+                    format!("{holder} has kept the package manager locked for {minutes} minutes: {lock}").into()
+                );
             }
             if !is_known {
                 self.listener().output(&format!("waiting for {holder}, which has the package manager locked"));

@@ -235,7 +235,8 @@ impl<'a> Manager<'a> {
     pub(super) fn install(self, targets: &[Target], options: &Options) -> Result<Vec<String>, Failed> {
         let packages = self.packages()?;
         let held = packages.held();
-        let held: Vec<&str> = held.into_iter().filter(|name| targets.iter().any(|target| target.name == *name)).collect();
+        let held: Vec<&str> =
+            held.into_iter().filter(|name| targets.iter().any(|target| target.name == *name)).collect();
         match self.kind {
             Kind::Apt => {
                 let errors = apt::install(self.host, &packages, targets, !held.is_empty(), options)?;

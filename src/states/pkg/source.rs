@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use crate::states::source::Source;
 use crate::states::accounts::User;
+use crate::states::source::Source;
 use crate::states::{Call, Failed, Host};
 
 /// A file that is there for as long as this is.

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn packages_are_names_and_names_with_versions() {
-        let wanted = read(r#"["one", {"two": "1.2-3"}, {"three": 3.1}, {"four": null}, {"five": ">=1"}]"#).unwrap().unwrap();
+        let wanted =
+            read(r#"["one", {"two": "1.2-3"}, {"three": 3.1}, {"four": null}, {"five": ">=1"}]"#).unwrap().unwrap();
         let labels: Vec<String> = wanted.iter().map(Wanted::label).collect();
         assert_eq!(labels, ["one", "two=1.2-3", "three=3.1", "four", "five>=1"]);
         assert_eq!(read("[]"), Ok(None));

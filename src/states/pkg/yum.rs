@@ -47,14 +47,16 @@ fn parse_packages(text: &str, native: &str) -> Packages {
 /// A package of another architecture than the host's has it in its name.
 fn named(name: &str, architecture: &str, native: &str) -> String {
     let is_32 = |architecture: &str| matches!(architecture, "i386" | "i486" | "i586" | "i686");
-    let goes_without_saying = ["noarch", "(none)", native].contains(&architecture)
-        || (is_32(architecture) && is_32(native));
+    let goes_without_saying =
+        ["noarch", "(none)", native].contains(&architecture) || (is_32(architecture) && is_32(native));
     if goes_without_saying { name.to_owned() } else { format!("{name}.{architecture}") }
 }
 
 /// Fetches the lists of the repositories. It may fail as long as what is to be installed is found.
 pub(super) fn refresh(host: &Host<'_>) -> Result<(), Failed> {
-    for arguments in [["--quiet", "--assumeyes", "clean", "expire-cache"].as_slice(), &["--quiet", "--assumeyes", "check-update"]] {
+    for arguments in
+        [["--quiet", "--assumeyes", "clean", "expire-cache"].as_slice(), &["--quiet", "--assumeyes", "check-update"]]
+    {
         host.run(Command::new(program(), arguments))?;
     }
     Ok(())
@@ -66,7 +68,8 @@ pub(super) fn offers(host: &Host<'_>, names: &[&str], options: &Options) -> Resu
     arguments.extend(repositories(options));
     arguments.extend(["list", "--showduplicates", "available"].map(str::to_owned));
     if program() == "dnf5" {
-        arguments = arguments.into_iter().map(|word| if word == "available" { "--available".into() } else { word }).collect();
+        arguments =
+            arguments.into_iter().map(|word| if word == "available" { "--available".into() } else { word }).collect();
     }
     arguments.extend(names.iter().map(|&name| name.to_owned()));
     // It fails if there is nothing.
@@ -77,17 +80,18 @@ pub(super) fn offers(host: &Host<'_>, names: &[&str], options: &Options) -> Resu
 /// Reads `NAME.ARCH VERSION REPOSITORY`, which is broken into several lines if it is long.
 fn parse_list(text: &str, native: &str) -> Offers {
     let mut offers: BTreeMap<String, Offer> = BTreeMap::new();
-    let is_heading = |line: &&str| line.ends_with(" Packages") || line.ends_with(" packages") || line.ends_with(" upgrades");
-    let words: Vec<&str> = text.lines().filter(|line| !is_heading(line)).flat_map(str::split_ascii_whitespace).collect();
+    let is_heading =
+        |line: &&str| line.ends_with(" Packages") || line.ends_with(" packages") || line.ends_with(" upgrades");
+    let words: Vec<&str> =
+        text.lines().filter(|line| !is_heading(line)).flat_map(str::split_ascii_whitespace).collect();
     for entry in words.chunks_exact(3) {
         let (name, architecture) = entry[0].rsplit_once('.').unwrap_or((entry[0], native));
         let version = entry[1].trim_end_matches('-').to_owned();
         offers.entry(named(name, architecture, native)).or_default().versions.push(version);
     }
     for offer in offers.values_mut() {
-        let order = |one: &String, two: &String| {
-            crate::formula::rpm_order(two, one).unwrap_or(std::cmp::Ordering::Equal)
-        };
+        let order =
+            |one: &String, two: &String| crate::formula::rpm_order(two, one).unwrap_or(std::cmp::Ordering::Equal);
         offer.versions.sort_by(order);
         offer.versions.dedup();
         offer.best = offer.versions.first().cloned();
@@ -212,7 +216,9 @@ fn failed(output: &Output) -> Vec<String> {
 
 /// The newest one that is there.
 fn program() -> &'static str {
-    let is_there = |name: &&str| ["/usr/bin", "/bin"].iter().any(|folder| std::fs::exists(format!("{folder}/{name}")).is_ok_and(|is| is));
+    let is_there = |name: &&str| {
+        ["/usr/bin", "/bin"].iter().any(|folder| std::fs::exists(format!("{folder}/{name}")).is_ok_and(|is| is))
+    };
     ["dnf5", "dnf", "yum"].into_iter().find(is_there).unwrap_or("yum")
 }
 

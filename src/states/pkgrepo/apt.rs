@@ -93,7 +93,9 @@ fn changes(before: Option<&Entry>, now: &Entry, name: &str) -> Dict {
     let Some(before) = before else { return dict([("repo", name.into())]) };
     let (old, new) = (before.facts(), now.facts());
     let different = new.entries.into_iter().filter(|(key, value)| old.entries.get(key) != Some(value));
-    different.map(|(key, value)| (key.clone(), old_new(old.entries.get(&key).cloned().unwrap_or_default(), value))).collect()
+    different
+        .map(|(key, value)| (key.clone(), old_new(old.entries.get(&key).cloned().unwrap_or_default(), value)))
+        .collect()
 }
 
 pub(super) fn absent(call: &Call<'_>, manager: Manager<'_>) -> Result<Return, Failed> {
@@ -151,9 +153,13 @@ mod tests {
 
     #[test]
     fn arguments_count_more_than_the_name() {
-        let line = entry("deb http://host stable main", &[("comps", "main, contrib"), ("architectures", "amd64,arm64")]);
+        let line =
+            entry("deb http://host stable main", &[("comps", "main, contrib"), ("architectures", "amd64,arm64")]);
         assert_eq!(line.as_deref(), Ok("deb [arch=amd64,arm64] http://host stable main contrib"));
-        let line = entry("deb [arch=i386 trusted=yes] http://host stable main", &[("dist", "sid"), ("architectures", "amd64")]);
+        let line = entry(
+            "deb [arch=i386 trusted=yes] http://host stable main",
+            &[("dist", "sid"), ("architectures", "amd64")],
+        );
         assert_eq!(line.as_deref(), Ok("deb [arch=amd64 trusted=yes] http://host sid main"));
         assert!(entry("http://host stable main", &[]).is_err());
     }

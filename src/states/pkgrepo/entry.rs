@@ -63,7 +63,9 @@ impl Entry {
 
     /// The value of an option.
     fn option(&self, name: &str) -> Option<&str> {
-        self.options.iter().find_map(|option| option.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value))
+        self.options
+            .iter()
+            .find_map(|option| option.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value))
     }
 
     /// Sets an option, in its place if it is there.
@@ -104,7 +106,8 @@ impl Entry {
             list.sort();
             list
         };
-        let plain = |entry: &Self| (entry.is_disabled, entry.kind.clone(), entry.address.clone(), entry.release.clone());
+        let plain =
+            |entry: &Self| (entry.is_disabled, entry.kind.clone(), entry.address.clone(), entry.release.clone());
         plain(self) == plain(wanted)
             && sorted(&self.components) == sorted(&wanted.components)
             && sorted(&self.options) == sorted(&wanted.options)

@@ -38,7 +38,8 @@ pub(super) fn fingerprints(mut bytes: &[u8]) -> Vec<String> {
         // A public key is version 4 everywhere but in the newest of programs; others have no SHA-1 for a name.
         if matches!(tag, 6 | 14) && body.first() == Some(&4) {
             let Ok(length) = u16::try_from(body.len()) else { break };
-            let digest = Sha1::new().chain_update([0x99]).chain_update(length.to_be_bytes()).chain_update(body).finalize();
+            let digest =
+                Sha1::new().chain_update([0x99]).chain_update(length.to_be_bytes()).chain_update(body).finalize();
             found.push(digest.iter().map(|byte| format!("{byte:02X}")).collect());
         }
         bytes = rest;

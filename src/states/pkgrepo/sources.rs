@@ -213,7 +213,9 @@ impl Sources {
 
 /// Whether two texts say the same, line for line, whatever blanks they have.
 fn is_same(one: &str, two: &str) -> bool {
-    let words = |text: &str| text.lines().map(|line| line.split_ascii_whitespace().map(str::to_owned).collect()).collect::<Vec<Vec<_>>>();
+    let words = |text: &str| {
+        text.lines().map(|line| line.split_ascii_whitespace().map(str::to_owned).collect()).collect::<Vec<Vec<_>>>()
+    };
     words(one) == words(two)
 }
 
@@ -257,7 +259,8 @@ mod tests {
 
     #[test]
     fn a_file_goes_with_the_last_of_its_repositories_and_the_list_stays() {
-        let files = [("sources.list", "deb http://a stable main\n"), ("sources.list.d/a.list", "deb http://a stable main\n")];
+        let files =
+            [("sources.list", "deb http://a stable main\n"), ("sources.list.d/a.list", "deb http://a stable main\n")];
         let (_folder, path) = folder(&files);
         let mut sources = Sources::read(&path).unwrap();
         assert_eq!(sources.take_out(&entry("deb http://a/ stable main")).len(), 2);

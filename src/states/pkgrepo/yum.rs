@@ -21,8 +21,24 @@ const FOLDERS: [&str; 2] = ["/etc/yum/repos.d", "/etc/yum.repos.d"];
 
 /// Arguments that say nothing of the repository itself, besides those of every state.
 const OTHERS: &[&str] = &[
-    "name", "humanname", "disabled", "enabled", "state", "fun", "order", "refresh", "refresh_db", "aptkey",
-    "allow_insecure_key", "clean_file", "consolidate", "file", "key_url", "comments", "ppa", "copr",
+    "name",
+    "humanname",
+    "disabled",
+    "enabled",
+    "state",
+    "fun",
+    "order",
+    "refresh",
+    "refresh_db",
+    "aptkey",
+    "allow_insecure_key",
+    "clean_file",
+    "consolidate",
+    "file",
+    "key_url",
+    "comments",
+    "ppa",
+    "copr",
 ];
 
 /// The settings of one repository.
@@ -54,7 +70,9 @@ impl File {
                         settings.insert(key.trim().to_lowercase(), value.trim().to_owned());
                     }
                     // A value that goes on.
-                    None => settings.last_mut().into_iter().for_each(|(_, value)| *value = format!("{value}\n{trimmed}")),
+                    None => {
+                        settings.last_mut().into_iter().for_each(|(_, value)| *value = format!("{value}\n{trimmed}"))
+                    }
                 }
             }
         }
@@ -150,7 +168,10 @@ fn wanted(args: &Args<'_>, name: &str, is_disabled: bool) -> Result<Settings, Fa
         }
     }
     if settings.contains_key("baseurl") && settings.contains_key("mirrorlist") {
-        return Err(format!("Failed to configure repo '{name}': Only one of 'mirrorlist' and 'baseurl' can be specified").into());
+        return Err(format!(
+            "Failed to configure repo '{name}': Only one of 'mirrorlist' and 'baseurl' can be specified"
+        )
+        .into());
     }
     settings.insert("enabled".to_owned(), i32::from(!is_disabled).to_string());
     Ok(settings)
@@ -205,7 +226,8 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
 mod tests {
     use super::*;
 
-    const FILE: &str = "# mine\n[one]\nname=One\nbaseurl=https://a\n https://b\ngpgcheck=1\n# said\n\n[two]\nname=Two\n\n";
+    const FILE: &str =
+        "# mine\n[one]\nname=One\nbaseurl=https://a\n https://b\ngpgcheck=1\n# said\n\n[two]\nname=Two\n\n";
 
     #[test]
     fn a_file_is_read_and_written() {
