@@ -228,7 +228,7 @@ pub(super) fn which(name: &str) -> Option<String> {
 }
 
 /// The words of a command, as Python's `shlex` parts them.
-pub(crate) fn split(command: &str) -> Result<Vec<String>, &'static str> {
+pub fn split(command: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<String> = Option::None;
     let mut characters = command.chars();

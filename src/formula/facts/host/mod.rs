@@ -23,7 +23,7 @@ use crate::formula::template::functions::arguments::{Arguments, Signature};
 use crate::formula::template::value::from_data;
 use crate::formula::{Data, Dict};
 
-pub(crate) use command::split;
+pub use command::split;
 
 /// This host.
 #[derive(Debug, Clone, Copy, Default)]
