@@ -13,6 +13,7 @@ mod command;
 mod disk;
 mod host;
 mod hosts;
+mod iptables;
 mod mysql;
 mod postgres;
 mod rabbitmq;
@@ -95,7 +96,17 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[apache::FUNCTIONS, hosts::FUNCTIONS, mysql::FUNCTIONS, postgres::FUNCTIONS, rabbitmq::FUNCTIONS, ssh_auth::FUNCTIONS, ssh_known_hosts::FUNCTIONS, test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[
+    apache::FUNCTIONS,
+    hosts::FUNCTIONS,
+    iptables::FUNCTIONS,
+    mysql::FUNCTIONS,
+    postgres::FUNCTIONS,
+    rabbitmq::FUNCTIONS,
+    ssh_auth::FUNCTIONS,
+    ssh_known_hosts::FUNCTIONS,
+    test::FUNCTIONS,
+];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
