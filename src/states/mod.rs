@@ -24,6 +24,7 @@ mod group;
 mod host;
 mod hosts;
 mod ini;
+mod iptables;
 mod module;
 mod mysql;
 mod pip;
@@ -133,6 +134,7 @@ const MODULES: &[&[Function]] = &[
     group::FUNCTIONS,
     hosts::FUNCTIONS,
     ini::FUNCTIONS,
+    iptables::FUNCTIONS,
     module::FUNCTIONS,
     mysql::FUNCTIONS,
     pip::FUNCTIONS,

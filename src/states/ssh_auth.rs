@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(file.put(&key("old")), Step::Nothing);
         assert_eq!(file.put(&Key { key: "CCCC".into(), ..key("") }), Step::Add);
         assert_eq!(file.put(&key("new")), Step::Update);
-        assert_eq!(file.text.as_deref(), Some("# mine\nssh-rsa AAAA new\nssh-rsa BBBB\nssh-rsa CCCC \n"));
+        assert_eq!(file.text.as_deref(), Some("# mine\nssh-rsa AAAA new\nssh-rsa BBBB\nssh-rsa CCCC\n"));
         file.remove("BBBB");
         assert_eq!(file.text.as_deref(), Some("# mine\nssh-rsa AAAA new\nssh-rsa CCCC\n"));
         assert_eq!(file.put(&Key { key: "CCCC".into(), ..key("") }), Step::Nothing);

@@ -46,7 +46,10 @@ fn alter(call: &Call<'_>, server: &Server<'_>, name: &str, there: &Row, wanted: 
     }
     let Some(comment) = comment else { return Ok(Return::unchanged(format!("Database {name} is already present"))) };
     if call.preview {
-        return Ok(Return::would(Dict::default(), format!("{comment}\nDatabase {name} is going to be updated")));
+        // Salt ends with what it has said of the collation, if that differs.
+        let is_last = comment.contains("\nDatabase collate ");
+        let more = if is_last { String::new() } else { format!("\nDatabase {name} is going to be updated") };
+        return Ok(Return::would(Dict::default(), format!("{comment}{more}")));
     }
     server.execute(&format!("ALTER DATABASE {}{wanted};", identifier(name)))?;
     let now = server.database(name)?.unwrap_or_default();

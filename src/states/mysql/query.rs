@@ -37,13 +37,13 @@ pub(super) fn run(call: &Call<'_>) -> Result<Return, Failed> {
         said?;
         let rows = table(&output);
         let columns = rows.first().into_iter().flat_map(|row| row.keys());
-        let columns: Vec<String> = columns.map(|name| format!("{}, ", quoted(name))).collect();
+        let columns: Vec<String> = columns.map(|name| quoted(name)).collect();
         let results: Vec<String> = rows.iter().map(|row| printed(row.iter())).collect();
         let comment = format!(
             "{{{}, 'rows returned': {}, 'columns': ({}), 'results': [{}]}}",
             query_time(start),
             rows.len(),
-            columns.concat().trim_end_matches(' '),
+            columns.join(", ") + if columns.len() == 1 { "," } else { "" },
             results.join(", ")
         );
         let lines = rows.iter().flatten().map(|(column, value)| format!("{column}:{value}\n")).collect::<String>();

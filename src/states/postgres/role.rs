@@ -104,7 +104,7 @@ fn role(server: &Server<'_>, name: &str, password: bool, valid_until: Option<&st
         true => (", a.rolpassword AS password", " LEFT JOIN pg_authid a ON a.oid = r.oid"),
         false => ("", ""),
     };
-    let wanted = valid_until.map_or("NULL".to_owned(), |text| format!("{}::timestamp(0)", quoted(text)));
+    let wanted = valid_until.map_or("NULL::timestamp".to_owned(), |text| format!("{}::timestamp(0)", quoted(text)));
     let query = format!(
         "SELECT r.rolcreatedb, r.rolinherit, r.rolcanlogin, r.rolcreaterole, r.rolreplication, r.rolsuper, \
          to_char(r.rolvaliduntil::timestamp(0), 'YYYY-MM-DD HH24:MI:SS') AS valid_until, \

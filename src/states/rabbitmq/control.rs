@@ -52,9 +52,20 @@ impl<'a> Broker<'a> {
         let output = self.host.run(command).map_err(|failed| failed.comment)?;
         match output.is_success() {
             true => Ok(output.stdout.trim().to_owned()),
-            false => Err(format!("RabbitMQ command failed: {}", output.why())),
+            false => {
+                let why = cause(&output.stderr).unwrap_or_else(|| output.why());
+                Err(format!("RabbitMQ command failed: {why}"))
+            }
         }
     }
+}
+
+/// The line that says what is wrong; diagnostics follow it.
+fn cause(stderr: &str) -> Option<String> {
+    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.find(|line| line.starts_with("Error"))?;
+    let rest = if error == "Error:" { lines.next() } else { None };
+    Some(rest.unwrap_or(error).trim_start_matches("Error:").trim_start().to_owned())
 }
 
 /// The rows of a list in JSON, before which there may be a line for people.
@@ -95,6 +106,14 @@ pub(super) fn tags(row: &Data) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cause_is_not_the_diagnostics() {
+        let stderr = "Error: unable to connect\n\nDIAGNOSTICS\n * cookie hash: x\n";
+        assert_eq!(cause(stderr).as_deref(), Some("unable to connect"));
+        assert_eq!(cause("Error:\n{:nope}\n").as_deref(), Some("{:nope}"));
+        assert_eq!(cause("Virtual host '/x' does not exist\n"), None);
+    }
 
     #[test]
     fn lists_are_read_from_old_and_new_brokers() {
