@@ -45,6 +45,11 @@ impl Checksum {
         of(self.algorithm, content) == self.digits
     }
 
+    /// The digits that a content really has.
+    pub(super) fn actual(&self, content: &[u8]) -> String {
+        of(self.algorithm, content)
+    }
+
     /// A checksum as an SLS gives it: `sha256=…` or the digits alone.
     fn parse(text: &str) -> Result<Self, Failed> {
         let ((algorithm, length), digits) = match text.split_once('=') {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::formula::Dict;
 use crate::formula::compile::Compiler;
 use crate::states::accounts::Accounts;
 use crate::states::edit::Accumulators;
@@ -23,6 +24,8 @@ pub trait Listener: Send + Sync {
 pub struct Host<'a> {
     /// What renders templates and has the files of the formulas, the pillar and the grains.
     pub formula: &'a Compiler,
+    /// All states that are being applied: some ask what others manage.
+    pub low: &'a [Dict],
     listener: &'a dyn Listener,
     pub(super) accounts: Accounts,
     pub(super) accumulators: Accumulators,
@@ -35,11 +38,18 @@ impl<'a> Host<'a> {
     pub fn new(formula: &'a Compiler, listener: &'a dyn Listener) -> Self {
         Self {
             formula,
+            low: &[],
             listener,
             accounts: Accounts::default(),
             accumulators: Accumulators::default(),
             environment: Environment::default(),
         }
+    }
+
+    /// With the states that are being applied.
+    #[must_use]
+    pub fn with_low(self, low: &'a [Dict]) -> Self {
+        Self { low, ..self }
     }
 
     pub(super) fn listener(&self) -> &dyn Listener {

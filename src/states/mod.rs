@@ -14,6 +14,7 @@ mod diff;
 mod disk;
 mod edit;
 mod environ;
+mod file;
 mod host;
 mod ini;
 mod returns;
@@ -94,7 +95,8 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[edit::FUNCTIONS, environ::FUNCTIONS, ini::FUNCTIONS, test::FUNCTIONS];
+const MODULES: &[&[Function]] =
+    &[edit::FUNCTIONS, environ::FUNCTIONS, file::FUNCTIONS, ini::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());

@@ -8,7 +8,7 @@ use crate::states::arguments::text;
 use crate::states::{Args, Failed, Host, web};
 
 /// The one environment that formulas have.
-const ENVIRONMENT: &str = "base";
+pub(super) const ENVIRONMENT: &str = "base";
 
 /// A place that a content comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

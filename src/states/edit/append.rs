@@ -2,13 +2,13 @@
 
 use camino::Utf8Path;
 
-use super::target::{Target, not_found, path};
+use super::target::{Target, not_found};
 use super::{lines, printed, source, words};
 use crate::formula::{Data, Dict};
 use crate::formula::regex::escaped;
 use crate::states::disk::{self, Attributes};
 use crate::states::returns::dict;
-use crate::states::{Args, Call, Failed, Function, Return, diff};
+use crate::states::{Args, Call, Failed, Function, Return, diff, file};
 
 pub(super) const APPEND: Function = Function::new("file.append", append)
     .takes(&[
@@ -26,13 +26,14 @@ fn check(args: &Args<'_>) -> Result<(), String> {
 }
 
 fn append(call: &Call<'_>) -> Result<Return, Failed> {
-    let Opened { target, is_new } = open(call)?;
+    let Opened { target, is_new } = open(call, "file.append")?;
     if is_new && call.preview {
         return Ok(would_create(&target.path));
     }
     let is_loose = call.args.flag("ignore_whitespace", true);
     let mut added = Vec::new();
-    for chunk in &texts(call)? {
+    let texts = texts(call)?;
+    for chunk in &texts {
         let pattern = if is_loose { spaced(chunk)? } else { chunk.clone() };
         if !target.has(&pattern)? {
             added.extend(lines::bare(chunk));
@@ -48,8 +49,7 @@ fn append(call: &Call<'_>) -> Result<Return, Failed> {
     }
     added.iter().for_each(|line| content.extend([line, "\n"]));
     // Salt parts the lines of this diff, which have no end, and thereby the lines of its head once more.
-    let diff = diff::unified(&old.iter().map(String::as_bytes).collect::<Vec<_>>(), &bare(&content).iter().map(String::as_bytes).collect::<Vec<_>>());
-    let changes = dict([("diff", Data::from(parted(&diff)))]);
+    let changes = dict([("diff", Data::from(parted(&diff::unified(&old, &bare(&content)))))]);
     if call.preview {
         return Ok(Return::would(changes, format!("File {} is set to be updated", target.path)));
     }
@@ -58,7 +58,7 @@ fn append(call: &Call<'_>) -> Result<Return, Failed> {
 }
 
 fn prepend(call: &Call<'_>) -> Result<Return, Failed> {
-    let Opened { target, is_new } = open(call)?;
+    let Opened { target, is_new } = open(call, "file.prepend")?;
     if is_new && call.preview {
         return Ok(would_create(&target.path));
     }
@@ -97,8 +97,8 @@ struct Opened {
 }
 
 /// Reads the file; where there is none, sees to it that there is a folder for it.
-fn open(call: &Call<'_>) -> Result<Opened, Failed> {
-    let path = path(call)?;
+fn open(call: &Call<'_>, function: &str) -> Result<Opened, Failed> {
+    let path = file::absolute(call, function)?;
     if path.exists() {
         return Ok(Opened { target: Target::read(path)?, is_new: false });
     }

@@ -54,7 +54,7 @@ fn check(args: &Args<'_>) -> Result<(), String> {
 }
 
 fn blockreplace(call: &Call<'_>) -> Result<Return, Failed> {
-    let target = Target::of(call)?;
+    let target = Target::of(call, "file.blockreplace")?;
     let trouble = |failed: Failed| Failed::from(format!("Encountered error managing block: {}", failed.comment));
     let block = Block::read(&call.args, content(call, &target)?)?;
     let (old, new) = block.put_into(target.text().map_err(trouble)?).map_err(trouble)?;

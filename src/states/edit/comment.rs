@@ -45,7 +45,7 @@ impl Wanted {
 }
 
 fn comment(call: &Call<'_>) -> Result<Return, Failed> {
-    let target = Target::of(call)?;
+    let target = Target::of(call, "file.comment")?;
     let wanted = Wanted::read(&call.args)?;
     let (loose, sign) = (wanted.loose()?, &wanted.sign);
     let commented = format!("{sign}{loose}");
@@ -65,7 +65,7 @@ fn comment(call: &Call<'_>) -> Result<Return, Failed> {
 }
 
 fn uncomment(call: &Call<'_>) -> Result<Return, Failed> {
-    let target = Target::of(call)?;
+    let target = Target::of(call, "file.uncomment")?;
     let wanted = Wanted::read(&call.args)?;
     let (bare, sign) = (wanted.pattern.trim_start_matches('^'), &wanted.sign);
     let uncommented = format!("^[ \t]*{bare}");

@@ -4,11 +4,11 @@ use std::io::ErrorKind;
 
 use fs_err as fs;
 
-use super::target::{Target, path};
+use super::target::Target;
 use super::{lines, printed};
 use crate::formula::Data;
 use crate::states::returns::dict;
-use crate::states::{Args, Call, Failed, Function, Return};
+use crate::states::{Args, Call, Failed, Function, Return, file};
 
 pub(super) const KEYVALUE: Function = Function::new("file.keyvalue", keyvalue)
     .takes(&[
@@ -86,7 +86,7 @@ impl Wanted {
 }
 
 fn keyvalue(call: &Call<'_>) -> Result<Return, Failed> {
-    let path = path(call)?;
+    let path = file::absolute(call, "file.keyvalue")?;
     let flag = |name: &str| call.args.flag(name, false);
     let mut wanted = Wanted::read(&call.args)?;
     let mut appends = flag("append_if_not_found");

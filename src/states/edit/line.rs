@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use super::target::{Keeper, Target, path};
+use super::target::{Keeper, Target};
 use super::{effort, lines};
 use crate::formula::Data;
 use crate::formula::regex::{Options, Regex};
 use crate::states::disk::{self, Attributes};
 use crate::states::returns::dict;
-use crate::states::{Args, Call, Failed, Function, Return, diff};
+use crate::states::{Args, Call, Failed, Function, Return, diff, file};
 
 pub(super) const LINE: Function = Function::new("file.line", line)
     .takes(&[
@@ -57,7 +57,7 @@ impl Mode {
 }
 
 fn line(call: &Call<'_>) -> Result<Return, Failed> {
-    let path = path(call)?;
+    let path = file::absolute(call, "file.line")?;
     let mode = Mode::read(&call.args)?;
     let content = call.args.text("content")?;
     if mode != Mode::Delete && content.is_none() {
@@ -88,6 +88,7 @@ fn line(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::would(changes, "Changes would be made"));
     }
     if call.args.flag("backup", false) {
+        #[expect(clippy::disallowed_methods, reason = "the name of a copy says when it was made, and decides nothing")]
         let now = jiff::Zoned::now().strftime("%Y-%m-%d-%H-%M-%S").to_string();
         target.copy_to(&Utf8PathBuf::from(format!("{}.{now}", target.path)), Keeper::Copier)?;
     }

@@ -2,14 +2,14 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::target::{Keeper, Target, path};
+use super::target::{Keeper, Target};
 use super::{effort, lines};
 use crate::formula::Data;
 use crate::formula::regex::{Options, Regex, escaped};
 use crate::states::arguments::text;
 use crate::states::disk;
 use crate::states::returns::dict;
-use crate::states::{Args, Call, Failed, Function, Return, diff};
+use crate::states::{Args, Call, Failed, Function, Return, diff, file};
 
 pub(super) const REPLACE: Function = Function::new("file.replace", replace)
     .requires(&["pattern", "repl"])
@@ -51,7 +51,7 @@ fn check(args: &Args<'_>) -> Result<(), String> {
 }
 
 fn replace(call: &Call<'_>) -> Result<Return, Failed> {
-    let given = path(call)?;
+    let given = file::absolute(call, "file.replace")?;
     if !given.exists() && call.args.flag("ignore_if_missing", false) {
         return Ok(Return::unchanged("No changes needed to be made"));
     }

@@ -1,14 +1,12 @@
 //! Texts that come from files of the formulas, as templates.
 
 use crate::formula::{Data, Dict};
-use crate::states::{Args, Call, Failed, source};
+use crate::states::{Args, Call, Failed, file, source};
 
-/// The arguments that [`texts`] reads.
+/// Refuses what [`texts`] cannot do.
 pub(super) fn check(args: &Args<'_>) -> Result<(), String> {
-    match args.text("template").map_err(|failed| failed.comment)?.as_deref() {
-        None | Some("jinja") => Ok(()),
-        Some(engine) => Err(format!("upshift has no `template: {engine}` here, only `jinja`")),
-    }
+    file::check_template(args)?;
+    file::check_sources(args)
 }
 
 /// What the templates become that `source` or `sources` name; `None` if neither is given.

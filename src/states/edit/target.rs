@@ -9,7 +9,7 @@ use fs_err as fs;
 use super::effort;
 use crate::formula::regex::{Options, Regex};
 use crate::states::disk::{self, Attributes};
-use crate::states::{Call, Failed, diff};
+use crate::states::{Call, Failed, diff, file};
 
 /// A file that is edited, and what is in it.
 #[derive(Debug)]
@@ -28,26 +28,6 @@ pub(super) enum Keeper {
     Copier,
 }
 
-/// The path that a state is about: absolute, with `~` for the home folder of somebody.
-pub(super) fn path(call: &Call<'_>) -> Result<Utf8PathBuf, Failed> {
-    let name = call.args.name()?;
-    if name.is_empty() {
-        return Err("Must provide name".into());
-    }
-    let path = expanded(call, &name).map_or_else(|| Utf8PathBuf::from(&name), Utf8PathBuf::from);
-    if path.is_absolute() { Ok(path) } else { Err(format!("Specified file {path} is not an absolute path").into()) }
-}
-
-fn expanded(call: &Call<'_>, name: &str) -> Option<String> {
-    let (user, rest) = name.strip_prefix('~')?.split_once('/').unwrap_or((name.get(1..)?, ""));
-    let home = if user.is_empty() {
-        std::env::var("HOME").ok().or_else(|| Some(call.host.user(&rustix::process::getuid().as_raw().to_string())?.home))?
-    } else {
-        call.host.user(user)?.home
-    };
-    Some(format!("{}/{rest}", home.trim_end_matches('/')))
-}
-
 /// What Salt says of a file that is not there.
 pub(super) fn not_found(path: &Utf8Path) -> Failed {
     format!("{path}: file not found").into()
@@ -55,8 +35,8 @@ pub(super) fn not_found(path: &Utf8Path) -> Failed {
 
 impl Target {
     /// Reads the file that a state is about.
-    pub(super) fn of(call: &Call<'_>) -> Result<Self, Failed> {
-        Self::read(path(call)?)
+    pub(super) fn of(call: &Call<'_>, function: &str) -> Result<Self, Failed> {
+        Self::read(file::absolute(call, function)?)
     }
 
     /// Reads a file.

@@ -51,7 +51,7 @@ fn separator(args: &Args<'_>) -> Result<String, Failed> {
 /// The sections that the SLS speaks of, and options that are in none.
 fn sections<'a>(args: &Args<'a>) -> Result<Option<&'a Dict>, Failed> {
     match args.get("sections") {
-        Some(Data::Dict(sections)) => Ok(Some(sections).filter(|sections| !sections.entries.is_empty())),
+        Some(Data::Dict(sections)) => Ok(Some(&**sections).filter(|sections| !sections.entries.is_empty())),
         Some(other) if other.is_true() => {
             Err(format!("`sections` has to be a mapping, not a {}", other.type_name()).into())
         }
