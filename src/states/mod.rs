@@ -122,32 +122,8 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[
-    alternatives::FUNCTIONS,
-    apache::FUNCTIONS,
-    cmd::FUNCTIONS,
-    debconf::FUNCTIONS,
-    edit::FUNCTIONS,
-    environ::FUNCTIONS,
-    file::FUNCTIONS,
-    gem::FUNCTIONS,
-    group::FUNCTIONS,
-    hosts::FUNCTIONS,
-    ini::FUNCTIONS,
-    iptables::FUNCTIONS,
-    module::FUNCTIONS,
-    mysql::FUNCTIONS,
-    pip::FUNCTIONS,
-    pkg::FUNCTIONS,
-    pkgrepo::FUNCTIONS,
-    postgres::FUNCTIONS,
-    rabbitmq::FUNCTIONS,
-    service::FUNCTIONS,
-    ssh_auth::FUNCTIONS,
-    ssh_known_hosts::FUNCTIONS,
-    test::FUNCTIONS,
-    user::FUNCTIONS,
-];
+const MODULES: &[&[Function]] =
+    &[edit::FUNCTIONS, environ::FUNCTIONS, file::FUNCTIONS, ini::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
