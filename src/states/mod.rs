@@ -12,9 +12,12 @@ mod command;
 mod disk;
 mod group;
 mod host;
+mod kmod;
 mod returns;
 mod service;
+mod sysctl;
 mod test;
+mod timezone;
 mod user;
 
 use std::collections::HashMap;
@@ -90,7 +93,15 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[group::FUNCTIONS, service::FUNCTIONS, test::FUNCTIONS, user::FUNCTIONS];
+const MODULES: &[&[Function]] = &[
+    group::FUNCTIONS,
+    kmod::FUNCTIONS,
+    service::FUNCTIONS,
+    sysctl::FUNCTIONS,
+    test::FUNCTIONS,
+    timezone::FUNCTIONS,
+    user::FUNCTIONS,
+];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
