@@ -25,6 +25,7 @@ mod host;
 mod hosts;
 mod ini;
 mod iptables;
+mod kmod;
 mod module;
 mod mysql;
 mod pip;
@@ -39,7 +40,9 @@ mod service;
 mod source;
 mod ssh_auth;
 mod ssh_known_hosts;
+mod sysctl;
 mod test;
+mod timezone;
 mod user;
 mod web;
 
@@ -124,6 +127,35 @@ impl Function {
 
 const MODULES: &[&[Function]] =
     &[edit::FUNCTIONS, environ::FUNCTIONS, file::FUNCTIONS, ini::FUNCTIONS, test::FUNCTIONS];
+const MODULES: &[&[Function]] = &[
+    alternatives::FUNCTIONS,
+    apache::FUNCTIONS,
+    cmd::FUNCTIONS,
+    debconf::FUNCTIONS,
+    edit::FUNCTIONS,
+    environ::FUNCTIONS,
+    file::FUNCTIONS,
+    gem::FUNCTIONS,
+    group::FUNCTIONS,
+    hosts::FUNCTIONS,
+    ini::FUNCTIONS,
+    iptables::FUNCTIONS,
+    kmod::FUNCTIONS,
+    module::FUNCTIONS,
+    mysql::FUNCTIONS,
+    pip::FUNCTIONS,
+    pkg::FUNCTIONS,
+    pkgrepo::FUNCTIONS,
+    postgres::FUNCTIONS,
+    rabbitmq::FUNCTIONS,
+    service::FUNCTIONS,
+    ssh_auth::FUNCTIONS,
+    ssh_known_hosts::FUNCTIONS,
+    sysctl::FUNCTIONS,
+    test::FUNCTIONS,
+    timezone::FUNCTIONS,
+    user::FUNCTIONS,
+];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
