@@ -71,7 +71,8 @@ pub(super) fn own(path: &Utf8Path, uid: Option<u32>, gid: Option<u32>) -> io::Re
     if uid.is_none() && gid.is_none() {
         return Ok(());
     }
-    let error = |error: io::Error| io::Error::new(error.kind(), format!("cannot change the owner of `{path}`: {error}"));
+    let error =
+        |error: io::Error| io::Error::new(error.kind(), format!("cannot change the owner of `{path}`: {error}"));
     std::os::unix::fs::lchown(path, uid, gid).map_err(error)
 }
 
@@ -98,9 +99,10 @@ pub(super) fn create_folder(path: &Utf8Path, attributes: Attributes, above: Attr
     if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
         create_folder(parent, above, above)?;
     }
-    std::fs::DirBuilder::new().mode(attributes.mode.unwrap_or(0o755)).create(path).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot create the folder `{path}`: {error}"))
-    })?;
+    std::fs::DirBuilder::new()
+        .mode(attributes.mode.unwrap_or(0o755))
+        .create(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot create the folder `{path}`: {error}")))?;
     set(path, attributes)
 }
 

@@ -7,12 +7,14 @@
 //! [`run`] applies a whole low state; [`check`] says before anything runs what upshift does not have.
 
 mod accounts;
+mod archive;
 mod arguments;
 mod checksum;
 mod cmd;
 mod command;
 mod diff;
 mod disk;
+mod git;
 mod host;
 mod module;
 mod returns;
@@ -93,7 +95,8 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] = &[cmd::FUNCTIONS, module::FUNCTIONS, test::FUNCTIONS];
+const MODULES: &[&[Function]] =
+    &[archive::FUNCTIONS, cmd::FUNCTIONS, git::FUNCTIONS, module::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());
