@@ -9,6 +9,7 @@
 mod accounts;
 mod alternatives;
 mod apache;
+mod archive;
 mod arguments;
 mod checksum;
 mod cmd;
@@ -20,6 +21,7 @@ mod edit;
 mod environ;
 mod file;
 mod gem;
+mod git;
 mod group;
 mod host;
 mod hosts;
@@ -130,12 +132,14 @@ const MODULES: &[&[Function]] =
 const MODULES: &[&[Function]] = &[
     alternatives::FUNCTIONS,
     apache::FUNCTIONS,
+    archive::FUNCTIONS,
     cmd::FUNCTIONS,
     debconf::FUNCTIONS,
     edit::FUNCTIONS,
     environ::FUNCTIONS,
     file::FUNCTIONS,
     gem::FUNCTIONS,
+    git::FUNCTIONS,
     group::FUNCTIONS,
     hosts::FUNCTIONS,
     ini::FUNCTIONS,
@@ -156,6 +160,7 @@ const MODULES: &[&[Function]] = &[
     timezone::FUNCTIONS,
     user::FUNCTIONS,
 ];
+    &[archive::FUNCTIONS, cmd::FUNCTIONS, git::FUNCTIONS, module::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());

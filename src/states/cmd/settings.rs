@@ -271,6 +271,9 @@ impl Ran {
 
     /// The end of a comment on a command that failed: the one line that says why.
     pub(in crate::states) fn why(&self) -> String {
+        if self.timed_out {
+            return "its time was up".to_owned();
+        }
         let output = Output {
             code: self.code.unwrap_or_default(),
             stdout: self.stdout.clone(),
