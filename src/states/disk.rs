@@ -18,26 +18,29 @@ pub(super) struct Attributes {
 }
 
 /// The mode of a file that is created and has none given: what Python's `open` would give it.
-const FILE_MODE: u32 = 0o644;
+pub(super) const FILE_MODE: u32 = 0o644;
+
+/// How many links may follow one another, as for the kernel.
+const LINKS: usize = 40;
 
 /// Replaces a file's content, or creates the file.
 ///
 /// Its owner, mode, access lists and labels stay where nothing else is given. A link is followed: what it leads to is replaced.
 pub(super) fn replace(path: &Utf8Path, content: &[u8], attributes: Attributes) -> io::Result<()> {
-    let path = &real(path);
+    put(&real(path), content, attributes)
+}
+
+/// [`replace`] where a link is not followed: it makes way for the file, which belongs to whom the link led to.
+pub(super) fn put(path: &Utf8Path, content: &[u8], attributes: Attributes) -> io::Result<()> {
     let there = match fs::metadata(path) {
         Ok(there) => Some(there),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("/"));
-    // The same name every time: what a process left that was killed here goes with the next try.
-    let name = Hash::of(path.as_str().as_bytes()).to_string();
-    let part = folder.join(format!(".upshift-{}.part", &name[..16]));
-    remove_if_there(&part)?;
+    let part = Part(part(path));
+    remove_if_there(&part.0)?;
     let mut options = std::fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
-    let part = Part(part);
     let mut file = fs::OpenOptions::from_options(options).open(&part.0)?;
     file.write_all(content)?;
     let uid = attributes.uid.or(there.as_ref().map(std::fs::Metadata::uid));
@@ -57,6 +60,15 @@ pub(super) fn replace(path: &Utf8Path, content: &[u8], attributes: Attributes) -
     Ok(())
 }
 
+/// Where something is made before it takes its place.
+///
+/// The same name every time: what a process left that was killed here goes with the next try.
+pub(super) fn part(path: &Utf8Path) -> Utf8PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("/"));
+    let name = Hash::of(path.as_str().as_bytes()).to_string();
+    folder.join(format!(".upshift-{}.part", &name[..16]))
+}
+
 /// A file that goes when nothing comes of it.
 struct Part(Utf8PathBuf);
 
@@ -64,6 +76,14 @@ impl Drop for Part {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Who something belongs to that is created in a folder.
+pub(super) fn newcomer(folder: &Utf8Path) -> io::Result<(u32, u32)> {
+    let folder = fs::metadata(folder)?;
+    let hands_down = folder.mode() & 0o2000 != 0;
+    let gid = if hands_down { folder.gid() } else { rustix::process::getegid().as_raw() };
+    Ok((rustix::process::geteuid().as_raw(), gid))
 }
 
 /// Gives what is at a path, which may be a link, to somebody.
@@ -95,28 +115,51 @@ pub(super) fn differing(there: &std::fs::Metadata, wanted: Attributes) -> Attrib
 }
 
 /// Creates a folder and those above it that are missing; only the last one gets the attributes.
+///
+/// Each one is there with its owner and mode, or is not there.
 pub(super) fn create_folder(path: &Utf8Path, attributes: Attributes, above: Attributes) -> io::Result<()> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty() && !parent.exists()) {
         create_folder(parent, above, above)?;
     }
-    std::fs::DirBuilder::new()
-        .mode(attributes.mode.unwrap_or(0o755))
-        .create(path)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot create the folder `{path}`: {error}")))?;
-    set(path, attributes)
+    let create = || {
+        let part = part(path);
+        match fs::remove_dir(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        std::fs::DirBuilder::new().mode(0o755).create(&part)?;
+        let placed = set(&part, attributes).and_then(|()| fs::rename(&part, path));
+        placed.inspect_err(|_| drop(fs::remove_dir(&part)))
+    };
+    create().map_err(|error| io::Error::new(error.kind(), format!("cannot create the folder `{path}`: {error}")))
 }
 
 /// Puts a symbolic link at a path, over a link or file that is there.
 pub(super) fn link(path: &Utf8Path, target: &str, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Utf8Path::new("/"));
-    let name = Hash::of(path.as_str().as_bytes()).to_string();
-    let part = Part(folder.join(format!(".upshift-{}.part", &name[..16])));
+    let part = Part(part(path));
     remove_if_there(&part.0)?;
     fs_err::os::unix::fs::symlink(target, &part.0)?;
     own(&part.0, uid, gid)?;
     fs::rename(&part.0, path)?;
     std::mem::forget(part);
     Ok(())
+}
+
+/// Puts another name of a file at a path, over a link or file that is there.
+pub(super) fn hard_link(path: &Utf8Path, target: &Utf8Path) -> io::Result<()> {
+    let part = Part(part(path));
+    remove_if_there(&part.0)?;
+    fs::hard_link(target, &part.0)?;
+    fs::rename(&part.0, path)?;
+    // Renaming one name of a file over another leaves both.
+    remove_if_there(&part.0)?;
+    std::mem::forget(part);
+    Ok(())
+}
+
+/// Removes whatever is at a path, a folder with all that is in it. What links lead to stays.
+pub(super) fn remove(path: &Utf8Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 /// Removes a file or link; that it is not there is fine.
@@ -129,10 +172,18 @@ pub(super) fn remove_if_there(path: &Utf8Path) -> io::Result<()> {
 
 /// Where a path leads, with links followed as far as there is something.
 pub(super) fn real(path: &Utf8Path) -> Utf8PathBuf {
-    path.canonicalize_utf8().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => parent.canonicalize_utf8().map_or_else(|_| path.to_owned(), |at| at.join(name)),
-        _ => path.to_owned(),
-    })
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        if let Ok(real) = path.canonicalize_utf8() {
+            return real;
+        }
+        let (Some(parent), Ok(target)) = (path.parent(), path.read_link_utf8()) else { break };
+        path = parent.join(target);
+    }
+    match (path.parent().map(Utf8Path::canonicalize_utf8), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path,
+    }
 }
 
 /// Copies access lists and security labels. Where the file system has none, there is nothing to lose.

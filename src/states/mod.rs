@@ -127,8 +127,6 @@ impl Function {
     }
 }
 
-const MODULES: &[&[Function]] =
-    &[edit::FUNCTIONS, environ::FUNCTIONS, file::FUNCTIONS, ini::FUNCTIONS, test::FUNCTIONS];
 const MODULES: &[&[Function]] = &[
     alternatives::FUNCTIONS,
     apache::FUNCTIONS,
@@ -160,7 +158,6 @@ const MODULES: &[&[Function]] = &[
     timezone::FUNCTIONS,
     user::FUNCTIONS,
 ];
-    &[archive::FUNCTIONS, cmd::FUNCTIONS, git::FUNCTIONS, module::FUNCTIONS, test::FUNCTIONS];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
     LazyLock::new(|| MODULES.iter().copied().flatten().map(|function| (function.name, function)).collect());

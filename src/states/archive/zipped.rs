@@ -33,6 +33,12 @@ fn kind<R: io::Read>(member: &ZipFile<'_, R>) -> Kind {
     }
 }
 
+/// The path of a member.
+fn name<R: std::io::Read>(member: &zip::read::ZipFile<'_, R>) -> Result<String, Failed> {
+    let name = member.name().map_err(|error| error.to_string())?;
+    Ok(name.into_owned())
+}
+
 /// Everything in an archive. A folder need not be listed for what is in it.
 pub(super) fn contents(archive: &Archive) -> Result<Contents, Failed> {
     let mut zip = open(archive)?;
@@ -44,7 +50,7 @@ pub(super) fn contents(archive: &Archive) -> Result<Contents, Failed> {
                 format!("Archive {} is password-protected, and upshift has no `password`.", archive.path()).into()
             );
         }
-        members.push((member.name().to_owned(), kind(&member)));
+        members.push((name(&member)?, kind(&member)));
     }
     let mut known: HashSet<String> = members.iter().map(|(path, _)| path.clone()).collect();
     let folders =
@@ -89,8 +95,9 @@ fn unpack_here(call: &Call<'_>, wanted: &Wanted<'_>, archive: &Archive) -> Resul
             return Err("everything is to stop".into());
         }
         let mut member = zip.by_index(at).map_err(|error| error.to_string())?;
-        names.push(member.name().to_owned());
-        let path = wanted.path(member.name());
+        let name = name(&member)?;
+        let path = wanted.path(&name);
+        names.push(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
