@@ -127,10 +127,7 @@ fn add_all(call: &Call<'_>, name: &str, user: &str, source: &str, keys: Vec<Key>
     };
     let is_all = |wanted: Step| steps.iter().all(|(step, _)| *step == wanted);
     if is_all(Step::Nothing) {
-        return Ok(Return::unchanged(match call.preview {
-            true => format!("All host keys in file {source} are already present"),
-            false => format!("The authorized host key {name} is already present for user {user}"),
-        }));
+        return Ok(Return::unchanged(if call.preview { format!("All host keys in file {source} are already present") } else { format!("The authorized host key {name} is already present for user {user}") }));
     }
     if call.preview {
         return Ok(Return::would(Dict::default(), steps.iter().map(todo).collect::<String>()));
@@ -144,12 +141,9 @@ fn add_all(call: &Call<'_>, name: &str, user: &str, source: &str, keys: Vec<Key>
 
 fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (name, user) = (call.args.name()?, call.args.required("user")?);
-    let (id, keys) = match source(call)? {
-        Some((_, keys)) => (name, keys.into_iter().map(|key| key.key).collect()),
-        None => {
-            let key = Key::parse(&name).map_or_else(|| first_word(&name).0.to_owned(), |key| key.key);
-            (key.clone(), vec![key])
-        }
+    let (id, keys) = if let Some((_, keys)) = source(call)? { (name, keys.into_iter().map(|key| key.key).collect()) } else {
+        let key = Key::parse(&name).map_or_else(|| first_word(&name).0.to_owned(), |key| key.key);
+        (key.clone(), vec![key])
     };
     let mut file = File::of(call, &user)?;
     let there: Vec<&String> = keys.iter().filter(|key| file.keys().contains_key(*key)).collect();
@@ -225,32 +219,26 @@ fn source(call: &Call<'_>) -> Result<Option<(String, Vec<Key>)>, Failed> {
         None => fs::read(&source).map_err(|_| missing())?,
     };
     let keys: Vec<Key> = String::from_utf8_lossy(&content).lines().filter_map(Key::of_line).collect();
-    match keys.is_empty() {
-        true => Err(format!("No keys detected in {source}. Is file properly formatted?").into()),
-        false => Ok(Some((source, keys))),
-    }
+    if keys.is_empty() { Err(format!("No keys detected in {source}. Is file properly formatted?").into()) } else { Ok(Some((source, keys))) }
 }
 
 impl Key {
     /// The key that a name means, which is a whole line, or the key itself with perhaps a comment.
     fn named(args: &Args<'_>, name: &str) -> Result<Self, Failed> {
         let given = |key: &str| args.text(key).map(Option::unwrap_or_default);
-        let mut key = match Self::parse(name) {
-            Some(mut key) => {
-                if key.options.is_empty() {
-                    key.options = args.texts("options")?;
-                }
-                if key.comment.is_empty() {
-                    key.comment = given("comment")?;
-                }
-                key
+        let mut key = if let Some(mut key) = Self::parse(name) {
+            if key.options.is_empty() {
+                key.options = args.texts("options")?;
             }
-            None => {
-                let (key, rest) = first_word(name);
-                let comment = if rest.is_empty() { given("comment")? } else { rest.to_owned() };
-                let kind = args.text("enc")?.unwrap_or_else(|| "ssh-rsa".into());
-                Self { options: args.texts("options")?, kind, key: key.to_owned(), comment }
+            if key.comment.is_empty() {
+                key.comment = given("comment")?;
             }
+            key
+        } else {
+            let (key, rest) = first_word(name);
+            let comment = if rest.is_empty() { given("comment")? } else { rest.to_owned() };
+            let kind = args.text("enc")?.unwrap_or_else(|| "ssh-rsa".into());
+            Self { options: args.texts("options")?, kind, key: key.to_owned(), comment }
         };
         key.kind = kind(&key.kind)?;
         if BASE64.decode(&key.key).is_err() {
@@ -336,7 +324,7 @@ impl File {
     /// Has a key on the list.
     fn put(&mut self, key: &Key) -> Step {
         let text = self.text.take().unwrap_or_default();
-        let there = text.lines().filter_map(Key::of_line).filter(|there| there.key == key.key).last();
+        let there = text.lines().filter_map(Key::of_line).filter(|there| there.key == key.key).next_back();
         let (step, text) = match there {
             Some(there) if there.line() == key.line() => (Step::Nothing, text),
             Some(_) => {

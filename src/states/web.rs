@@ -7,7 +7,7 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use crate::states::Failed;
 
 /// How long a server may take to accept a connection, and to say something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The content behind an address; `verify` is whether the server has to prove who it is.
 pub(super) fn get(address: &str, verify: bool) -> Result<Vec<u8>, Failed> {

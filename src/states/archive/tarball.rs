@@ -36,19 +36,16 @@ struct Program {
 }
 
 fn open(wanted: &Wanted<'_>, path: &Utf8Path) -> Result<(Box<dyn Read>, Option<Program>), Failed> {
-    let words = match wanted.args.text("list_options")? {
-        Some(options) => split(&options)?,
-        None => {
-            let mut begin = [0; 6];
-            let length = fs_err::File::open(path)?.read(&mut begin)?;
-            let begin = begin.get(..length).unwrap_or_default();
-            if begin.starts_with(b"\x1f\x8b") {
-                return Ok((Box::new(MultiGzDecoder::new(BufReader::new(File::open(path)?))), None));
-            }
-            match COMPRESSIONS.into_iter().find(|(magic, _)| begin.starts_with(magic)) {
-                Some((_, program)) => vec![program.to_owned(), "--decompress".to_owned(), "--stdout".to_owned()],
-                None => return Ok((Box::new(BufReader::new(File::open(path)?)), None)),
-            }
+    let words = if let Some(options) = wanted.args.text("list_options")? { split(&options)? } else {
+        let mut begin = [0; 6];
+        let length = fs_err::File::open(path)?.read(&mut begin)?;
+        let begin = begin.get(..length).unwrap_or_default();
+        if begin.starts_with(b"\x1f\x8b") {
+            return Ok((Box::new(MultiGzDecoder::new(BufReader::new(File::open(path)?))), None));
+        }
+        match COMPRESSIONS.into_iter().find(|(magic, _)| begin.starts_with(magic)) {
+            Some((_, program)) => vec![program.to_owned(), "--decompress".to_owned(), "--stdout".to_owned()],
+            None => return Ok((Box::new(BufReader::new(File::open(path)?)), None)),
         }
     };
     let Some((program, arguments)) = words.split_first() else { return Err("`list_options` is empty".into()) };

@@ -123,7 +123,7 @@ impl Running {
 
     /// Takes what it has said and gives it what it reads. Says whether there was something.
     fn hear(&mut self, listener: &dyn Listener) -> bool {
-        self.input.take_if(|input| input.feed());
+        self.input.take_if(Input::feed);
         let mut is_news = false;
         for stream in &mut self.streams {
             is_news |= stream.read(&mut self.buffer, |line| {

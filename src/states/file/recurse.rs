@@ -125,7 +125,7 @@ impl<'a> Recurse<'a> {
         if self.clean && path.is_dir() {
             self.clean(&mut sum)?;
         }
-        Ok(self.outcome(sum)?)
+        self.outcome(sum)
     }
 
     /// Clears what is in the way of a folder or a file, if the folder is to be clean. In a preview it stays, and there is

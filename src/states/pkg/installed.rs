@@ -352,10 +352,7 @@ fn report(
 ) -> Result<Return, Failed> {
     let packages = manager.packages()?;
     let comparison = manager.comparison(ignore_epoch(&call.args));
-    let is_right = |wanted: &&Wanted| match plan.has_files() {
-        true => !plan.targets.contains(wanted) || changes.has(&wanted.name),
-        false => is_as_wanted(wanted, &versions(manager, &packages, &wanted.name), comparison),
-    };
+    let is_right = |wanted: &&Wanted| if plan.has_files() { !plan.targets.contains(wanted) || changes.has(&wanted.name) } else { is_as_wanted(wanted, &versions(manager, &packages, &wanted.name), comparison) };
     let (right, wrong): (Vec<&Wanted>, Vec<&Wanted>) = plan.desired.iter().partition(is_right);
     let is_new = |wanted: &&Wanted| plan.targets.iter().any(|target| target.name == wanted.name);
     let is_again = |wanted: &&Wanted| plan.again.iter().any(|again| again.name == wanted.name);

@@ -71,7 +71,7 @@ impl File {
                     }
                     // A value that goes on.
                     None => {
-                        settings.last_mut().into_iter().for_each(|(_, value)| *value = format!("{value}\n{trimmed}"))
+                        settings.last_mut().into_iter().for_each(|(_, value)| *value = format!("{value}\n{trimmed}"));
                     }
                 }
             }
@@ -123,18 +123,15 @@ pub(super) fn managed(call: &Call<'_>, manager: Manager<'_>, is_disabled: bool) 
         return Ok(Return::would(changes, warning(&name, "would be configured")));
     }
     let wrong = |what: &str| Failed::from(format!("Failed to configure repo '{name}': {what}"));
-    let (path, mut file) = match found {
-        Some(found) => found,
-        None => {
-            let folder = FOLDERS.into_iter().find(|folder| Utf8Path::new(folder).exists());
-            let folder = folder.ok_or_else(|| wrong("there is neither /etc/yum/repos.d nor /etc/yum.repos.d"))?;
-            if !wanted.contains_key("baseurl") && !wanted.contains_key("mirrorlist") {
-                return Err(wrong(
-                    "The repo does not exist and needs to be created, but either a baseurl or a mirrorlist needs to be given",
-                ));
-            }
-            (format!("{folder}/{name}.repo").into(), File::default())
+    let (path, mut file) = if let Some(found) = found { found } else {
+        let folder = FOLDERS.into_iter().find(|folder| Utf8Path::new(folder).exists());
+        let folder = folder.ok_or_else(|| wrong("there is neither /etc/yum/repos.d nor /etc/yum.repos.d"))?;
+        if !wanted.contains_key("baseurl") && !wanted.contains_key("mirrorlist") {
+            return Err(wrong(
+                "The repo does not exist and needs to be created, but either a baseurl or a mirrorlist needs to be given",
+            ));
         }
+        (format!("{folder}/{name}.repo").into(), File::default())
     };
     let (settings, said) = file.sections.entry(name.clone()).or_default();
     for (one, other) in [("baseurl", "mirrorlist"), ("mirrorlist", "baseurl")] {

@@ -15,10 +15,7 @@ const PROPERTIES: [(&str, &str, bool, bool); 6] = [
 ];
 
 pub(super) fn check(args: &Args<'_>) -> Result<(), String> {
-    match args.flag("owner_recurse", false) {
-        true => Err("upshift has no `owner_recurse`".into()),
-        false => Ok(()),
-    }
+    if args.flag("owner_recurse", false) { Err("upshift has no `owner_recurse`".into()) } else { Ok(()) }
 }
 
 pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {

@@ -1,5 +1,5 @@
 //! `postgres_user`, `postgres_group`, `postgres_database`, `postgres_extension`, `postgres_schema`,
-//! `postgres_privileges`, `postgres_tablespace`: what is in a PostgreSQL server.
+//! `postgres_privileges`, `postgres_tablespace`: what is in a `PostgreSQL` server.
 //!
 //! The server is asked through the host's own `psql`, which reads SQL from its standard input and the password of the
 //! connection from its environment. No password is ever on a command line or in a file.

@@ -54,10 +54,7 @@ pub(super) fn check(args: &Args<'_>) -> Result<(), String> {
         return Err(format!("Invalid object_type: {} provided", wanted.kind));
     };
     if wanted.kind == "group" {
-        return match wanted.privileges.is_empty() {
-            true => Ok(()),
-            false => Err("The privileges option should not be set for object_type group".into()),
-        };
+        return if wanted.privileges.is_empty() { Ok(()) } else { Err("The privileges option should not be set for object_type group".into()) };
     }
     let is_known = |name: &str| name == "ALL" || letters.chars().any(|letter| privilege(letter) == Some(name));
     if wanted.privileges.is_empty() || !wanted.privileges.iter().all(|name| is_known(name)) {

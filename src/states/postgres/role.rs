@@ -100,10 +100,7 @@ fn method(args: &Args<'_>) -> Result<Method, String> {
 
 /// A role as it is; its password only where everything may be read.
 fn role(server: &Server<'_>, name: &str, password: bool, valid_until: Option<&str>) -> Result<Option<Row>, Failed> {
-    let (more, from) = match password {
-        true => (", a.rolpassword AS password", " LEFT JOIN pg_authid a ON a.oid = r.oid"),
-        false => ("", ""),
-    };
+    let (more, from) = if password { (", a.rolpassword AS password", " LEFT JOIN pg_authid a ON a.oid = r.oid") } else { ("", "") };
     let wanted = valid_until.map_or("NULL::timestamp".to_owned(), |text| format!("{}::timestamp(0)", quoted(text)));
     let query = format!(
         "SELECT r.rolcreatedb, r.rolinherit, r.rolcanlogin, r.rolcreaterole, r.rolreplication, r.rolsuper, \

@@ -50,12 +50,9 @@ impl<'a> Broker<'a> {
             user.runs(command.process());
         }
         let output = self.host.run(command).map_err(|failed| failed.comment)?;
-        match output.is_success() {
-            true => Ok(output.stdout.trim().to_owned()),
-            false => {
-                let why = cause(&output.stderr).unwrap_or_else(|| output.why());
-                Err(format!("RabbitMQ command failed: {why}"))
-            }
+        if output.is_success() { Ok(output.stdout.trim().to_owned()) } else {
+            let why = cause(&output.stderr).unwrap_or_else(|| output.why());
+            Err(format!("RabbitMQ command failed: {why}"))
         }
     }
 }
