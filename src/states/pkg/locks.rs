@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::states::{Command, Failed, Host, Output};
 
 /// How long a lock is waited for.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Time between two tries.
 const PAUSE: Duration = Duration::from_millis(500);

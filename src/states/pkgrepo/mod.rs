@@ -22,9 +22,31 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// What it takes besides the settings of a `dnf` repository, which may be any.
 const MANAGED: &[&str] = &[
-    "allow_insecure_key", "aptkey", "architectures", "baseurl", "clean_file", "comments", "comps", "consolidate",
-    "copr", "disabled", "dist", "enabled", "file", "gpgcheck", "gpgkey", "humanname", "key_text", "key_url", "keyid",
-    "keyserver", "mirrorlist", "ppa", "refresh", "refresh_db", "signedby",
+    "allow_insecure_key",
+    "aptkey",
+    "architectures",
+    "baseurl",
+    "clean_file",
+    "comments",
+    "comps",
+    "consolidate",
+    "copr",
+    "disabled",
+    "dist",
+    "enabled",
+    "file",
+    "gpgcheck",
+    "gpgkey",
+    "humanname",
+    "key_text",
+    "key_url",
+    "keyid",
+    "keyserver",
+    "mirrorlist",
+    "ppa",
+    "refresh",
+    "refresh_db",
+    "signedby",
 ];
 
 fn check(args: &Args<'_>) -> Result<(), String> {
@@ -41,7 +63,7 @@ fn check(args: &Args<'_>) -> Result<(), String> {
 }
 
 fn managed(call: &Call<'_>) -> Result<Return, Failed> {
-    let args = &call.args;
+    let args = call.args;
     if args.chunk().has("repo") {
         return Err("'repo' is not a supported argument for this state. The 'name' argument is probably what was \
                     intended."
