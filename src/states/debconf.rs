@@ -40,13 +40,13 @@ impl Answer {
 
 fn set(call: &Call<'_>) -> Result<Return, Failed> {
     let package = call.args.name()?;
-    let answers = answers(&call.args)?;
+    let answers = answers(call.args)?;
     let known = Database::read();
     let (there, missing): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| known.has(&package, answer));
     if missing.is_empty() {
         return Ok(Return::unchanged("All specified answers are already set"));
     }
-    let names: String = there.iter().map(|answer| format!("{} ", answer.question)).collect();
+    let names = there.iter().fold(String::new(), |names, answer| names + &answer.question + " ");
     let comment = if names.is_empty() { names } else { format!("Unchanged answers: {names}") };
     if call.preview {
         let new = |answer: &&Answer| (answer.question.as_str().into(), format!("New value: {}", answer.shown()).into());
@@ -72,7 +72,7 @@ fn set(call: &Call<'_>) -> Result<Return, Failed> {
 }
 
 /// The answers that a state gives: `QUESTION: {type: …, value: …}`.
-fn answers(args: &Args<'_>) -> Result<Vec<Answer>, Failed> {
+fn answers(args: Args<'_>) -> Result<Vec<Answer>, Failed> {
     let wrong = || Failed::from("`data` has to be a mapping of questions to `type` and `value`");
     let data = args.get("data").and_then(Data::as_dict).ok_or_else(wrong)?;
     let answer = |(question, said): (&Data, &Data)| {

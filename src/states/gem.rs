@@ -37,14 +37,14 @@ fn installed(call: &Call<'_>) -> Result<Return, Failed> {
     if call.preview {
         return Ok(Return::would(Dict::default(), format!("The gem {name} would have been installed")));
     }
-    let output = run(call, &arguments(&call.args, &name, version.as_deref())?)?;
+    let output = run(call, &arguments(call.args, &name, version.as_deref())?)?;
     if !output.is_success() {
         return Err(format!("Could not install gem. {}", output.why()).into());
     }
     Ok(Return::changed(dict([(name, Data::from("Installed"))]), "Gem was successfully installed"))
 }
 
-fn arguments(args: &Args<'_>, name: &str, version: Option<&str>) -> Result<Vec<String>, Failed> {
+fn arguments(args: Args<'_>, name: &str, version: Option<&str>) -> Result<Vec<String>, Failed> {
     let mut arguments = vec!["install".to_owned(), name.to_owned()];
     if let Some(version) = version {
         arguments.extend(["--version".to_owned(), version.to_owned()]);

@@ -80,7 +80,7 @@ const WITHOUT_VALUE: [(&str, &str); 7] = [
 ];
 
 fn installed(call: &Call<'_>) -> Result<Return, Failed> {
-    let args = &call.args;
+    let args = call.args;
     if args.get("requirements").is_some() || args.get("editable").is_some() {
         return files(call);
     }
@@ -162,7 +162,7 @@ fn files(call: &Call<'_>) -> Result<Return, Failed> {
         Some(file) if file.contains("://") => Some(crate::states::pkg::fetch(call.host, file)?),
         _ => None,
     };
-    let mut arguments = install_arguments(&call.args)?;
+    let mut arguments = install_arguments(call.args)?;
     if let (Some(file), Some(fetched)) = (&requirements, &fetched) {
         arguments
             .iter_mut()
@@ -208,7 +208,7 @@ fn is_changed(said: &str) -> bool {
     lines.any(|line| !LOOKED.iter().any(|looked| line.starts_with(looked)))
 }
 
-fn install_arguments(args: &Args<'_>) -> Result<Vec<String>, Failed> {
+fn install_arguments(args: Args<'_>) -> Result<Vec<String>, Failed> {
     let mut arguments = vec!["install".to_owned()];
     for (key, option) in WITH_VALUE {
         arguments.extend(args.texts(key)?.into_iter().flat_map(|value| [option.to_owned(), value]));
@@ -273,7 +273,7 @@ fn list(call: &Call<'_>, options: &[&str]) -> Result<BTreeMap<String, String>, F
 }
 
 fn run(call: &Call<'_>, arguments: &[String]) -> Result<Output, Failed> {
-    let program = program(&call.args)?;
+    let program = program(call.args)?;
     let (first, rest) = program.split_first().ok_or("there is no program to run")?;
     let all = rest.iter().chain(arguments);
     let mut command = Command::new(first, all).env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_NO_INPUT", "1");
@@ -294,7 +294,7 @@ fn run(call: &Call<'_>, arguments: &[String]) -> Result<Output, Failed> {
 }
 
 /// The program: a virtual environment, a Python, or `pip` itself.
-fn program(args: &Args<'_>) -> Result<Vec<String>, Failed> {
+fn program(args: Args<'_>) -> Result<Vec<String>, Failed> {
     let Some(given) = args.text("bin_env")?.or(args.text("pip_bin")?) else {
         return Ok(["python3", "-m", "pip"].map(str::to_owned).to_vec());
     };
@@ -327,7 +327,7 @@ mod tests {
         chunk.insert("upgrade", true);
         chunk.insert("index_url", "https://host/simple");
         chunk.insert("no_deps", false);
-        let arguments = install_arguments(&Args::new(&chunk)).unwrap();
+        let arguments = install_arguments(Args::new(&chunk)).unwrap();
         assert_eq!(arguments, ["install", "--index-url", "https://host/simple", "--upgrade"]);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use camino::Utf8Path;
+
 /// One package that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Requirement {
@@ -19,8 +21,10 @@ const OPERATORS: [&str; 8] = ["===", "==", "!=", ">=", "<=", "~=", ">", "<"];
 impl Requirement {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().to_owned();
-        let is_place =
-            text.contains("://") || text.contains(" @ ") || text.starts_with(['/', '.']) || text.ends_with(".whl");
+        let is_place = text.contains("://")
+            || text.contains(" @ ")
+            || text.starts_with(['/', '.'])
+            || Utf8Path::new(&text).extension() == Some("whl");
         if is_place {
             return Ok(Self { text, name: None, conditions: Vec::new() });
         }

@@ -102,7 +102,12 @@ pub(super) fn install(
     options: &Options,
 ) -> Result<Vec<String>, Failed> {
     let permissions = permissions(targets, changes_held, options, &packages.version("apt"));
-    let arguments = install_arguments(targets, &permissions, options);
+    // What an interrupted call has unpacked a part of, `apt-get` leaves as it is unless it is told to do it again.
+    let is_part = targets.iter().any(|target| packages.has_part_of(&target.name));
+    let mut arguments = install_arguments(targets, &permissions, options);
+    if is_part && !arguments.iter().any(|argument| argument == "--reinstall") {
+        arguments.insert(0, "--reinstall".to_owned());
+    }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     Ok(said(&change(host, &arguments, &options.environment)?))
 }
@@ -170,7 +175,7 @@ pub(super) fn remove(host: &Host<'_>, names: &[String], purge: bool, options: &O
 
 /// Says what is to become of packages.
 pub(super) fn select(host: &Host<'_>, names: &[&str], selection: &str) -> Result<(), Failed> {
-    let lines: String = names.iter().map(|name| format!("{name} {selection}\n")).collect();
+    let lines = names.iter().fold(String::new(), |lines, name| lines + name + " " + selection + "\n");
     let output = host.run_alone(|| Command::new("dpkg", ["--set-selections"]).stdin(lines.as_bytes()).quiet())?;
     if output.is_success() { Ok(()) } else { Err(output.why().into()) }
 }
@@ -297,7 +302,8 @@ fn said(output: &Output) -> Vec<String> {
             }
         }
     }
-    let errors = [of_dpkg.join("\n"), output.stderr.trim().to_owned()];
+    let ended = if output.code < 0 { format!("apt-get was ended by signal {}", -output.code) } else { String::new() };
+    let errors = [of_dpkg.join("\n"), output.stderr.trim().to_owned(), ended];
     let errors: Vec<String> = errors.into_iter().filter(|text| !text.is_empty()).collect();
     if errors.is_empty() { vec![output.why()] } else { errors }
 }

@@ -29,8 +29,10 @@ pub(super) struct Package {
 pub(super) enum Stage {
     /// Its settings only.
     Removed,
-    /// It is not usable: something was interrupted or has failed.
-    Broken,
+    /// A part of its files: something was interrupted.
+    Part,
+    /// All of its files, but it is not set up.
+    Unconfigured,
     /// All of it.
     Installed,
 }
@@ -84,6 +86,11 @@ impl Packages {
     /// Whether anything but settings is there of a package.
     pub(super) fn has_any_of(&self, name: &str) -> bool {
         self.all(name).iter().any(|package| package.stage != Stage::Removed)
+    }
+
+    /// Whether only a part of a package is there, which `apt` takes for all of it.
+    pub(super) fn has_part_of(&self, name: &str) -> bool {
+        self.all(name).iter().any(|package| package.stage == Stage::Part)
     }
 
     /// Whether a package was removed and has left its settings.
@@ -143,7 +150,8 @@ fn dpkg_package(stanza: &str, architecture: Option<&str>) -> Option<(String, Opt
         "not-installed" => return Some((name, None)),
         "config-files" => Stage::Removed,
         "installed" => Stage::Installed,
-        _ => Stage::Broken,
+        "half-installed" => Stage::Part,
+        _ => Stage::Unconfigured,
     };
     Some((name, Some(Package { version: version.to_owned(), selection: (*selection).to_owned(), stage })))
 }
@@ -234,7 +242,7 @@ Architecture: amd64
         assert_eq!(packages.versions("libc6"), Vec::<&str>::new());
         assert_eq!(packages.version("libc6:i386"), "2.36");
         assert_eq!(packages.held(), ["libc6:i386"]);
-        assert!(packages.versions("half").is_empty() && packages.has_any_of("half"));
+        assert!(packages.versions("half").is_empty() && packages.has_any_of("half") && packages.has_part_of("half"));
         assert!(packages.has_settings_of("mc") && !packages.has_any_of("mc"));
         assert_eq!(packages.selection("gone"), None);
     }

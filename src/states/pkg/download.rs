@@ -12,14 +12,14 @@ use crate::states::{Call, Failed, Return};
 const CACHE: &str = "/var/cache/apt/archives";
 
 pub(super) fn downloaded(call: &Call<'_>) -> Result<Return, Failed> {
-    if wanted::is_empty_list(&call.args) {
+    if wanted::is_empty_list(call.args) {
         return Ok(Return::unchanged("No packages to download provided"));
     }
     let manager = Manager::of(call.host)?;
     if manager.kind != Kind::Apt {
         return Err("upshift has `pkg.downloaded` for hosts with apt only".into());
     }
-    let wanted = wanted::packages_or_name(&call.args)?;
+    let wanted = wanted::packages_or_name(call.args)?;
     let has_versions = wanted.iter().any(|wanted| wanted.version.is_some());
     let comparison = manager.comparison(call.args.get("ignore_epoch").map(Data::is_true));
     let missing = || {
@@ -42,9 +42,9 @@ pub(super) fn downloaded(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::would(Dict::default(), format!("The following packages would be downloaded: {names}")));
     }
     if call.args.get("refresh").is_some_and(is_true) {
-        manager.refresh(latest::valid_time(&call.args)?)?;
+        manager.refresh(latest::valid_time(call.args)?)?;
     }
-    let options = Options { download_only: true, ..Options::read(&call.args)? };
+    let options = Options { download_only: true, ..Options::read(call.args)? };
     let target = |wanted: &&Wanted| Target {
         name: wanted.name.clone(),
         what: wanted.version.clone().map_or(What::Best, What::Version),

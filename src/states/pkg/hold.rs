@@ -73,11 +73,11 @@ fn set(manager: Manager<'_>, names: &[&str], hold: bool, preview: bool) -> Resul
 
 pub(super) fn held(call: &Call<'_>) -> Result<Return, Failed> {
     let replace = call.args.flag("replace", false);
-    if wanted::is_empty_list(&call.args) && !replace {
+    if wanted::is_empty_list(call.args) && !replace {
         return Ok(Return::unchanged("No packages to be held provided"));
     }
     let manager = Manager::of(call.host)?;
-    let asked = asked_for(&call.args)?;
+    let asked = asked_for(call.args)?;
     let names: Vec<&str> = asked.iter().map(|wanted| manager.normalized(&wanted.name)).collect();
     let now = manager.held()?;
     let is_held = |name: &str| now.iter().any(|held| held == name);
@@ -87,7 +87,7 @@ pub(super) fn held(call: &Call<'_>) -> Result<Return, Failed> {
         let holds =
             missing.iter().map(|wanted| format!("The following package would be held: {}", with_version(wanted)));
         let lifts = more.iter().map(|name| format!("The following package would be unheld: {name}"));
-        return Ok(would(holds.chain(lifts).collect()));
+        return Ok(would(&holds.chain(lifts).collect::<Vec<_>>()));
     }
     let missing: Vec<&str> = missing.iter().map(|wanted| wanted.name.as_str()).collect();
     let set_now = set(manager, &missing, true, false)?;
@@ -101,17 +101,17 @@ pub(super) fn held(call: &Call<'_>) -> Result<Return, Failed> {
 
 pub(super) fn unheld(call: &Call<'_>) -> Result<Return, Failed> {
     let all = call.args.flag("all", false);
-    if wanted::is_empty_list(&call.args) && !all {
+    if wanted::is_empty_list(call.args) && !all {
         return Ok(Return::unchanged("No packages to be unheld provided"));
     }
     let manager = Manager::of(call.host)?;
-    let asked = asked_for(&call.args)?;
+    let asked = asked_for(call.args)?;
     let now = manager.held()?;
     let of = |name: &str| asked.iter().find(|wanted| manager.normalized(&wanted.name) == name);
     let names: Vec<&str> = now.iter().map(String::as_str).filter(|name| all || of(name).is_some()).collect();
     if call.preview {
         let line = |name: &&str| format!("The following package would be unheld: {name}");
-        return Ok(would(names.iter().map(line).collect()));
+        return Ok(would(&names.iter().map(line).collect::<Vec<_>>()));
     }
     let lifted = set(manager, &names, false, false)?;
     let comments: Vec<String> = lifted.iter().map(|held| held.comment.clone()).collect();
@@ -119,7 +119,7 @@ pub(super) fn unheld(call: &Call<'_>) -> Result<Return, Failed> {
 }
 
 /// The packages of `pkgs`, which may be none, or the one that `name` means.
-fn asked_for(args: &Args<'_>) -> Result<Vec<Wanted>, Failed> {
+fn asked_for(args: Args<'_>) -> Result<Vec<Wanted>, Failed> {
     if wanted::is_empty_list(args) { Ok(Vec::new()) } else { wanted::packages_or_name(args) }
 }
 
@@ -132,7 +132,7 @@ fn whole(all: &[Held]) -> Dict {
     all.iter().map(|held| (held.name.as_str().into(), held.whole())).collect()
 }
 
-fn would(comments: Vec<String>) -> Return {
+fn would(comments: &[String]) -> Return {
     if comments.is_empty() {
         return Return::unchanged("No changes made");
     }

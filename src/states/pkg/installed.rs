@@ -35,13 +35,13 @@ enum Origin {
 }
 
 pub(super) fn installed(call: &Call<'_>) -> Result<Return, Failed> {
-    if wanted::is_empty_list(&call.args) {
+    if wanted::is_empty_list(call.args) {
         return Ok(Return::unchanged("No packages to install provided"));
     }
     let manager = Manager::of(call.host)?;
     manager.begins();
-    let mut refresh = !call.preview && manager.is_refresh_due(&call.args);
-    let options = Options::read(&call.args)?;
+    let mut refresh = !call.preview && manager.is_refresh_due(call.args);
+    let options = Options::read(call.args)?;
     let mut plan = Plan::make(call, manager, &options, &mut refresh)?;
     if plan.is_done() {
         return nothing_to_do(call, manager, &plan);
@@ -64,15 +64,15 @@ pub(super) fn installed(call: &Call<'_>) -> Result<Return, Failed> {
     }
     let held = hold::asked(call, manager, &plan.names()).map_err(|failed| failed.after(changes.clone()))?;
     unpurge(manager, &plan.unpurged, &mut changes).map_err(|failed| failed.after(changes.clone()))?;
-    report(call, manager, &plan, held, changes)
+    report(call, manager, &plan, &held, changes)
 }
 
 impl Plan {
     /// Compares what was asked for with what is there. Fetches the lists if `latest` needs them.
     fn make(call: &Call<'_>, manager: Manager<'_>, options: &Options, refresh: &mut bool) -> Result<Self, Failed> {
         let packages = manager.packages()?;
-        let mut plan = Self::asked(&call.args, manager)?;
-        let comparison = manager.comparison(ignore_epoch(&call.args));
+        let mut plan = Self::asked(call.args, manager)?;
+        let comparison = manager.comparison(ignore_epoch(call.args));
         plan.unpurged = plan.desired.iter().map(|wanted| wanted.name.clone()).collect();
         plan.unpurged.retain(|name| packages.selection(name) == Some("purge") && !packages.versions(name).is_empty());
         plan.resolve_latest(call, manager, options, refresh)?;
@@ -105,7 +105,7 @@ impl Plan {
     }
 
     /// What an SLS asks for.
-    fn asked(args: &Args<'_>, manager: Manager<'_>) -> Result<Self, Failed> {
+    fn asked(args: Args<'_>, manager: Manager<'_>) -> Result<Self, Failed> {
         let empty = Self {
             desired: Vec::new(),
             targets: Vec::new(),
@@ -141,7 +141,7 @@ impl Plan {
             return Ok(());
         }
         if std::mem::take(refresh) {
-            manager.refresh(latest::valid_time(&call.args)?)?;
+            manager.refresh(latest::valid_time(call.args)?)?;
         }
         let newer = latest::newer(manager, &names, options)?;
         let packages = manager.packages()?;
@@ -191,7 +191,7 @@ fn versions<'p>(manager: Manager<'_>, packages: &'p Packages, name: &str) -> Vec
     if versions.is_empty() { packages.versions(manager.normalized(name)) } else { versions }
 }
 
-fn ignore_epoch(args: &Args<'_>) -> Option<bool> {
+fn ignore_epoch(args: Args<'_>) -> Option<bool> {
     args.get("ignore_epoch").map(Data::is_true)
 }
 
@@ -203,10 +203,12 @@ fn nothing_to_do(call: &Call<'_>, manager: Manager<'_>, plan: &Plan) -> Result<R
     let comment = held.iter().fold(comment, |comment, held| format!("{comment}.\n{}", held.comment));
     let changed = held.iter().filter(|held| held.is_changed);
     let changes: Dict = changed.map(|held| (held.name.as_str().into(), held.change())).collect();
-    Ok(match changes.entries.is_empty() {
-        true => Return::unchanged(comment),
-        false if call.preview => Return::would(Dict::default(), comment),
-        false => Return::changed(changes, comment),
+    Ok(if changes.entries.is_empty() {
+        Return::unchanged(comment)
+    } else if call.preview {
+        Return::would(Dict::default(), comment)
+    } else {
+        Return::changed(changes, comment)
     })
 }
 
@@ -215,7 +217,7 @@ fn would(call: &Call<'_>, manager: Manager<'_>, plan: &Plan, options: &Options) 
     let packages = manager.packages()?;
     let names: Vec<&str> = plan.targets.iter().map(|wanted| wanted.name.as_str()).collect();
     let offers = if plan.has_files() { Offers::default() } else { manager.offers(&names, options)? };
-    let comparison = manager.comparison(ignore_epoch(&call.args));
+    let comparison = manager.comparison(ignore_epoch(call.args));
     let mut changes = Dict::default();
     let mut comment = Vec::new();
     if !plan.targets.is_empty() {
@@ -271,12 +273,12 @@ fn install(
     // Salt fetches nothing if all that is wanted is what would be installed anyway.
     let is_known = |wanted: &Wanted| wanted.version.as_deref().is_some_and(|it| offers.best(&wanted.name) == Some(it));
     if refresh && !(has_versions && wanted.iter().all(is_known)) {
-        manager.refresh(latest::valid_time(&call.args)?).map_err(what_for)?;
+        manager.refresh(latest::valid_time(call.args)?).map_err(what_for)?;
         if has_versions {
             offers = manager.offers(&names, options).map_err(what_for)?;
         }
     }
-    let comparison = manager.comparison(ignore_epoch(&call.args));
+    let comparison = manager.comparison(ignore_epoch(call.args));
     let packages = manager.packages()?;
     let (mut targets, mut errors) = (Vec::new(), Vec::new());
     for wanted in &wanted {
@@ -347,12 +349,18 @@ fn report(
     call: &Call<'_>,
     manager: Manager<'_>,
     plan: &Plan,
-    held: Vec<hold::Held>,
+    held: &[hold::Held],
     mut changes: Dict,
 ) -> Result<Return, Failed> {
     let packages = manager.packages()?;
-    let comparison = manager.comparison(ignore_epoch(&call.args));
-    let is_right = |wanted: &&Wanted| if plan.has_files() { !plan.targets.contains(wanted) || changes.has(&wanted.name) } else { is_as_wanted(wanted, &versions(manager, &packages, &wanted.name), comparison) };
+    let comparison = manager.comparison(ignore_epoch(call.args));
+    let is_right = |wanted: &&Wanted| {
+        if plan.has_files() {
+            !plan.targets.contains(wanted) || changes.has(&wanted.name)
+        } else {
+            is_as_wanted(wanted, &versions(manager, &packages, &wanted.name), comparison)
+        }
+    };
     let (right, wrong): (Vec<&Wanted>, Vec<&Wanted>) = plan.desired.iter().partition(is_right);
     let is_new = |wanted: &&Wanted| plan.targets.iter().any(|target| target.name == wanted.name);
     let is_again = |wanted: &&Wanted| plan.again.iter().any(|again| again.name == wanted.name);

@@ -14,13 +14,13 @@ pub(super) fn latest(call: &Call<'_>) -> Result<Return, Failed> {
     if call.args.get("sources").is_some_and(Data::is_true) {
         return Err("The \"sources\" parameter is not supported.".into());
     }
-    if wanted::is_empty_list(&call.args) {
+    if wanted::is_empty_list(call.args) {
         return Ok(Return::unchanged("No packages to install provided"));
     }
     let manager = Manager::of(call.host)?;
     manager.begins();
-    let options = Options::read(&call.args)?;
-    let listed = wanted::packages(&call.args)?;
+    let options = Options::read(call.args)?;
+    let listed = wanted::packages(call.args)?;
     let is_list = listed.is_some();
     let names: Vec<String> = match listed {
         Some(listed) => listed.iter().map(|wanted| manager.normalized(&wanted.name).to_owned()).collect(),
@@ -30,8 +30,8 @@ pub(super) fn latest(call: &Call<'_>) -> Result<Return, Failed> {
         let what = "An error was encountered while checking the newest available version of package(s)";
         Failed::from(format!("{what}: {}", failed.comment))
     };
-    if !call.preview && manager.is_refresh_due(&call.args) {
-        manager.refresh(valid_time(&call.args)?).map_err(checking)?;
+    if !call.preview && manager.is_refresh_due(call.args) {
+        manager.refresh(valid_time(call.args)?).map_err(checking)?;
     }
     let newer = newer(manager, &names, &options).map_err(checking)?;
     let packages = manager.packages()?;
@@ -93,7 +93,7 @@ pub(super) fn newer(
 }
 
 /// For how long the lists of the repositories are good once they were fetched.
-pub(super) fn valid_time(args: &Args<'_>) -> Result<Duration, Failed> {
+pub(super) fn valid_time(args: Args<'_>) -> Result<Duration, Failed> {
     Ok(args.seconds("cache_valid_time")?.unwrap_or_default())
 }
 

@@ -29,6 +29,7 @@ pub(in crate::states) enum Kind {
 
 /// What a state says of how packages are to be installed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that a state has or has not")]
 pub(super) struct Options {
     /// The only release or repository that they may come from.
     pub(super) from: Option<String>,
@@ -103,7 +104,7 @@ impl Offers {
 
 impl Options {
     /// Reads them from what a state says.
-    pub(super) fn read(args: &Args<'_>) -> Result<Self, Failed> {
+    pub(super) fn read(args: Args<'_>) -> Result<Self, Failed> {
         let from = args.text("fromrepo")?.or(args.text("repo")?).filter(|from| !from.is_empty());
         let mut repositories = Vec::new();
         for (key, option) in [("disablerepo", "--disablerepo"), ("enablerepo", "--enablerepo")] {
@@ -131,7 +132,7 @@ impl Options {
 }
 
 /// The variables of `env`: a mapping, or a list of mappings.
-fn environment(args: &Args<'_>) -> Result<Vec<(String, String)>, Failed> {
+fn environment(args: Args<'_>) -> Result<Vec<(String, String)>, Failed> {
     let dicts = match args.get("env") {
         None => return Ok(Vec::new()),
         Some(Data::List(items)) => items.iter().map(Data::as_dict).collect(),
@@ -200,7 +201,7 @@ impl<'a> Manager<'a> {
     }
 
     /// Whether a state's `refresh` asks for the lists to be fetched.
-    pub(super) fn is_refresh_due(self, args: &Args<'_>) -> bool {
+    pub(super) fn is_refresh_due(self, args: Args<'_>) -> bool {
         let is_due = *self.host.packages.lists.lock().unwrap_or_else(PoisonError::into_inner) == Lists::Due;
         match args.get("refresh") {
             None => is_due,
@@ -308,7 +309,7 @@ pub(super) fn problem(what: &str, errors: &[String]) -> Failed {
     for error in errors {
         for (number, line) in error.trim_end().lines().enumerate() {
             let mark = if number == 0 { "- " } else { "  " };
-            comment.push_str(&format!("\n    {mark}{}", line.trim_end()));
+            comment.extend(["\n    ", mark, line.trim_end()]);
         }
     }
     comment.into()

@@ -12,7 +12,7 @@ pub(super) fn removed(call: &Call<'_>, purge: bool) -> Result<Return, Failed> {
     let (remove, left) = if purge { ("purge", " or partially installed") } else { ("remove", "") };
     let manager = Manager::of(call.host)?;
     let normalize = call.args.flag("normalize", true);
-    let mut wanted = wanted::packages_or_name(&call.args)?;
+    let mut wanted = wanted::packages_or_name(call.args)?;
     for wanted in wanted.iter_mut().filter(|_| normalize) {
         wanted.name = manager.normalized(&wanted.name).to_owned();
     }
@@ -34,7 +34,7 @@ pub(super) fn removed(call: &Call<'_>, purge: bool) -> Result<Return, Failed> {
         let those = targets.iter().map(|name| (name.as_str(), old_new(before.version(name), format!("{remove}d"))));
         return Ok(Return::would(dict(those), format!("The following packages will be {remove}d: {names}.")));
     }
-    let errors = manager.remove(&exact(manager, &targets, &wanted), purge, &Options::read(&call.args)?)?;
+    let errors = manager.remove(&exact(manager, &targets, &wanted), purge, &Options::read(call.args)?)?;
     let now = manager.packages()?;
     let changes = changes(&before, &now, purge);
     if !errors.is_empty() {

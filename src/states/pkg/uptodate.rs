@@ -14,11 +14,11 @@ pub(super) fn uptodate(call: &Call<'_>) -> Result<Return, Failed> {
         Some(_) => return Err("refresh must be either True or False".into()),
     };
     let manager = Manager::of(call.host)?;
-    let options = Options::read(&call.args)?;
+    let options = Options::read(call.args)?;
     if refresh && !call.preview {
-        manager.refresh(latest::valid_time(&call.args)?)?;
+        manager.refresh(latest::valid_time(call.args)?)?;
     }
-    let only = wanted::packages(&call.args)?.map(|some| some.into_iter().map(|it| it.name).collect::<Vec<_>>());
+    let only = wanted::packages(call.args)?.map(|some| some.into_iter().map(|it| it.name).collect::<Vec<_>>());
     let dist_upgrade = call.args.flag("dist_upgrade", true);
     let mut upgrades = manager.upgrades(dist_upgrade, &options)?;
     upgrades.retain(|name, _| only.as_ref().is_none_or(|only| only.contains(name)));

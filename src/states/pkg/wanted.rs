@@ -26,7 +26,7 @@ impl Wanted {
 }
 
 /// The packages of `pkgs`; `None` if it is not given or empty. A name comes once.
-pub(super) fn packages(args: &Args<'_>) -> Result<Option<Vec<Wanted>>, Failed> {
+pub(super) fn packages(args: Args<'_>) -> Result<Option<Vec<Wanted>>, Failed> {
     let Some(pkgs) = args.get("pkgs").filter(|pkgs| pkgs.is_true()) else { return Ok(None) };
     let invalid = || Failed::from("Invalidly formatted 'pkgs' parameter. See minion log.");
     let items = pkgs.as_list().ok_or_else(invalid)?;
@@ -54,7 +54,7 @@ pub(super) fn packages(args: &Args<'_>) -> Result<Option<Vec<Wanted>>, Failed> {
 }
 
 /// The packages of `pkgs`, or the one that `name` and `version` mean.
-pub(super) fn packages_or_name(args: &Args<'_>) -> Result<Vec<Wanted>, Failed> {
+pub(super) fn packages_or_name(args: Args<'_>) -> Result<Vec<Wanted>, Failed> {
     if let Some(wanted) = packages(args)? {
         return Ok(wanted);
     }
@@ -63,7 +63,7 @@ pub(super) fn packages_or_name(args: &Args<'_>) -> Result<Vec<Wanted>, Failed> {
 }
 
 /// Whether `pkgs` is a list with nothing in it.
-pub(super) fn is_empty_list(args: &Args<'_>) -> bool {
+pub(super) fn is_empty_list(args: Args<'_>) -> bool {
     args.get("pkgs").and_then(Data::as_list).is_some_and(<[Data]>::is_empty)
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Source {
 }
 
 /// The packages of `sources`; `None` if it is not given or empty.
-pub(super) fn sources(args: &Args<'_>) -> Result<Option<Vec<Source>>, Failed> {
+pub(super) fn sources(args: Args<'_>) -> Result<Option<Vec<Source>>, Failed> {
     let Some(sources) = args.get("sources").filter(|sources| sources.is_true()) else { return Ok(None) };
     let source = |item: &Data| {
         let (name, from) = item.as_dict()?.only()?;
@@ -102,7 +102,7 @@ mod tests {
     fn read(pkgs: &str) -> Result<Option<Vec<Wanted>>, Failed> {
         let mut chunk = Dict::default();
         chunk.insert("pkgs", Data::from(serde_json::from_str::<serde_json::Value>(pkgs).unwrap()));
-        packages(&Args::new(&chunk))
+        packages(Args::new(&chunk))
     }
 
     #[test]

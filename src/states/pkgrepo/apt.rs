@@ -17,7 +17,7 @@ const FOLDER: &str = "/etc/apt";
 
 pub(super) fn managed(call: &Call<'_>, manager: Manager<'_>, is_disabled: bool) -> Result<Return, Failed> {
     let name = call.args.name()?;
-    let wanted = wanted(&call.args, &name, is_disabled)?;
+    let wanted = wanted(call.args, &name, is_disabled)?;
     let mut sources = Sources::read(Utf8Path::new(FOLDER))?;
     let file = call.args.text("file")?;
     let file = file.as_deref().map(Utf8Path::new);
@@ -35,7 +35,7 @@ pub(super) fn managed(call: &Call<'_>, manager: Manager<'_>, is_disabled: bool) 
     }
     let failed = |failed: Failed| Failed::from(format!("Failed to configure repo '{name}': {}", failed.comment));
     let has_apt_key = call.args.flag("aptkey", true) && is_there("apt-key");
-    keys::add(call.host, &call.args, wanted.signed_by(), has_apt_key).map_err(failed)?;
+    keys::add(call.host, call.args, wanted.signed_by(), has_apt_key).map_err(failed)?;
     if let Some(file) = clean {
         sources.clear(file)?;
     }
@@ -54,7 +54,7 @@ pub(super) fn managed(call: &Call<'_>, manager: Manager<'_>, is_disabled: bool) 
 }
 
 /// The entry that a state asks for.
-fn wanted(args: &Args<'_>, name: &str, is_disabled: bool) -> Result<Entry, Failed> {
+fn wanted(args: Args<'_>, name: &str, is_disabled: bool) -> Result<Entry, Failed> {
     let mut wanted = Entry::parse(name).ok_or_else(|| {
         let what = "is not valid. This must be the complete repo entry as seen in the sources file";
         Failed::from(format!("Failed to configure repo '{name}': Name {name} {what}"))
@@ -77,13 +77,13 @@ fn wanted(args: &Args<'_>, name: &str, is_disabled: bool) -> Result<Entry, Faile
             Data::List(items) => items.iter().filter_map(text).collect::<Vec<_>>().join(" "),
             single => text(single).unwrap_or_default(),
         };
-        wanted.comment = comments.trim().to_owned();
+        comments.trim().clone_into(&mut wanted.comment);
     }
     Ok(wanted)
 }
 
 /// What is written with commas between, or as a list.
-fn list(args: &Args<'_>, key: &str) -> Result<Vec<String>, Failed> {
+fn list(args: Args<'_>, key: &str) -> Result<Vec<String>, Failed> {
     let all = args.texts(key)?.join(",");
     Ok(all.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
 }
@@ -148,7 +148,7 @@ mod tests {
     fn entry(name: &str, said: &[(&str, &str)]) -> Result<String, Failed> {
         let mut chunk = Dict::default();
         said.iter().for_each(|(key, value)| drop(chunk.insert(*key, *value)));
-        wanted(&Args::new(&chunk), name, false).map(|entry| entry.line())
+        wanted(Args::new(&chunk), name, false).map(|entry| entry.line())
     }
 
     #[test]

@@ -20,7 +20,7 @@ const TRUSTED: &str = "/etc/apt/trusted.gpg.d";
 const KEYRINGS: &str = "/etc/apt/keyrings";
 
 /// Puts the keys that a state names where they belong.
-pub(super) fn add(host: &Host<'_>, args: &Args<'_>, signed_by: &str, has_apt_key: bool) -> Result<(), Failed> {
+pub(super) fn add(host: &Host<'_>, args: Args<'_>, signed_by: &str, has_apt_key: bool) -> Result<(), Failed> {
     let keys = wanted(host, args)?;
     if keys.is_empty() {
         return Ok(());
@@ -51,7 +51,7 @@ pub(super) fn add(host: &Host<'_>, args: &Args<'_>, signed_by: &str, has_apt_key
 }
 
 /// The keys that a state names, in letters or bytes; empty if it names none.
-fn wanted(host: &Host<'_>, args: &Args<'_>) -> Result<Vec<u8>, Failed> {
+fn wanted(host: &Host<'_>, args: Args<'_>) -> Result<Vec<u8>, Failed> {
     if args.chunk().has("keyid") {
         let (Some(server), Some(ids)) = (args.text("keyserver")?, args.get("keyid")) else {
             return Err("both keyserver and keyid options required.".into());

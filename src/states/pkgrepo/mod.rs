@@ -63,7 +63,7 @@ fn check(args: &Args<'_>) -> Result<(), String> {
 }
 
 fn managed(call: &Call<'_>) -> Result<Return, Failed> {
-    let args = &call.args;
+    let args = call.args;
     if args.chunk().has("repo") {
         return Err("'repo' is not a supported argument for this state. The 'name' argument is probably what was \
                     intended."

@@ -40,11 +40,16 @@ pub(super) fn fingerprints(mut bytes: &[u8]) -> Vec<String> {
             let Ok(length) = u16::try_from(body.len()) else { break };
             let digest =
                 Sha1::new().chain_update([0x99]).chain_update(length.to_be_bytes()).chain_update(body).finalize();
-            found.push(digest.iter().map(|byte| format!("{byte:02X}")).collect());
+            found.push(digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect());
         }
         bytes = rest;
     }
     found
+}
+
+/// A hexadecimal digit, as a capital.
+fn digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).unwrap_or_default().to_ascii_uppercase()
 }
 
 /// Whether the keys have one that an id names: the last digits of its fingerprint.

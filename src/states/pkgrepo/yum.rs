@@ -62,7 +62,7 @@ impl File {
             } else if let Some(comment) = trimmed.strip_prefix('#') {
                 match last {
                     Some((_, comments)) => comments.push(comment.trim().to_owned()),
-                    None => file.header.push_str(&format!("{trimmed}\n")),
+                    None => file.header.extend([trimmed, "\n"]),
                 }
             } else if let Some((settings, _)) = last.filter(|_| !trimmed.is_empty()) {
                 match trimmed.split_once('=').filter(|_| !line.starts_with([' ', '\t'])) {
@@ -71,7 +71,9 @@ impl File {
                     }
                     // A value that goes on.
                     None => {
-                        settings.last_mut().into_iter().for_each(|(_, value)| *value = format!("{value}\n{trimmed}"));
+                        if let Some((_, value)) = settings.last_mut() {
+                            value.extend(["\n", trimmed]);
+                        }
                     }
                 }
             }
@@ -82,9 +84,13 @@ impl File {
     fn text(&self) -> String {
         let mut text = self.header.clone();
         for (name, (settings, comments)) in &self.sections {
-            text.push_str(&format!("[{name}]\n"));
-            settings.iter().for_each(|(key, value)| text.push_str(&format!("{key}={}\n", value.replace('\n', "\n "))));
-            comments.iter().for_each(|comment| text.push_str(&format!("# {comment}\n")));
+            text.extend(["[", name, "]\n"]);
+            for (key, value) in settings {
+                text.extend([key, "=", &value.replace('\n', "\n "), "\n"]);
+            }
+            for comment in comments {
+                text.extend(["# ", comment, "\n"]);
+            }
             text.push('\n');
         }
         text
@@ -108,8 +114,8 @@ fn find(name: &str) -> Result<Option<(Utf8PathBuf, File)>, Failed> {
 
 pub(super) fn managed(call: &Call<'_>, manager: Manager<'_>, is_disabled: bool) -> Result<Return, Failed> {
     let name = call.args.name()?;
-    let wanted = wanted(&call.args, &name, is_disabled)?;
-    let comments = comments(&call.args);
+    let wanted = wanted(call.args, &name, is_disabled)?;
+    let comments = comments(call.args);
     let found = find(&name)?;
     let before = found.as_ref().and_then(|(_, file)| file.sections.get(&name)).cloned();
     let is_right = |(settings, said): &(Settings, Vec<String>)| {
@@ -123,7 +129,9 @@ pub(super) fn managed(call: &Call<'_>, manager: Manager<'_>, is_disabled: bool) 
         return Ok(Return::would(changes, warning(&name, "would be configured")));
     }
     let wrong = |what: &str| Failed::from(format!("Failed to configure repo '{name}': {what}"));
-    let (path, mut file) = if let Some(found) = found { found } else {
+    let (path, mut file) = if let Some(found) = found {
+        found
+    } else {
         let folder = FOLDERS.into_iter().find(|folder| Utf8Path::new(folder).exists());
         let folder = folder.ok_or_else(|| wrong("there is neither /etc/yum/repos.d nor /etc/yum.repos.d"))?;
         if !wanted.contains_key("baseurl") && !wanted.contains_key("mirrorlist") {
@@ -150,7 +158,7 @@ pub(super) fn managed(call: &Call<'_>, manager: Manager<'_>, is_disabled: bool) 
 }
 
 /// The settings that a state asks for: whatever it says that means nothing else.
-fn wanted(args: &Args<'_>, name: &str, is_disabled: bool) -> Result<Settings, Failed> {
+fn wanted(args: Args<'_>, name: &str, is_disabled: bool) -> Result<Settings, Failed> {
     let mut settings = Settings::new();
     settings.insert("name".to_owned(), args.text("humanname")?.unwrap_or_else(|| name.to_owned()));
     for (key, value) in &args.chunk().entries {
@@ -174,7 +182,7 @@ fn wanted(args: &Args<'_>, name: &str, is_disabled: bool) -> Result<Settings, Fa
     Ok(settings)
 }
 
-fn comments(args: &Args<'_>) -> Option<Vec<String>> {
+fn comments(args: Args<'_>) -> Option<Vec<String>> {
     let comments = match args.get("comments")? {
         Data::List(items) => items.iter().filter_map(text).collect(),
         single => text(single).into_iter().collect::<Vec<_>>(),
@@ -250,7 +258,7 @@ mod tests {
             chunk.insert(key, value);
         }
         chunk.insert("gpgcheck", true);
-        let settings = wanted(&Args::new(&chunk), "one", false).unwrap();
+        let settings = wanted(Args::new(&chunk), "one", false).unwrap();
         let lines: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
         assert_eq!(lines, ["name=One", "baseurl=https://a", "gpgcheck=1", "enabled=1"]);
     }
