@@ -18,7 +18,7 @@ pub(super) struct Grant {
     pub(super) place: String,
 }
 
-/// The privileges of MySQL 5 to 8 and MariaDB that Salt knows.
+/// The privileges of `MySQL` 5 to 8 and `MariaDB` that Salt knows.
 const KNOWN: &str = "
     ALL PRIVILEGES|ALTER|ALTER ROUTINE|BACKUP_ADMIN|BINLOG_ADMIN|BINLOG ADMIN|BINLOG MONITOR|BINLOG REPLAY|\
     CONNECTION_ADMIN|CONNECTION ADMIN|CREATE|CREATE ROLE|CREATE ROUTINE|CREATE TABLESPACE|CREATE TEMPORARY TABLES|\

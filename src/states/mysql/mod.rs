@@ -1,4 +1,4 @@
-//! `mysql_user`, `mysql_grants`, `mysql_database`, `mysql_query`: what is in a MySQL or MariaDB server.
+//! `mysql_user`, `mysql_grants`, `mysql_database`, `mysql_query`: what is in a `MySQL` or `MariaDB` server.
 //!
 //! The server is asked through the host's own client. No password is ever on a command line or in a file.
 

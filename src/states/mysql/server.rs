@@ -176,7 +176,7 @@ impl From<Refusal> for Failed {
     }
 }
 
-/// The client: newer hosts have it under MariaDB's name alone.
+/// The client: newer hosts have it under `MariaDB`'s name alone.
 fn program() -> &'static str {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let is_there = |name: &&str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());

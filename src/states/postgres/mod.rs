@@ -1,5 +1,5 @@
 //! `postgres_user`, `postgres_group`, `postgres_database`, `postgres_extension`, `postgres_schema`,
-//! `postgres_privileges`, `postgres_tablespace`: what is in a PostgreSQL server.
+//! `postgres_privileges`, `postgres_tablespace`: what is in a `PostgreSQL` server.
 //!
 //! The server is asked through the host's own `psql`, which reads SQL from its standard input and the password of the
 //! connection from its environment. No password is ever on a command line or in a file.
@@ -14,7 +14,7 @@ mod server;
 mod tablespace;
 
 use crate::formula::Dict;
-use crate::states::{Failed, Function, Return};
+use crate::states::{Function, Return};
 
 /// What every function takes to reach the server, and what is its own.
 macro_rules! with_connection {
@@ -109,6 +109,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// A preview in which something would be changed that Salt does not list.
-fn would(comment: impl Into<String>) -> Result<Return, Failed> {
-    Ok(Return::would(Dict::default(), comment))
+fn would(comment: impl Into<String>) -> Return {
+    Return::would(Dict::default(), comment)
 }

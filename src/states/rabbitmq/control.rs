@@ -50,13 +50,11 @@ impl<'a> Broker<'a> {
             user.runs(command.process());
         }
         let output = self.host.run(command).map_err(|failed| failed.comment)?;
-        match output.is_success() {
-            true => Ok(output.stdout.trim().to_owned()),
-            false => {
-                let why = cause(&output.stderr).unwrap_or_else(|| output.why());
-                Err(format!("RabbitMQ command failed: {why}"))
-            }
+        if output.is_success() {
+            return Ok(output.stdout.trim().to_owned());
         }
+        let why = cause(&output.stderr).unwrap_or_else(|| output.why());
+        Err(format!("RabbitMQ command failed: {why}"))
     }
 }
 
