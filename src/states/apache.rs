@@ -52,7 +52,7 @@ const SITE: Kind = Kind {
 
 impl Kind {
     fn is_enabled(&self, name: &str) -> bool {
-        let is_file = name.ends_with(self.suffix) || name.ends_with(".conf");
+        let is_file = [self.suffix, ".conf"].into_iter().any(|suffix| name.ends_with(suffix));
         let file = if is_file { name.to_owned() } else { format!("{name}{}", self.suffix) };
         let is_link = |file: &str| Utf8PathBuf::from(self.folder).join(file).is_symlink();
         is_link(&file) || name == "default" && self.enable == "a2ensite" && is_link(&format!("000-{file}"))

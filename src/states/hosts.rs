@@ -75,15 +75,35 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
     change("comment_added", &annotate, &comment);
     change("removed", &remove, &name);
     let preview = call.preview;
-    said.extend(add.iter().map(|address| if preview { format!("Host {name} ({address}) would be added") } else { format!("Added host {name} ({address})") }));
-    said.extend(annotate.iter().map(|address| if preview { format!("Comment for {address} ({comment}) would be added") } else { format!("Set comment for host {address} ({comment})") }));
-    said.extend(remove.iter().map(|address| if preview { format!("Host {name} ({address}) would be removed") } else { format!("Removed host {name} ({address})") }));
+    said.extend(add.iter().map(|address| {
+        if preview {
+            format!("Host {name} ({address}) would be added")
+        } else {
+            format!("Added host {name} ({address})")
+        }
+    }));
+    said.extend(annotate.iter().map(|address| {
+        if preview {
+            format!("Comment for {address} ({comment}) would be added")
+        } else {
+            format!("Set comment for host {address} ({comment})")
+        }
+    }));
+    said.extend(remove.iter().map(|address| {
+        if preview {
+            format!("Host {name} ({address}) would be removed")
+        } else {
+            format!("Removed host {name} ({address})")
+        }
+    }));
     let said = said.join("\n");
     if !changes.entries.is_empty() && !preview {
         if !add.is_empty() || !annotate.is_empty() {
             hosts.rewrite(entries, &name, &add, &annotate, &comment);
         }
-        remove.iter().for_each(|address| hosts.remove(address, &name));
+        for address in &remove {
+            hosts.remove(address, &name);
+        }
         hosts.write()?;
     }
     match () {

@@ -35,7 +35,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 struct Key {
     options: Vec<String>,
     kind: String,
-    key: String,
+    /// The key itself, in base64.
+    id: String,
     comment: String,
 }
 
@@ -91,7 +92,7 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
 fn add(call: &Call<'_>, name: &str, user: &str) -> Result<Return, Failed> {
     let key = Key::named(&call.args, name)?;
     let mut file = File::of(call, user)?;
-    let id = &key.key;
+    let id = &key.id;
     let (step, change, done) = match file.put(&key) {
         Step::Nothing => {
             let comment = format!("The authorized host key {id} is already present for user {user}");
@@ -118,7 +119,7 @@ fn add_all(call: &Call<'_>, name: &str, user: &str, source: &str, keys: Vec<Key>
             key.options.clone_from(&options);
         }
         key.kind = kind(&key.kind)?;
-        steps.push((file.put(&key), key.key));
+        steps.push((file.put(&key), key.id));
     }
     let todo = |(step, key): &(Step, String)| match step {
         Step::Add => format!("Set to add: {key}\n"),
@@ -127,7 +128,11 @@ fn add_all(call: &Call<'_>, name: &str, user: &str, source: &str, keys: Vec<Key>
     };
     let is_all = |wanted: Step| steps.iter().all(|(step, _)| *step == wanted);
     if is_all(Step::Nothing) {
-        return Ok(Return::unchanged(if call.preview { format!("All host keys in file {source} are already present") } else { format!("The authorized host key {name} is already present for user {user}") }));
+        return Ok(Return::unchanged(if call.preview {
+            format!("All host keys in file {source} are already present")
+        } else {
+            format!("The authorized host key {name} is already present for user {user}")
+        }));
     }
     if call.preview {
         return Ok(Return::would(Dict::default(), steps.iter().map(todo).collect::<String>()));
@@ -141,9 +146,11 @@ fn add_all(call: &Call<'_>, name: &str, user: &str, source: &str, keys: Vec<Key>
 
 fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (name, user) = (call.args.name()?, call.args.required("user")?);
-    let (id, keys) = if let Some((_, keys)) = source(call)? { (name, keys.into_iter().map(|key| key.key).collect()) } else {
-        let key = Key::parse(&name).map_or_else(|| first_word(&name).0.to_owned(), |key| key.key);
-        (key.clone(), vec![key])
+    let (id, keys) = if let Some((_, keys)) = source(call)? {
+        (name, keys.into_iter().map(|key| key.id).collect())
+    } else {
+        let id = Key::parse(&name).map_or_else(|| first_word(&name).0.to_owned(), |key| key.id);
+        (id.clone(), vec![id])
     };
     let mut file = File::of(call, &user)?;
     let there: Vec<&String> = keys.iter().filter(|key| file.keys().contains_key(*key)).collect();
@@ -190,7 +197,7 @@ fn manage(call: &Call<'_>) -> Result<Return, Failed> {
     let mut is_changed = !surplus.is_empty();
     for line in &wanted {
         let key = Key::named(&call.args, line)?;
-        let (step, id) = (file.put(&key), &key.key);
+        let (step, id) = (file.put(&key), &key.id);
         is_changed |= step != Step::Nothing;
         let (verb, change) = if step == Step::Add { ("added", "New") } else { ("updated", "Updated") };
         match step {
@@ -219,29 +226,31 @@ fn source(call: &Call<'_>) -> Result<Option<(String, Vec<Key>)>, Failed> {
         None => fs::read(&source).map_err(|_| missing())?,
     };
     let keys: Vec<Key> = String::from_utf8_lossy(&content).lines().filter_map(Key::of_line).collect();
-    if keys.is_empty() { Err(format!("No keys detected in {source}. Is file properly formatted?").into()) } else { Ok(Some((source, keys))) }
+    if keys.is_empty() {
+        return Err(format!("No keys detected in {source}. Is file properly formatted?").into());
+    }
+    Ok(Some((source, keys)))
 }
 
 impl Key {
     /// The key that a name means, which is a whole line, or the key itself with perhaps a comment.
     fn named(args: &Args<'_>, name: &str) -> Result<Self, Failed> {
-        let given = |key: &str| args.text(key).map(Option::unwrap_or_default);
-        let mut key = if let Some(mut key) = Self::parse(name) {
-            if key.options.is_empty() {
-                key.options = args.texts("options")?;
-            }
-            if key.comment.is_empty() {
-                key.comment = given("comment")?;
-            }
-            key
-        } else {
-            let (key, rest) = first_word(name);
-            let comment = if rest.is_empty() { given("comment")? } else { rest.to_owned() };
-            let kind = args.text("enc")?.unwrap_or_else(|| "ssh-rsa".into());
-            Self { options: args.texts("options")?, kind, key: key.to_owned(), comment }
-        };
+        let mut key = Self::parse(name).map_or_else(
+            || {
+                let (id, comment) = first_word(name);
+                let kind = args.text("enc")?.unwrap_or_else(|| "ssh-rsa".into());
+                Ok::<_, Failed>(Self { options: Vec::new(), kind, id: id.to_owned(), comment: comment.to_owned() })
+            },
+            Ok,
+        )?;
+        if key.options.is_empty() {
+            key.options = args.texts("options")?;
+        }
+        if key.comment.is_empty() {
+            key.comment = args.text("comment")?.unwrap_or_default();
+        }
         key.kind = kind(&key.kind)?;
-        if BASE64.decode(&key.key).is_err() {
+        if BASE64.decode(&key.id).is_err() {
             return Err("Invalid public ssh key, most likely has spaces or invalid syntax".into());
         }
         Ok(key)
@@ -254,7 +263,7 @@ impl Key {
         let options = if options.is_empty() { Vec::new() } else { options.split(',').map(str::to_owned).collect() };
         let (kind, rest) = first_word(&line[start..]);
         let (key, comment) = first_word(rest);
-        Some(Self { options, kind: kind.to_owned(), key: key.to_owned(), comment: comment.trim_end().to_owned() })
+        Some(Self { options, kind: kind.to_owned(), id: key.to_owned(), comment: comment.trim_end().to_owned() })
     }
 
     /// A key of a file; spaces within its comment count once.
@@ -263,7 +272,7 @@ impl Key {
         if line.starts_with('#') {
             return None;
         }
-        let mut key = Self::parse(line).filter(|key| BASE64.decode(&key.key).is_ok())?;
+        let mut key = Self::parse(line).filter(|key| BASE64.decode(&key.id).is_ok())?;
         key.comment = key.comment.split_whitespace().collect::<Vec<_>>().join(" ");
         Some(key)
     }
@@ -271,7 +280,7 @@ impl Key {
     fn line(&self) -> String {
         let options = self.options.join(",");
         let space = if options.is_empty() { "" } else { " " };
-        format!("{options}{space}{} {} {}\n", self.kind, self.key, self.comment)
+        format!("{options}{space}{} {} {}\n", self.kind, self.id, self.comment)
     }
 }
 
@@ -318,17 +327,17 @@ impl File {
     /// The keys that are there; of one that is there twice, the last.
     fn keys(&self) -> IndexMap<String, Key> {
         let lines = self.text.as_deref().unwrap_or_default().lines();
-        lines.filter_map(Key::of_line).map(|key| (key.key.clone(), key)).collect()
+        lines.filter_map(Key::of_line).map(|key| (key.id.clone(), key)).collect()
     }
 
     /// Has a key on the list.
     fn put(&mut self, key: &Key) -> Step {
         let text = self.text.take().unwrap_or_default();
-        let there = text.lines().filter_map(Key::of_line).filter(|there| there.key == key.key).next_back();
+        let there = text.lines().filter_map(Key::of_line).rfind(|there| there.id == key.id);
         let (step, text) = match there {
             Some(there) if there.line() == key.line() => (Step::Nothing, text),
             Some(_) => {
-                let is_it = |line: &str| Key::of_line(line).is_some_and(|there| there.key == key.key);
+                let is_it = |line: &str| Key::of_line(line).is_some_and(|there| there.id == key.id);
                 let line = |line: &str| if is_it(line) { key.line() } else { format!("{line}\n") };
                 (Step::Update, text.lines().map(str::trim).filter(|text| !text.is_empty()).map(line).collect())
             }
@@ -344,9 +353,9 @@ impl File {
     /// Takes a key from the list.
     fn remove(&mut self, key: &str) {
         let text = self.text.take().unwrap_or_default();
-        let is_it = |line: &str| Key::of_line(line).is_some_and(|there| there.key == key);
+        let is_it = |line: &str| Key::of_line(line).is_some_and(|there| there.id == key);
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_it(line));
-        self.text = Some(lines.map(|line| format!("{line}\n")).collect());
+        self.text = Some(lines.fold(String::new(), |text, line| text + line + "\n"));
     }
 
     /// Puts the list in its place; what is new there belongs to the user, and nobody else may read it.
@@ -409,19 +418,15 @@ mod tests {
     #[test]
     fn a_key_is_added_once_and_updated_in_its_place() {
         let mut file = file("# mine\n\nssh-rsa AAAA old\nssh-rsa BBBB");
-        let key = |comment: &str| Key {
-            options: vec![],
-            kind: "ssh-rsa".into(),
-            key: "AAAA".into(),
-            comment: comment.into(),
-        };
+        let key =
+            |comment: &str| Key { options: vec![], kind: "ssh-rsa".into(), id: "AAAA".into(), comment: comment.into() };
         assert_eq!(file.put(&key("old")), Step::Nothing);
-        assert_eq!(file.put(&Key { key: "CCCC".into(), ..key("") }), Step::Add);
+        assert_eq!(file.put(&Key { id: "CCCC".into(), ..key("") }), Step::Add);
         assert_eq!(file.put(&key("new")), Step::Update);
         assert_eq!(file.text.as_deref(), Some("# mine\nssh-rsa AAAA new\nssh-rsa BBBB\nssh-rsa CCCC\n"));
         file.remove("BBBB");
         assert_eq!(file.text.as_deref(), Some("# mine\nssh-rsa AAAA new\nssh-rsa CCCC\n"));
-        assert_eq!(file.put(&Key { key: "CCCC".into(), ..key("") }), Step::Nothing);
+        assert_eq!(file.put(&Key { id: "CCCC".into(), ..key("") }), Step::Nothing);
     }
 
     #[test]

@@ -171,8 +171,8 @@ fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let backup = Utf8PathBuf::from(format!("{}.old", file.path));
     replace(&backup, before.as_bytes(), file.attributes(0o600))?;
     file.write()?;
-    let lines: String = removed.iter().map(|number| format!("# Host {name} found: line {number}\n")).collect();
-    let comment = format!("{lines}{} updated.\nOriginal contents retained as {backup}", file.path);
+    let lines: Vec<String> = removed.iter().map(|number| format!("# Host {name} found: line {number}\n")).collect();
+    let comment = format!("{}{} updated.\nOriginal contents retained as {backup}", lines.concat(), file.path);
     let old = known.iter().map(|entry| described_known(entry, "sha256")).collect();
     Ok(Return::changed(dict([("old", old), ("new", Data::None)]), comment))
 }

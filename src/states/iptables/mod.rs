@@ -43,7 +43,7 @@ fn append(call: &Call<'_>) -> Result<Return, Failed> {
         return already_set(call, &tables, &name, command, said);
     }
     if call.preview {
-        return would(format!("iptables rule for {name} needs to be set ({command}) for {family}"));
+        return Ok(would(format!("iptables rule for {name} needs to be set ({command}) for {family}")));
     }
     tables.change(&["-A", chain], rule).map_err(|why| {
         format!("Failed to set iptables rule for {name}.\nAttempted rule was {command} for {family} ({why})")
@@ -60,7 +60,7 @@ fn insert(call: &Call<'_>) -> Result<Return, Failed> {
         return already_set(call, &tables, &name, command, said);
     }
     if call.preview {
-        return would(format!("iptables rule for {name} needs to be set for {family} ({command})"));
+        return Ok(would(format!("iptables rule for {name} needs to be set for {family} ({command})")));
     }
     let position = match call.args.number("position")? {
         // Counted from the end.
@@ -82,7 +82,7 @@ fn delete(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("iptables rule for {name} already absent for {family} ({command})")));
     }
     if call.preview {
-        return would(format!("iptables rule for {name} needs to be deleted for {family} ({command})"));
+        return Ok(would(format!("iptables rule for {name} needs to be deleted for {family} ({command})")));
     }
     let gone = match position {
         Some(position) => tables.change(&["-D", chain, &position.to_string()], ""),
@@ -107,7 +107,7 @@ fn set_policy(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("{which} already set to {policy}")));
     }
     if call.preview {
-        return would(format!("{which} needs to be set to {policy}"));
+        return Ok(would(format!("{which} needs to be set to {policy}")));
     }
     let set = tables.change(&["-P", &chain, &policy], "");
     set.map_err(|why| format!("Failed to set iptables default policy ({why})"))?;
@@ -124,7 +124,7 @@ fn flush(call: &Call<'_>) -> Result<Return, Failed> {
     let (family, table) = (tables.family(), tables.table());
     let chain = call.args.text("chain")?.unwrap_or_default();
     if call.preview {
-        return would(format!("iptables rules in {name} table {table} chain {family} family needs to be flushed"));
+        return Ok(would(format!("iptables rules in {name} table {table} chain {family} family needs to be flushed")));
     }
     let words = ["-F", &chain];
     let words = if chain.is_empty() { &words[..1] } else { &words[..] };
@@ -141,7 +141,7 @@ fn chain_present(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("{which} is already exist in {table} table for {family}")));
     }
     if call.preview {
-        return would(format!("{which} in {table} table needs to be set for {family}"));
+        return Ok(would(format!("{which} in {table} table needs to be set for {family}")));
     }
     let created = tables.change(&["-N", &name], "");
     created.map_err(|why| format!("Failed to create {name} chain in {table} table: {why} for {family}"))?;
@@ -156,7 +156,7 @@ fn chain_absent(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("{which} is already absent in {table} table for {family}")));
     }
     if call.preview {
-        return would(format!("{which} in {table} table needs to be removed {family}"));
+        return Ok(would(format!("{which} in {table} table needs to be removed {family}")));
     }
     let flushed = tables.change(&["-F", &name], "");
     flushed.map_err(|why| format!("Failed to flush {name} chain in {table} table: {why} for {family}"))?;
@@ -196,8 +196,8 @@ fn changed(name: &str) -> Dict {
     dict([("locale", name.into())])
 }
 
-fn would(comment: String) -> Result<Return, Failed> {
-    Ok(Return::would(Dict::default(), comment))
+fn would(comment: String) -> Return {
+    Return::would(Dict::default(), comment)
 }
 
 /// Where to save, if the state wants it.

@@ -46,8 +46,8 @@ pub(super) fn run(call: &Call<'_>) -> Result<Return, Failed> {
             columns.join(", ") + if columns.len() == 1 { "," } else { "" },
             results.join(", ")
         );
-        let lines = rows.iter().flatten().map(|(column, value)| format!("{column}:{value}\n")).collect::<String>();
-        return done(call, comment, &lines);
+        let lines: Vec<String> = rows.iter().flatten().map(|(column, value)| format!("{column}:{value}\n")).collect();
+        return done(call, comment, &lines.concat());
     }
     let query = query.trim_end().trim_end_matches(';');
     let (output, said) = server.say(&format!("{query}\n;\nSELECT ROW_COUNT();"), false);

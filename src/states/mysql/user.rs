@@ -172,7 +172,10 @@ impl Wanted {
         if call.preview {
             let to_be = if self.is_passwordless() { "cleared" } else { "changed" };
             let comment = format!("Password for user {who} is set to be {to_be}");
-            return if is_refused { Err(format!("{comment}, but allow_passwordless != True").into()) } else { Ok(Return::would(dict::<&str>([]), comment)) };
+            if is_refused {
+                return Err(format!("{comment}, but allow_passwordless != True").into());
+            }
+            return Ok(Return::would(dict::<&str>([]), comment));
         }
         let (verb, done) = if self.is_passwordless() { ("clear", "cleared") } else { ("change", "changed") };
         let failed = format!("Failed to {verb} password for user {who}");
@@ -234,7 +237,8 @@ impl Wanted {
             return Err("Auth via unix_socket can be set only for host=localhost".into());
         }
         let sql = format!("SELECT 1 FROM INFORMATION_SCHEMA.PLUGINS WHERE PLUGIN_NAME = {};", quoted(plugin));
-        if server.rows(&sql).map_err(|refusal| refusal.to_string())?.is_empty() { Err(format!("The {plugin} plugin is not enabled.")) } else { Ok(()) }
+        let rows = server.rows(&sql).map_err(|refusal| refusal.to_string())?;
+        if rows.is_empty() { Err(format!("The {plugin} plugin is not enabled.")) } else { Ok(()) }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("Database {name} is already present")));
     }
     if call.preview {
-        return super::would(format!("Database {name} exists, but parameters need to be changed"));
+        return Ok(super::would(format!("Database {name} exists, but parameters need to be changed")));
     }
     let changed = server.execute(&changes.join("\n"));
     changed.map_err(|why| format!("Failed to change parameters for database {name} ({why})"))?;
@@ -46,7 +46,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
 
 fn create(call: &Call<'_>, server: &Server<'_>, name: &str) -> Result<Return, Failed> {
     if call.preview {
-        return super::would(format!("Database {name} is set to be created"));
+        return Ok(super::would(format!("Database {name} is set to be created")));
     }
     let mut sql = format!("CREATE DATABASE {}", identifier(name));
     for (argument, word, is_name, _) in PROPERTIES {
@@ -64,7 +64,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("Database {name} is not present, so it cannot be removed")));
     }
     if call.preview {
-        return super::would(format!("Database {name} is set to be removed"));
+        return Ok(super::would(format!("Database {name} is set to be removed")));
     }
     // Nobody may come back between being sent away and the end of the database.
     let database = identifier(&name);

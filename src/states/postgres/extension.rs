@@ -38,7 +38,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
         Some(_) => ("upgrade", "upgraded", "Upgraded"),
     };
     if call.preview {
-        return super::would(format!("Extension {name} is set to be {done}"));
+        return Ok(super::would(format!("Extension {name} is set to be {done}")));
     }
     let ran = server.execute(&format!("BEGIN;\n{}\nCOMMIT;", sql.join("\n")));
     ran.map_err(|why| format!("Failed to {verb} extension {name} ({why})"))?;
@@ -52,7 +52,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("Extension {name} is not present, so it cannot be removed")));
     }
     if call.preview {
-        return super::would(format!("Extension {name} is set to be removed"));
+        return Ok(super::would(format!("Extension {name} is set to be removed")));
     }
     let exists = if call.args.flag("if_exists", false) { " IF EXISTS" } else { "" };
     let restrict = call.args.flag("restrict", false);

@@ -14,7 +14,7 @@ mod server;
 mod tablespace;
 
 use crate::formula::Dict;
-use crate::states::{Failed, Function, Return};
+use crate::states::{Function, Return};
 
 /// What every function takes to reach the server, and what is its own.
 macro_rules! with_connection {
@@ -109,6 +109,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// A preview in which something would be changed that Salt does not list.
-fn would(comment: impl Into<String>) -> Result<Return, Failed> {
-    Ok(Return::would(Dict::default(), comment))
+fn would(comment: impl Into<String>) -> Return {
+    Return::would(Dict::default(), comment)
 }

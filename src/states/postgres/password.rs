@@ -48,7 +48,7 @@ impl Method {
 
 fn md5(role: &str, password: &str) -> String {
     let hash = Md5::digest(format!("{password}{role}").as_bytes());
-    format!("md5{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    hash.iter().fold("md5".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A password hashed as a verifier was: `SCRAM-SHA-256$4096:salt$…`.
@@ -78,7 +78,9 @@ fn scram(password: &str, salt: &[u8], iterations: u32) -> String {
 fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // A key may have any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

@@ -54,7 +54,9 @@ pub(super) fn check(args: &Args<'_>) -> Result<(), String> {
         return Err(format!("Invalid object_type: {} provided", wanted.kind));
     };
     if wanted.kind == "group" {
-        return if wanted.privileges.is_empty() { Ok(()) } else { Err("The privileges option should not be set for object_type group".into()) };
+        let is_set = !wanted.privileges.is_empty();
+        let wrong = is_set.then(|| "The privileges option should not be set for object_type group".to_owned());
+        return wrong.map_or(Ok(()), Err);
     }
     let is_known = |name: &str| name == "ALL" || letters.chars().any(|letter| privilege(letter) == Some(name));
     if wanted.privileges.is_empty() || !wanted.privileges.iter().all(|name| is_known(name)) {
@@ -71,7 +73,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
     }
     let (what, role) = (wanted.what(&call.args)?, &wanted.role);
     if call.preview {
-        return super::would(format!("The privilege(s): {what} are set to be granted to {role}"));
+        return Ok(super::would(format!("The privilege(s): {what} are set to be granted to {role}")));
     }
     let option = match (wanted.grant_option, wanted.kind.as_str()) {
         (false, _) => "",
@@ -91,7 +93,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     }
     let (what, role) = (wanted.what(&call.args)?, &wanted.role);
     if call.preview {
-        return super::would(format!("The privilege(s): {what} are set to be revoked from {role}"));
+        return Ok(super::would(format!("The privilege(s): {what} are set to be revoked from {role}")));
     }
     let revoked = server.execute(&format!("REVOKE {} FROM {};", wanted.sql(), identifier(role)));
     revoked.map_err(|why| format!("Failed to revoke privilege(s): {what} from {role} ({why})"))?;

@@ -77,7 +77,7 @@ pub(super) fn absent(call: &Call<'_>, kind: Kind) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("{title} {name} is not present, so it cannot be removed")));
     }
     if call.preview {
-        return super::would(format!("{title} {name} is set to be removed"));
+        return Ok(super::would(format!("{title} {name} is set to be removed")));
     }
     let dropped = server.execute(&format!("DROP ROLE {};", identifier(&name)));
     dropped.map_err(|why| format!("{title} {name} failed to be removed ({why})"))?;
@@ -100,7 +100,8 @@ fn method(args: &Args<'_>) -> Result<Method, String> {
 
 /// A role as it is; its password only where everything may be read.
 fn role(server: &Server<'_>, name: &str, password: bool, valid_until: Option<&str>) -> Result<Option<Row>, Failed> {
-    let (more, from) = if password { (", a.rolpassword AS password", " LEFT JOIN pg_authid a ON a.oid = r.oid") } else { ("", "") };
+    let (more, from) =
+        if password { (", a.rolpassword AS password", " LEFT JOIN pg_authid a ON a.oid = r.oid") } else { ("", "") };
     let wanted = valid_until.map_or("NULL::timestamp".to_owned(), |text| format!("{}::timestamp(0)", quoted(text)));
     let query = format!(
         "SELECT r.rolcreatedb, r.rolinherit, r.rolcanlogin, r.rolcreaterole, r.rolreplication, r.rolsuper, \

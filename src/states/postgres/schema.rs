@@ -11,7 +11,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("Schema {name} already exists in database {database}")));
     }
     if call.preview {
-        return super::would(format!("Schema {name} is set to be created in database {database}."));
+        return Ok(super::would(format!("Schema {name} is set to be created in database {database}.")));
     }
     let owner = call.args.text("owner")?.map(|owner| format!(" AUTHORIZATION {}", identifier(&owner)));
     let created = server.execute(&format!("CREATE SCHEMA {}{};", identifier(&name), owner.unwrap_or_default()));
@@ -28,7 +28,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(comment));
     }
     if call.preview {
-        return super::would(format!("Schema {name} is set to be removed from database {database}"));
+        return Ok(super::would(format!("Schema {name} is set to be removed from database {database}")));
     }
     let dropped = server.execute(&format!("DROP SCHEMA {};", identifier(&name)));
     dropped.map_err(|why| format!("Schema {name} failed to be removed ({why})"))?;

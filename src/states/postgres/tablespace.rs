@@ -13,7 +13,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
     let id = identifier(&name);
     let Some(there) = tablespace(&server, &name)? else {
         if call.preview {
-            return super::would(format!("Tablespace {name} is set to be created"));
+            return Ok(super::would(format!("Tablespace {name} is set to be created")));
         }
         let owner = owner.map(|owner| format!(" OWNER {}", identifier(&owner))).unwrap_or_default();
         let with: Vec<String> = options.iter().map(|(key, value)| format!("{key} = {value}")).collect();
@@ -50,7 +50,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
     }
     let what = if options.is_empty() { "owner" } else { "options" };
     if call.preview {
-        return super::would(format!("Tablespace {name} {what} to be altered"));
+        return Ok(super::would(format!("Tablespace {name} {what} to be altered")));
     }
     server
         .execute(&format!("BEGIN;\n{sql}COMMIT;"))
@@ -66,7 +66,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("Tablespace {name} is not present, so it cannot be removed")));
     }
     if call.preview {
-        return super::would(format!("Tablespace {name} is set to be removed"));
+        return Ok(super::would(format!("Tablespace {name} is set to be removed")));
     }
     let dropped = server.execute(&format!("DROP TABLESPACE {};", identifier(&name)));
     dropped.map_err(|why| format!("Tablespace {name} failed to be removed ({why})"))?;

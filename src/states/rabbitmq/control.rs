@@ -50,10 +50,11 @@ impl<'a> Broker<'a> {
             user.runs(command.process());
         }
         let output = self.host.run(command).map_err(|failed| failed.comment)?;
-        if output.is_success() { Ok(output.stdout.trim().to_owned()) } else {
-            let why = cause(&output.stderr).unwrap_or_else(|| output.why());
-            Err(format!("RabbitMQ command failed: {why}"))
+        if output.is_success() {
+            return Ok(output.stdout.trim().to_owned());
         }
+        let why = cause(&output.stderr).unwrap_or_else(|| output.why());
+        Err(format!("RabbitMQ command failed: {why}"))
     }
 }
 

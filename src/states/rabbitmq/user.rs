@@ -60,7 +60,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     Ok(Return::changed(changes, format!("The user '{name}' was removed.")))
 }
 
-fn error(why: String) -> Failed {
+fn error(why: impl std::fmt::Display) -> Failed {
     format!("Error: {why}").into()
 }
 
@@ -78,7 +78,7 @@ fn add(broker: &Broker<'_>, name: &str, password: Option<&str>) -> Result<(), Fa
     if let Some(password) = password {
         return broker.ask_with(&["add_user", name], password).map(drop).map_err(error);
     }
-    let nobody_knows: String = random::bytes::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let nobody_knows = random::bytes::<32>()?.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     broker.ask_with(&["add_user", name], &nobody_knows).map_err(error)?;
     broker.ask(&["clear_password", name]).map(drop).map_err(|why| {
         let _ = broker.ask(&["delete_user", name]);
