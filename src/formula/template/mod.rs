@@ -19,7 +19,7 @@ mod trouble;
 pub mod value;
 
 pub use engine::Engine;
-pub(crate) use strings::lines_of;
+pub use strings::lines_of;
 
 use std::sync::Arc;
 

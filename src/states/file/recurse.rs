@@ -176,8 +176,8 @@ impl<'a> Recurse<'a> {
         }
         let mut chunk = self.passed_on(&PASSED_ON);
         chunk.entries.extend(self.call.args.others(&RECURSE).entries);
-        for (name, value) in [("name", path.as_str().into()), ("source", address.into()), ("makedirs", true.into())] {
-            chunk.insert::<Data>(name, value);
+        for (name, value) in [("name", Data::from(path.as_str())), ("source", address.into()), ("makedirs", true.into())] {
+            chunk.insert(name, value);
         }
         if let Some(mode) = self.call.args.get("file_mode") {
             chunk.insert("mode", mode.clone());

@@ -9,7 +9,7 @@ mod defaults;
 mod files;
 mod filter_by;
 mod grains;
-pub(crate) mod hashing;
+pub mod hashing;
 mod host;
 pub(super) mod json;
 mod logging;
