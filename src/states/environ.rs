@@ -35,7 +35,8 @@ impl Environment {
     /// The variables that a command would find.
     fn current(&self) -> BTreeMap<String, String> {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        let mut current: BTreeMap<_, _> = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
+        let mut current: BTreeMap<_, _> =
+            std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
         for (name, value) in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             match value {
                 Some(value) => current.insert(name.clone(), value.clone()),
@@ -112,12 +113,19 @@ mod tests {
 
     #[test]
     fn a_command_finds_what_was_set_unless_it_says_otherwise() {
-        let set = [("ONE".to_owned(), Some("1".to_owned())), ("TWO".to_owned(), None), ("LC_ALL".to_owned(), Some("x".to_owned()))];
+        let set = [
+            ("ONE".to_owned(), Some("1".to_owned())),
+            ("TWO".to_owned(), None),
+            ("LC_ALL".to_owned(), Some("x".to_owned())),
+        ];
         let environment = Environment(Mutex::new(set.into()));
         let mut command = Command::new("true");
         command.env("LC_ALL", "C");
         environment.apply(&mut command);
-        let set: Vec<_> = command.get_envs().map(|(name, value)| (name.to_str().unwrap(), value.map(|v| v.to_str().unwrap()))).collect();
+        let set: Vec<_> = command
+            .get_envs()
+            .map(|(name, value)| (name.to_str().unwrap(), value.map(|v| v.to_str().unwrap())))
+            .collect();
         assert_eq!(set, [("LC_ALL", Some("C")), ("ONE", Some("1")), ("TWO", None)]);
         assert_eq!(environment.current().get("ONE").map(String::as_str), Some("1"));
     }

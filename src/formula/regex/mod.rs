@@ -132,8 +132,7 @@ impl Regex {
     /// # Errors
     /// When the replacement means nothing, or the search is given up.
     pub fn replace_bytes(&self, bytes: &[u8], by: &str, most: Option<usize>) -> Result<(Vec<u8>, usize), Error> {
-        let (replaced, count) =
-            self.replace(&widened(bytes), &widened(by.as_bytes()), most, &mut |_| true)?;
+        let (replaced, count) = self.replace(&widened(bytes), &widened(by.as_bytes()), most, &mut |_| true)?;
         Ok((narrowed(&replaced), count))
     }
 }

@@ -102,7 +102,8 @@ impl Reader<'_> {
         }
         let code = u32::from_str_radix(&digits, 8).ok().filter(|code| *code <= 0o377);
         let character = code.and_then(|code| if self.of_bytes { wide(code) } else { char::from_u32(code) });
-        let character = character.ok_or_else(|| Error(format!("octal escape value \\{digits} outside of range 0-0o377")))?;
+        let character =
+            character.ok_or_else(|| Error(format!("octal escape value \\{digits} outside of range 0-0o377")))?;
         self.plain.push(character);
         Ok(())
     }

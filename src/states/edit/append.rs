@@ -4,15 +4,23 @@ use camino::Utf8Path;
 
 use super::target::{Target, not_found};
 use super::{lines, printed, source, words};
-use crate::formula::{Data, Dict};
 use crate::formula::regex::escaped;
+use crate::formula::{Data, Dict};
 use crate::states::disk::{self, Attributes};
 use crate::states::returns::dict;
 use crate::states::{Args, Call, Failed, Function, Return, diff, file};
 
 pub(super) const APPEND: Function = Function::new("file.append", append)
     .takes(&[
-        "context", "defaults", "encoding", "ignore_whitespace", "makedirs", "source", "sources", "template", "text",
+        "context",
+        "defaults",
+        "encoding",
+        "ignore_whitespace",
+        "makedirs",
+        "source",
+        "sources",
+        "template",
+        "text",
     ])
     .checks(check);
 
@@ -154,7 +162,9 @@ fn bare(text: &str) -> Vec<String> {
 }
 
 fn parted(diff: &str) -> String {
-    let part = |(at, line): (usize, &str)| if at < 2 || line.starts_with("@@") { format!("{line}\n") } else { line.to_owned() };
+    let part = |(at, line): (usize, &str)| {
+        if at < 2 || line.starts_with("@@") { format!("{line}\n") } else { line.to_owned() }
+    };
     diff.strip_suffix('\n').unwrap_or(diff).split('\n').enumerate().map(part).collect::<Vec<_>>().join("\n")
 }
 

@@ -91,7 +91,8 @@ fn content(call: &Call<'_>, target: &Target) -> Result<String, Failed> {
 
 impl Block {
     fn read(args: &Args<'_>, content: String) -> Result<Self, Failed> {
-        let marker = |key: &str, otherwise: &str| args.text(key).map(|marker| marker.unwrap_or_else(|| otherwise.to_owned()));
+        let marker =
+            |key: &str, otherwise: &str| args.text(key).map(|marker| marker.unwrap_or_else(|| otherwise.to_owned()));
         let flag = |key: &str| args.flag(key, false);
         let places = ["append_if_not_found", "prepend_if_not_found", "insert_before_match", "insert_after_match"];
         if places.into_iter().filter(|key| flag(key)).count() > 1 {

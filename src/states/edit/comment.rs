@@ -4,8 +4,8 @@ use camino::Utf8PathBuf;
 
 use super::target::{Keeper, Target};
 use super::{effort, lines};
-use crate::formula::{Data, Dict};
 use crate::formula::regex::{Options, Regex};
+use crate::formula::{Data, Dict};
 use crate::states::returns::dict;
 use crate::states::{Args, Call, Failed, Function, Return, diff, disk};
 
@@ -61,7 +61,12 @@ fn comment(call: &Call<'_>) -> Result<Return, Failed> {
     let begin = if wanted.pattern.starts_with('^') { "^" } else { "" };
     let lines = format!("{begin}{}", wanted.grouped());
     let edited = Edited::of(call, target, &lines, |line| format!("{sign}{line}"))?;
-    edited.finish(call, &commented, lines::of_text, ["Commented lines successfully", "Expected commented lines not found"])
+    edited.finish(
+        call,
+        &commented,
+        lines::of_text,
+        ["Commented lines successfully", "Expected commented lines not found"],
+    )
 }
 
 fn uncomment(call: &Call<'_>) -> Result<Return, Failed> {
@@ -80,7 +85,12 @@ fn uncomment(call: &Call<'_>) -> Result<Return, Failed> {
     let edited = Edited::of(call, target, &lines, |line| {
         line.trim_start_matches(|character| sign.contains(character)).to_owned()
     })?;
-    edited.finish(call, &uncommented, |text| text.split_inclusive('\n').collect(), ["Uncommented lines successfully", "Expected uncommented lines not found"])
+    edited.finish(
+        call,
+        &uncommented,
+        |text| text.split_inclusive('\n').collect(),
+        ["Uncommented lines successfully", "Expected uncommented lines not found"],
+    )
 }
 
 /// A file and what becomes of it.
@@ -97,7 +107,8 @@ impl Edited {
         if call.preview {
             return Ok(Self { target, content: String::new(), is_found: false });
         }
-        let regex = Regex::new(pattern, Options { at_start: true, ..effort() }).map_err(|error| format!("`{pattern}`: {error}"))?;
+        let regex = Regex::new(pattern, Options { at_start: true, ..effort() })
+            .map_err(|error| format!("`{pattern}`: {error}"))?;
         let (mut content, mut is_found) = (String::new(), false);
         for line in target.text()?.split_inclusive('\n') {
             if regex.is_match(line).map_err(|error| error.to_string())? {
@@ -114,7 +125,13 @@ impl Edited {
     /// Writes it, and looks whether what was wanted is there.
     ///
     /// `split` parts a text into the lines that a diff shows.
-    fn finish(self, call: &Call<'_>, wanted: &str, split: fn(&str) -> Vec<&str>, said: [&str; 2]) -> Result<Return, Failed> {
+    fn finish(
+        self,
+        call: &Call<'_>,
+        wanted: &str,
+        split: fn(&str) -> Vec<&str>,
+        said: [&str; 2],
+    ) -> Result<Return, Failed> {
         if call.preview {
             let path = self.target.path.as_str();
             let changes = dict([(path, Data::from("updated"))]);
@@ -131,10 +148,6 @@ impl Edited {
         let changes = if diff.is_empty() { Dict::default() } else { dict([("diff", Data::from(diff))]) };
         let target = Target { content: self.content.into_bytes(), ..self.target };
         let [done, missing] = said;
-        if target.has(wanted)? {
-            Ok(Return::changed(changes, done))
-        } else {
-            Err(Failed::from(missing).after(changes))
-        }
+        if target.has(wanted)? { Ok(Return::changed(changes, done)) } else { Err(Failed::from(missing).after(changes)) }
     }
 }

@@ -174,7 +174,9 @@ fn flags(given: Option<&Data>) -> Result<Options, Failed> {
         Some(name @ Data::Str(_)) => flag(name)?,
         Some(other) => {
             let kind = other.type_name();
-            return Err(format!("`flags` has to be the name of a flag, a list of them or a number, not a {kind}").into());
+            return Err(
+                format!("`flags` has to be the name of a flag, a list of them or a number, not a {kind}").into()
+            );
         }
     };
     let has = |bit: i128| bits & bit != 0;

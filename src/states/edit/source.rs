@@ -25,5 +25,9 @@ pub(super) fn texts(call: &Call<'_>) -> Result<Option<Vec<String>>, Failed> {
 fn text(call: &Call<'_>, address: &str, variables: &Data) -> Result<String, Failed> {
     let rendered = call.host.rendered(address, call.host.content(address)?, variables)?;
     let text = String::from_utf8(rendered).map_err(|_| format!("{address} is not UTF-8"))?;
-    if text.is_empty() { Err(format!("Failed to read rendered template file {address}: it is empty").into()) } else { Ok(text) }
+    if text.is_empty() {
+        Err(format!("Failed to read rendered template file {address}: it is empty").into())
+    } else {
+        Ok(text)
+    }
 }

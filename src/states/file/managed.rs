@@ -75,7 +75,7 @@ fn check(args: &Args<'_>) -> Result<(), String> {
 }
 
 /// Refuses templates that are not Jinja.
-pub(super) fn check_template(args: &Args<'_>) -> Result<(), String> {
+pub(in crate::states) fn check_template(args: &Args<'_>) -> Result<(), String> {
     match args.get("template").filter(|template| template.is_true()) {
         Some(template) if template.as_str() != Some("jinja") => {
             Err(format!("upshift has no template engine {template:?}, only `jinja`"))
@@ -85,7 +85,7 @@ pub(super) fn check_template(args: &Args<'_>) -> Result<(), String> {
 }
 
 /// Refuses addresses that upshift cannot fetch from.
-pub(super) fn check_sources(args: &Args<'_>) -> Result<(), String> {
+pub(in crate::states) fn check_sources(args: &Args<'_>) -> Result<(), String> {
     let sources = match args.get("source") {
         None => return Ok(()),
         Some(Data::List(sources)) => sources.iter().collect(),

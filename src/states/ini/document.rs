@@ -168,7 +168,9 @@ impl Section {
                 }
                 return Ok(Some(changes).filter(|changes| !changes.entries.is_empty()).map(Data::from));
             }
-            (Some(Entry::Section(_)), Entry::Text(_)) => return Err(format!("`{name}` is a section, and no option").into()),
+            (Some(Entry::Section(_)), Entry::Text(_)) => {
+                return Err(format!("`{name}` is a section, and no option").into());
+            }
             (Some(found), entry) => std::mem::replace(found, entry),
         };
         let before = found.plain();

@@ -211,14 +211,14 @@ fn options_present(call: &Call<'_>) -> Result<Return, Failed> {
 
 fn preview_present(wanted: &Dict, there: &Dict, is_strict: bool) -> Preview {
     let mut preview = Preview::default();
-    let mut compare = |what: String, wanted: &Data, there: Option<&Data>| {
+    let compare = |what: String, wanted: &Data, there: Option<&Data>| {
         if there.is_some_and(|there| printed(there) == printed(wanted)) {
             (format!("Unchanged key {what}"), false)
         } else {
             (format!("Changed key {what}"), true)
         }
     };
-    let mut say = |preview: &mut Preview, (what, is_change): (String, bool)| {
+    let say = |preview: &mut Preview, (what, is_change): (String, bool)| {
         if is_change { preview.other(&what) } else { preview.same(&what) }
     };
     for (name, value) in wanted.entries.iter().filter(|(_, value)| !is_section(value)) {
