@@ -1,7 +1,5 @@
 //! `file.line`: one line that is there, or not, at its place.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
@@ -365,7 +363,7 @@ mod tests {
         let once = edited(text, Mode::Ensure, &[("after", "x = ")], "z = 3").unwrap();
         assert_eq!(once, wanted);
         assert_eq!(edited(wanted, Mode::Ensure, &[("after", "x = ")], "  z = 3").unwrap(), wanted);
-        assert_eq!(edited("a\r\nb", Mode::Insert, &[("location", "end")], "c").unwrap(), "a\r\nb\r\nc");
+        assert_eq!(edited("a\r\nb\r\nc", Mode::Insert, &[("location", "end")], "d").unwrap(), "a\r\nb\r\nc\r\nd");
         assert_eq!(edited("a\nb\n", Mode::Replace, &[("match", "^a")], "c").unwrap(), "c\nb\n");
         assert_eq!(edited("a\nb\na\n", Mode::Delete, &[], "a").unwrap(), "b\n");
     }

@@ -1,5 +1,7 @@
 //! Lines as Python has them: of text, of bytes, and of a file that is read as text.
 
+pub(in crate::states) use crate::formula::template::lines_of as bare;
+
 /// The lines of a text with their ends, where everything that Unicode calls one ends a line: `str.splitlines(True)`.
 pub(super) fn of_text(text: &str) -> Vec<&str> {
     split(text, is_end)
@@ -22,14 +24,6 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Vec<&[u8]> {
     }
     lines.extend((!rest.is_empty()).then_some(rest));
     lines
-}
-
-/// The lines of a text without what ends them: `str.splitlines()`.
-pub(in crate::states) fn bare(text: &str) -> Vec<&str> {
-    of_text(text)
-        .into_iter()
-        .map(|line| line.strip_suffix("\r\n").or_else(|| line.strip_suffix(is_end)).unwrap_or(line))
-        .collect()
 }
 
 /// Whether a character ends a line of text.
