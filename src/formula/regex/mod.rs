@@ -51,6 +51,7 @@ impl Default for Options {
 
 /// A compiled expression.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "it is one")]
 pub struct Regex {
     regex: fancy_regex::Regex,
     /// What it was made of: where an empty match was, one that is not empty is looked for.

@@ -63,7 +63,9 @@ impl Contents {
     fn find_top(&mut self) {
         let mut all: [Vec<&str>; 3] = [Kind::Folder, Kind::File, Kind::Link]
             .map(|kind| self.members.iter().filter(|(_, of)| *of == kind).map(|(path, _)| path.as_str()).collect());
-        all.iter_mut().for_each(|paths| paths.sort_unstable());
+        for paths in &mut all {
+            paths.sort_unstable();
+        }
         let [folders, files, links] = all;
         let slashes = |path: &str| path.matches('/').count();
         let owned = |paths: &[&str], depth| {

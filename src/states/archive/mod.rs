@@ -93,7 +93,7 @@ impl Format {
         if TAR.iter().any(ends) {
             return Ok(Self::Tar);
         }
-        if path.ends_with(".zip") {
+        if path.strip_suffix(".zip").is_some() {
             return Ok(Self::Zip);
         }
         Err("Could not guess archive_format from the value of the 'source' argument. Please set this archive_format to \

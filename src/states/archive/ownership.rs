@@ -30,7 +30,9 @@ pub(super) fn enforce(
     if uid.is_none() && gid.is_none() {
         return Ok(enforced);
     }
-    let paths: Vec<Utf8PathBuf> = if let Some(path) = call.args.text("enforce_ownership_on")? { vec![path.into()] } else {
+    let paths: Vec<Utf8PathBuf> = if let Some(path) = call.args.text("enforce_ownership_on")? {
+        vec![path.into()]
+    } else {
         let top = contents.top_folders.iter().chain(&contents.top_files).chain(&contents.top_links);
         top.map(|path| wanted.path(path)).collect()
     };

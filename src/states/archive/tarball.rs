@@ -36,7 +36,9 @@ struct Program {
 }
 
 fn open(wanted: &Wanted<'_>, path: &Utf8Path) -> Result<(Box<dyn Read>, Option<Program>), Failed> {
-    let words = if let Some(options) = wanted.args.text("list_options")? { split(&options)? } else {
+    let words = if let Some(options) = wanted.args.text("list_options")? {
+        split(&options)?
+    } else {
         let mut begin = [0; 6];
         let length = fs_err::File::open(path)?.read(&mut begin)?;
         let begin = begin.get(..length).unwrap_or_default();

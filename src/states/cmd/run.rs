@@ -42,7 +42,11 @@ fn run_as(call: &Call<'_>, stateful: &Stateful) -> Result<Return, Failed> {
     if ran.timed_out && call.args.flag("ignore_timeout", false) && !settings.is_hidden() {
         ran.code = Some(0);
     }
-    let comment = if ran.is_success() { format!("Command \"{name}\" run") } else { format!("Command \"{name}\" run: {}", ran.why()) };
+    let comment = if ran.is_success() {
+        format!("Command \"{name}\" run")
+    } else {
+        format!("Command \"{name}\" run: {}", ran.why())
+    };
     let mut done = Return { result: Some(ran.is_success()), changes: ran.changes(), comment };
     if stateful.is_so {
         done = reinterpreted(done)?;

@@ -74,7 +74,8 @@ fn run_as(call: &Call<'_>, stateful: &Stateful) -> Result<Return, Failed> {
         _ => What::Words(words),
     };
     let ran = settings.run(call.host, &what)?;
-    let comment = if ran.is_success() { format!("Command '{name}' run") } else { format!("Command '{name}' run: {}", ran.why()) };
+    let comment =
+        if ran.is_success() { format!("Command '{name}' run") } else { format!("Command '{name}' run: {}", ran.why()) };
     let mut done = Return { result: Some(ran.is_success()), changes: ran.changes(), comment };
     if stateful.is_so {
         done = reinterpreted(done)?;

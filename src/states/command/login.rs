@@ -30,6 +30,7 @@ impl Command {
     ///
     /// The environment stays as it is.
     #[must_use]
+    #[expect(clippy::wrong_self_convention, reason = "a builder: it runs as that user")]
     pub(in crate::states) fn as_user(self, user: &User, group: Option<&Group>) -> Self {
         let group = group.map_or(user.gid, |group| group.gid);
         if ["/usr/bin/setpriv", "/bin/setpriv"].into_iter().any(|path| Path::new(path).exists()) {

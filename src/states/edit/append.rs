@@ -55,7 +55,9 @@ fn append(call: &Call<'_>) -> Result<Return, Failed> {
     if !content.is_empty() && !content.ends_with('\n') {
         content.push('\n');
     }
-    added.iter().for_each(|line| content.extend([line, "\n"]));
+    for line in &added {
+        content.extend([line, "\n"]);
+    }
     // Salt parts the lines of this diff, which have no end, and thereby the lines of its head once more.
     let changes = dict([("diff", Data::from(parted(&diff::unified(&old, &bare(&content)))))]);
     if call.preview {

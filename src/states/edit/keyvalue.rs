@@ -222,7 +222,9 @@ mod tests {
         let separator = " ".to_owned();
         let mut wanted = Wanted { pairs, separator, uncomment, key_ignore_case: true, value_ignore_case: false };
         let mut outcome = Outcome::default();
-        lines::of_file(text).into_iter().for_each(|line| wanted.line(line, &mut outcome));
+        for line in lines::of_file(text) {
+            wanted.line(line, &mut outcome);
+        }
         wanted.append(&mut outcome);
         outcome
     }

@@ -116,6 +116,7 @@ fn prepare(call: &Call<'_>, path: &Utf8Path) -> Result<(), Failed> {
 
 /// The lines of a file, and those of them that the places are which the SLS names.
 struct Lines {
+    #[expect(clippy::struct_field_names, reason = "they are the lines")]
     lines: Vec<String>,
     matching: Option<Vec<String>>,
     before: Option<Vec<String>>,
@@ -172,7 +173,7 @@ impl Lines {
             None if self.before.is_none() && self.after.is_none() => {
                 return Err("On insert either \"location\" or \"before/after\" conditions are required.".into());
             }
-            None => match (is_some(&self.before), is_some(&self.after)) {
+            None => match (is_some(self.before.as_ref()), is_some(self.after.as_ref())) {
                 (true, true) => {
                     let before = self.only_before()?;
                     self.only_after()?;
@@ -197,7 +198,7 @@ impl Lines {
     }
 
     fn ensure(&mut self, content: &str) -> Result<(), Failed> {
-        match (is_some(&self.before), is_some(&self.after)) {
+        match (is_some(self.before.as_ref()), is_some(self.after.as_ref())) {
             (true, true) => {
                 let (after, before) = (self.only_after()?, self.only_before()?);
                 if self.lines.iter().any(|line| line.trim_start_matches(lines::is_space) == content) {
@@ -286,8 +287,8 @@ impl Lines {
 }
 
 /// Whether there is a list with something in it.
-fn is_some(found: &Option<Vec<String>>) -> bool {
-    found.as_ref().is_some_and(|found| !found.is_empty())
+fn is_some(found: Option<&Vec<String>>) -> bool {
+    found.is_some_and(|found| !found.is_empty())
 }
 
 /// The lines that a pattern matches, or that have it in them as it is. Of nothing, nothing is found.

@@ -80,6 +80,7 @@ impl Recurse {
 }
 
 /// A folder, as its SLS has it.
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument of its own")]
 struct Directory<'a> {
     call: &'a Call<'a>,
     path: Utf8PathBuf,
@@ -266,6 +267,7 @@ impl<'a> Directory<'a> {
         Ok(())
     }
 
+    #[expect(clippy::unused_self, reason = "one of its steps")]
     fn remove(&self, superfluous: &[Utf8PathBuf], changes: &mut Dict) -> Result<(), Failed> {
         if superfluous.is_empty() {
             return Ok(());

@@ -104,6 +104,7 @@ pub(in crate::states) fn check_sources(args: &Args<'_>) -> Result<(), String> {
 }
 
 /// A file that is managed, as its SLS has it.
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument of its own")]
 pub(super) struct Managed<'a> {
     call: &'a Call<'a>,
     name: String,
@@ -379,6 +380,7 @@ impl<'a> Managed<'a> {
         self.settled(&self.path, changes).map(|settled| Return { comment, ..settled })
     }
 
+    #[expect(clippy::unused_self, reason = "one of its steps")]
     fn place(&self, path: &Utf8Path, bytes: &[u8], attributes: Attributes) -> Result<(), Failed> {
         disk::put(path, bytes, attributes).map_err(|error| format!("Failed to commit change: {error}").into())
     }

@@ -71,6 +71,7 @@ struct Recurse<'a> {
 #[derive(Default)]
 struct Sum {
     /// `Some(None)` stands for what a preview would change, and wins over success alone.
+    #[expect(clippy::option_option, reason = "nothing yet, or a result, which may be that of a preview")]
     result: Option<Option<bool>>,
     changes: Dict,
     comments: BTreeMap<String, Vec<String>>,

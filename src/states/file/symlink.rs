@@ -1,5 +1,7 @@
 //! `file.symlink`: a link to a path, which need not be there.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
@@ -97,7 +99,6 @@ enum There {
 
 impl<'a> Symlink<'a> {
     fn read(call: &'a Call<'a>) -> Result<Self, Failed> {
-        use std::os::unix::fs::MetadataExt as _;
         let path = absolute(call, "file.symlink")?;
         let inherits = call.args.flag("inherit_user_and_group", false);
         let there = fs::symlink_metadata(&path).ok().filter(|there| inherits && there.is_symlink());
@@ -139,7 +140,6 @@ impl<'a> Symlink<'a> {
             return Ok(There::Elsewhere);
         }
         let is_right = disk::differing(&there, self.owner.attributes()) == Attributes::default();
-        use std::os::unix::fs::MetadataExt as _;
         let host = self.call.host;
         let owner = || format!("{}:{}", host.user_name(there.uid()), host.group_name(there.gid()));
         Ok(There::Right(if is_right { None } else { Some(owner()) }))

@@ -250,9 +250,8 @@ impl<'a> Repository<'a> {
         let is_bare = self.target.join("refs").is_dir();
         match self.head()? {
             (Some(_), _) if !is_bare => drop(self.git(&["reset", "--hard"])?),
-            (Some(_), _) => {}
             (None, _) if self.target.is_dir() => super::empty(&self.target)?,
-            (None, _) => {}
+            _ => {}
         }
         Ok(fs::remove_file(mark)?)
     }

@@ -91,6 +91,7 @@ impl Section {
     }
 
     /// Reads a file.
+    #[expect(clippy::needless_pass_by_value, reason = "it is a word")]
     pub(super) fn read(text: &str, format: Format) -> Result<Self, Failed> {
         let text = crate::states::edit::lines::bare(text).join("\n");
         let mut file = Self::new(format.clone());

@@ -78,6 +78,7 @@ fn run_named(call: &Call<'_>, name: &str, given: Dict) -> Result<Return, Failed>
     Ok(Return { result, changes, comment: format!("Module function {name} executed") })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a function gives")]
 fn run_listed(call: &Call<'_>, listed: &[(String, Data)]) -> Result<Return, Failed> {
     if call.preview {
         let names: Vec<&str> = listed.iter().map(|(name, _)| base(name)).collect();

@@ -147,7 +147,9 @@ mod tests {
 
     fn entry(name: &str, said: &[(&str, &str)]) -> Result<String, Failed> {
         let mut chunk = Dict::default();
-        said.iter().for_each(|(key, value)| drop(chunk.insert(*key, *value)));
+        for (key, value) in said {
+            chunk.insert(*key, *value);
+        }
         wanted(Args::new(&chunk), name, false).map(|entry| entry.line())
     }
 

@@ -228,6 +228,9 @@ pub(super) fn which(name: &str) -> Option<String> {
 }
 
 /// The words of a command, as Python's `shlex` parts them.
+///
+/// # Errors
+/// When a quotation does not end.
 pub fn split(command: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<String> = Option::None;

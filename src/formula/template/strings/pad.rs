@@ -101,7 +101,7 @@ fn expand_tabs(text: &str, args: &Args) -> Result<Value, Error> {
 }
 
 /// The lines of a text, without what ends them.
-#[must_use] 
+#[must_use]
 pub fn lines_of(text: &str) -> Vec<&str> {
     ended_lines(text).into_iter().map(|(line, _)| line).collect()
 }

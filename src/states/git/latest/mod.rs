@@ -88,7 +88,11 @@ impl<'a> Latest<'a> {
         }
         let refs = Remote::ask(&repository, &address)
             .map_err(|error| format!("Failed to check remote refs: {}", error.comment))?;
-        let wanted = if is_bare { Wanted { commit: None, kind: None, upstream: Upstream::None } } else { refs.find(&rev, &remote) };
+        let wanted = if is_bare {
+            Wanted { commit: None, kind: None, upstream: Upstream::None }
+        } else {
+            refs.find(&rev, &remote)
+        };
         if args.get("depth").is_some() && !matches!(wanted.kind, Some(Kind::Branch | Kind::Tag)) {
             let comment =
                 "When 'depth' is used, 'rev' must be set to the name of a branch or tag on the remote repository";

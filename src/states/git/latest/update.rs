@@ -422,7 +422,11 @@ impl Latest<'_> {
         arguments.extend(if is_new { vec!["-b", &branch, &start] } else { vec![branch.as_str()] });
         self.repository.git(&arguments).map_err(|error| self.failed(error.comment))?;
         let location = self.location();
-        self.comments.push(if is_new { format!("New branch '{branch}' was checked out, with {location} as a starting point") } else { format!("'{branch}' was checked out") });
+        self.comments.push(if is_new {
+            format!("New branch '{branch}' was checked out, with {location} as a starting point")
+        } else {
+            format!("'{branch}' was checked out")
+        });
         Ok(())
     }
 
