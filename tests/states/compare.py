@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from statelib import debs, real, shipped, verdict
-from statelib.pair import HOST, Pair, Failed
+from statelib.pair import Failed, Pair
 
 import salt.utils.yamlloader
 import yaml
@@ -87,6 +87,7 @@ def main():
     parser.add_argument("--pillar", type=Path, metavar="FILE")
     parser.add_argument("--install", action="append", default=[], metavar="PACKAGE", help="of Debian; is there before")
     parser.add_argument("--only", default="", metavar="TEXT", help="the cases whose name has this text, and those before them")
+    parser.add_argument("--quick", action="store_true", help="only the cases that a build has time for")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("sls", nargs="*")
     args = parser.parse_args()
@@ -97,7 +98,8 @@ def main():
         scenarios = [[shipped.Case(args.root.name, args.sls, pillar, [args.root], shipped.identity(grains), args.install)]]
         folders = [real.fetch(args.install)] if args.install else []
     else:
-        scenarios = [[shipped.case(name, read) for name in names] for names in shipped.SCENARIOS if args.only in " ".join(names)]
+        names = shipped.QUICK if args.quick else shipped.SCENARIOS
+        scenarios = [[shipped.case(name, read) for name in chain] for chain in names if args.only in " ".join(chain)]
         folders = [real.fetch(shipped.REAL)]
     with tempfile.TemporaryDirectory() as made, Pair(args.upshift) as pair:
         if not args.root:

@@ -172,6 +172,7 @@ class Pair:
     def __exit__(self, *_):
         for host in self.hosts:
             host.down()
+        os.rmdir(self.top)
 
     def both(self, what, *args):
         """Calls a method of `Host` on both hosts at once; the answers in the order of `hosts`."""

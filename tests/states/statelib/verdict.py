@@ -1,5 +1,6 @@
 """What differs between what Salt did and what upshift did."""
 import difflib
+import re
 from dataclasses import dataclass, field
 
 
@@ -58,7 +59,11 @@ def plain(value):
     """Without what is never twice the same."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items() if key != "pid"}
-    return [plain(item) for item in value] if isinstance(value, list) else str(value).strip()
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    text = re.sub(r"Running scope as unit: .*\n\s*", "", str(value)).strip()
+    failed, said, names = text.partition("requisite failed: ")
+    return failed + said + ", ".join(sorted(names.split(", ")))  # Salt names them in the order of a set
 
 
 def disks(when, pair, verdict):
