@@ -46,6 +46,8 @@ def compare(pair, case, is_first, found):
     for side, was, now in zip(sides, before, after):
         if side == "upshift" or not was.differences(now):
             verdict.unchanged("preview", side, was, now, found)
+    if any(isinstance(preview, str) for preview in previews):
+        return previews[0], [host.seconds for host in pair.hosts]
     answers = pair.both("apply", case.sls, False)
     seconds = [host.seconds for host in pair.hosts]
     verdict.returns("apply", *answers, found)

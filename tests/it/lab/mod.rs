@@ -12,7 +12,6 @@ mod login;
 mod network;
 mod orders;
 mod runs;
-mod states;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -11,7 +11,8 @@ FORMULAS = Path(__file__).resolve().parent.parent.parent.parent / "formulas"
 REAL = ["chrony", "haproxy", "kmod", "memcached", "mariadb-server", "mariadb-client", "python3-pymysql"]
 
 # What has to be on a host before a case, as Debian has it on hosts that are no containers.
-BEFORE = {"opencontrail/compute-debian": ["kmod"], "mariadb/debian-server": ["python3-pymysql"]}
+BEFORE = {"opencontrail/compute-debian": ["kmod"], "opencontrail/control-ubuntu": ["cassandra"], "mariadb/debian-server": ["python3-pymysql"],
+          "nova/compute-debian": ["python3-openstackclient", "cloud-access"]}
 
 # Cases that are applied to one host, one after the other.  The cases for Ubuntu are those whose formulas need no Ubuntu.
 # First those that every build has time for: one for each kind of state and of formula.
@@ -112,7 +113,8 @@ def stand_ins():
                     {"etc/keystone/keystone.conf": "[DEFAULT]\n"}, "python3-keystone"),
             Package("python3-keystone", version),
         ]
-    packages += [Package("python3-memcache"), Package("python3-openstackclient", commands={"openstack": OPENSTACK})]
+    packages += [Package("python3-memcache"), Package("python3-openstackclient", commands={"openstack": OPENSTACK}),
+                 Package("cloud-access", files={"root/keystonerc": "export OS_PASSWORD=secret\n"})]
     for version in ("2:26.2.2-1", "2:31.0.0-1"):
         packages += [
             Package("nova-common", version, "nova", commands={"nova-manage": NOVA, "nova-status": "exit 0"},
@@ -128,7 +130,8 @@ def stand_ins():
     packages.append(Package("nova-novncproxy", services={"nova-novncproxy": 0}, depends="nova-common"))
     for version in ("3.0.2", "3.1.1"):
         packages += [
-            Package("contrail-nodemgr", version, "contrail", {"contrail-vrouter-nodemgr": 0, "contrail-control-nodemgr": 0}),
+            Package("contrail-nodemgr", version, "contrail", {"contrail-vrouter-nodemgr": 0, "contrail-control-nodemgr": 0},
+                    folders=("etc/contrail",)),
             Package("contrail-utils", version),
             Package("contrail-vrouter-dkms", version),
             Package("contrail-config", version, "", {"contrail-discovery": 0, "contrail-api": 8082, "contrail-schema": 0,

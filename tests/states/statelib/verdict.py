@@ -16,7 +16,7 @@ def returns(when, salt, upshift, verdict):
     """Compares what became of every state."""
     if isinstance(salt, str) or isinstance(upshift, str):
         if isinstance(salt, str) != isinstance(upshift, str):
-            verdict.wrong.append(f"{when}: only one was refused\n  salt: {shown(salt)}\n  upshift: {shown(upshift)}")
+            verdict.wrong.append(f"{when}: only one refuses it\n  salt: {shown(salt)}\n  upshift: {shown(upshift)}")
         return
     for tag in dict.fromkeys([*salt, *upshift]):
         if tag not in salt or tag not in upshift:
