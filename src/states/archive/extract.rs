@@ -34,10 +34,9 @@ pub(super) fn extract(
     if wanted.args.flag("clean", false) {
         let mut removed = Vec::new();
         for path in contents.top_folders.iter().chain(&contents.top_files) {
-            let path = wanted.path(path);
-            // `.` is the folder itself, which holds more than the archive.
-            if !path.as_str().ends_with("/.") && remove(&path)? {
-                removed.push(Data::from(path.as_str()));
+            // `./` is the folder itself, which holds more than the archive.
+            if path != "./" && remove(&wanted.path(path))? {
+                removed.push(Data::from(format!("{name}{path}")));
             }
         }
         if !removed.is_empty() {

@@ -26,8 +26,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("file.makedirs", takes(&["path"], &["user", "group", "mode"]), |host, args| {
         // The last part is that of a file, unless it ends in a slash.
         match absolute(args, "path")?.as_str().rsplit_once('/') {
-            Some((folder, _)) if !folder.is_empty() => create_folder(host, args, Utf8Path::new(folder)),
-            _ => Ok(true.into()),
+            Some((folder, _)) if !Utf8Path::new(folder).is_dir() && !folder.is_empty() => {
+                create_folder(host, args, Utf8Path::new(folder)).map(|_| Data::None)
+            }
+            Some((folder, _)) => Ok(format!("Directory '{folder}' already exists").into()),
+            None => Ok(Data::None),
         }
     }),
     function("file.symlink", takes(&["src", "path"], &["force", "atomic", "follow_symlinks"]), symlink),
@@ -125,7 +128,7 @@ fn copy(_: &Host<'_>, args: &Args<'_>) -> Result<Data, Failed> {
     if source.is_dir() || target.is_dir() {
         return Err("upshift copies files here, and no folders: `file.copy` and `file.recurse` do".into());
     }
-    let there = fs::metadata(&source)?;
+    let there = fs::metadata(&source).map_err(|_| format!("No such file or directory '{source}'"))?;
     let attributes = Attributes { uid: Some(there.uid()), gid: Some(there.gid()), mode: Some(there.mode() & 0o7777) };
     disk::replace(&target, &fs::read(&source)?, attributes)?;
     Ok(true.into())
