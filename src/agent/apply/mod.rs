@@ -46,7 +46,7 @@ pub fn apply(work: Work, listener: &dyn Listener, progress: &dyn Progress) -> Re
     let low = compiler.low_state(&sls).map_err(one)?;
     sls::check(&low).map_err(one)?;
     run::check(&low)?;
-    let host = Host::new(&compiler, listener);
+    let host = Host::new(&compiler, listener).with_low(&low.chunks);
     Ok(run::run(&low, &host, &Options { preview, ..Options::default() }, progress))
 }
 
