@@ -23,24 +23,31 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
     let is_there = |name: &String| has(&loaded, name) && (!persist || has(&kept, name));
     let (there, missing): (Vec<String>, Vec<String>) = wanted.into_iter().partition(is_there);
     let mut said = Vec::new();
-    said.extend(sentence(&there, |names| format!("Kernel module {names} is already present"), |names| {
-        format!("Kernel modules {names} are already present")
-    }));
+    said.extend(sentence(
+        &there,
+        |names| format!("Kernel module {names} is already present"),
+        |names| format!("Kernel modules {names} are already present"),
+    ));
     if missing.is_empty() {
         return Ok(Return::unchanged(said.join("\n")));
     }
     if call.preview {
-        said.extend(sentence(&missing, |names| format!("Kernel module {names} is set to be loaded"), |names| {
-            format!("Kernel modules {names} are set to be loaded")
-        }));
+        said.extend(sentence(
+            &missing,
+            |names| format!("Kernel module {names} is set to be loaded"),
+            |names| format!("Kernel modules {names} are set to be loaded"),
+        ));
         return Ok(Return::would(Dict::default(), said.join("\n")));
     }
     let available = available();
-    let (missing, unavailable): (Vec<String>, Vec<String>) = missing.into_iter().partition(|name| has(&available, name));
+    let (missing, unavailable): (Vec<String>, Vec<String>) =
+        missing.into_iter().partition(|name| has(&available, name));
     let mut work = Work { said, failed: !unavailable.is_empty(), ..Work::default() };
-    work.said.extend(sentence(&unavailable, |names| format!("Kernel module {names} is unavailable"), |names| {
-        format!("Kernel modules {names} are unavailable")
-    }));
+    work.said.extend(sentence(
+        &unavailable,
+        |names| format!("Kernel module {names} is unavailable"),
+        |names| format!("Kernel modules {names} are unavailable"),
+    ));
     let keep = |name: &str| if persist { set_kept(config, name) } else { Ok(false) };
     work.through(call.host, &missing, "modprobe", "loaded", keep);
     Ok(work.over(["Loaded", "load"]))
@@ -50,8 +57,7 @@ fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (unwanted, persist) = (modules(&call.args)?, call.args.flag("persist", false));
     let (loaded, config) = (loaded_apart(), config());
     let kept = if persist { kept(&read(config)?) } else { BTreeSet::new() };
-    let there: Vec<String> =
-        unwanted.iter().filter(|name| has(&loaded, name) || has(&kept, name)).cloned().collect();
+    let there: Vec<String> = unwanted.iter().filter(|name| has(&loaded, name) || has(&kept, name)).cloned().collect();
     if there.is_empty() {
         let one = |names: String| format!("Kernel module {names} is already removed");
         let comment = sentence(&unwanted, one, |names| format!("Kernel modules {names} are already removed"));
@@ -122,7 +128,11 @@ impl Work {
             }
             // One that came with another has nothing more to change.
             let is_so = is_loading && self.changes.has(&plain(name));
-            if changed.is_empty() && !is_so { self.idle.push(name.clone()) } else { self.done.push(name.clone()) }
+            if changed.is_empty() && !is_so {
+                self.idle.push(name.clone())
+            } else {
+                self.done.push(name.clone())
+            }
             self.changes.entries.extend(changed.into_iter().map(|name| (name.into(), participle.into())));
         }
     }
@@ -134,20 +144,18 @@ impl Work {
         self.said.extend(sentence(&self.idle, one, |names| format!("Failed to {verb} kernel modules {names}")));
         let program = if verb == "load" { "loading" } else { "removing" };
         let failed = self.whys.iter();
-        self.said.extend(failed.map(|(name, why)| {
-            format!("Failed to {verb} kernel module {name}: Error {program} module {name}: {why}")
-        }));
+        self.said.extend(
+            failed.map(|(name, why)| {
+                format!("Failed to {verb} kernel module {name}: Error {program} module {name}: {why}")
+            }),
+        );
         let is_done = !self.failed && self.idle.is_empty() && self.whys.is_empty();
         Return { result: Some(is_done), changes: self.changes, comment: self.said.join("\n") }
     }
 }
 
 /// What is said of some modules, in words for one of them or for several.
-fn sentence(
-    names: &[String],
-    one: impl Fn(String) -> String,
-    several: impl Fn(String) -> String,
-) -> Option<String> {
+fn sentence(names: &[String], one: impl Fn(String) -> String, several: impl Fn(String) -> String) -> Option<String> {
     match names {
         [] => None,
         [name] => Some(one(name.clone())),
@@ -209,7 +217,12 @@ fn read(config: &Utf8Path) -> Result<String, Failed> {
 }
 
 fn kept(text: &str) -> BTreeSet<String> {
-    text.lines().map(str::trim).filter(|line| !line.starts_with('#')).map(plain).filter(|name| !name.is_empty()).collect()
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'))
+        .map(plain)
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 /// Has a module loaded at boot. Returns whether that is new.
