@@ -9,10 +9,12 @@
 mod accounts;
 mod arguments;
 mod command;
+mod cron;
 mod disk;
 mod group;
 mod host;
 mod kmod;
+mod locale;
 mod returns;
 mod service;
 mod sysctl;
@@ -94,8 +96,10 @@ impl Function {
 }
 
 const MODULES: &[&[Function]] = &[
+    cron::FUNCTIONS,
     group::FUNCTIONS,
     kmod::FUNCTIONS,
+    locale::FUNCTIONS,
     service::FUNCTIONS,
     sysctl::FUNCTIONS,
     test::FUNCTIONS,

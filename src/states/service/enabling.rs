@@ -49,10 +49,8 @@ impl Toggle<'_> {
             return Ok(Return { result: Some(false), comment, ..ret });
         }
         let mut ret = self.said(ret, &format!("Service {name} has been {participle}, and is "));
-        ret.changes = match self.service.look()?.is_enabled == before {
-            true => Dict::default(),
-            false => dict([(name, true.into())]),
-        };
+        ret.changes =
+            if self.service.look()?.is_enabled == before { Dict::default() } else { dict([(name, true.into())]) };
         Ok(ret)
     }
 
