@@ -129,9 +129,9 @@ impl Work {
             // One that came with another has nothing more to change.
             let is_so = is_loading && self.changes.has(&plain(name));
             if changed.is_empty() && !is_so {
-                self.idle.push(name.clone())
+                self.idle.push(name.clone());
             } else {
-                self.done.push(name.clone())
+                self.done.push(name.clone());
             }
             self.changes.entries.extend(changed.into_iter().map(|name| (name.into(), participle.into())));
         }

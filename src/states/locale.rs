@@ -92,12 +92,11 @@ fn generate(host: &Host<'_>, wanted: &Locale<'_>) -> Result<(), String> {
     }
     let maker = ["/usr/sbin/locale-gen", "/usr/bin/locale-gen"].into_iter().find(|path| fs::metadata(path).is_ok());
     let codeset = wanted.codeset;
-    let command = match maker {
-        Some(maker) => Command::new(maker, [if is_ubuntu { wanted.normal() } else { whole }]),
-        None => {
-            let name = format!("{source}.{codeset}");
-            Command::new("localedef", ["--force", "-i", &source, "-f", codeset, &name, "--quiet"])
-        }
+    let command = if let Some(maker) = maker {
+        Command::new(maker, [if is_ubuntu { wanted.normal() } else { whole }])
+    } else {
+        let name = format!("{source}.{codeset}");
+        Command::new("localedef", ["--force", "-i", &source, "-f", codeset, &name, "--quiet"])
     };
     let output = host.run(command).map_err(|failed| failed.comment)?;
     if output.is_success() { Ok(()) } else { Err(output.why()) }
@@ -109,7 +108,7 @@ fn with_locale(list: &str, locale: &str) -> String {
     let lines = list.lines().map(|line| if is_comment(line) { locale } else { line });
     let mut new: String = lines.flat_map(|line| [line, "\n"]).collect();
     if !new.lines().any(|line| line.trim() == locale) {
-        new += &format!("{locale}\n");
+        new.extend([locale, "\n"]);
     }
     new
 }
@@ -160,7 +159,7 @@ fn language(text: &str) -> Option<&str> {
 
 fn with_language(text: &str, name: &str) -> String {
     let others = text.lines().filter(|line| !line.starts_with("LANG="));
-    others.map(|line| format!("{line}\n")).collect::<String>() + &format!("LANG={name}\n")
+    others.chain([format!("LANG={name}").as_str()]).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// What the distribution calls itself: `debian`, `ubuntu`.
