@@ -105,10 +105,12 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
     if differing == Differing::default() {
         return Ok(Return::unchanged(format!("Group {name} is present and up to date")));
     }
-    let mut comment = "The following group attributes are set to be changed:\n".to_owned();
-    for (key, value) in &differing.shown().entries {
-        comment += &format!("{}: {}\n", key.as_str().unwrap_or_default(), repr(value));
-    }
+    let mut lines = vec!["The following group attributes are set to be changed:".to_owned()];
+    let shown = differing.shown();
+    lines.extend(
+        shown.entries.iter().map(|(key, value)| format!("{}: {}", key.as_str().unwrap_or_default(), repr(value))),
+    );
+    let comment = lines.join("\n") + "\n";
     if call.preview {
         return Ok(Return::would(Dict::default(), comment));
     }
@@ -120,7 +122,7 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::changed(dict([("Final", "All changes applied successfully".into())]), comment));
     }
     let changes = dict([("Failed", left.unwrap_or_default().shown().into())]);
-    Err(Failed::from(format!("{comment}Some changes could not be applied{}", lines(&whys))).after(changes))
+    Err(Failed::from(format!("{comment}Some changes could not be applied{}", below(&whys))).after(changes))
 }
 
 fn create(call: &Call<'_>, wanted: &Wanted) -> Result<Return, Failed> {
@@ -154,7 +156,7 @@ fn create(call: &Call<'_>, wanted: &Wanted) -> Result<Return, Failed> {
     }
     let comment = format!("Group {name} has been created but, some changes could not be applied");
     let changes = dict([("Failed", differing.shown().into())]);
-    Err(Failed::from(comment + &lines(&why.into_iter().collect::<Vec<_>>())).after(changes))
+    Err(Failed::from(comment + &below(why.as_slice())).after(changes))
 }
 
 /// Changes one thing after the other, and says what could not be changed.
@@ -216,8 +218,9 @@ fn run(host: &Host<'_>, command: Command) -> Option<String> {
     }
 }
 
-fn lines(whys: &[String]) -> String {
-    whys.iter().map(|why| format!("\n{why}")).collect()
+/// The reasons, each on a line of its own below what is said.
+fn below(whys: &[String]) -> String {
+    whys.iter().flat_map(|why| ["\n", why]).collect()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod arguments;
 mod checksum;
 mod cmd;
 mod command;
+mod cron;
 mod debconf;
 mod diff;
 mod disk;
@@ -28,6 +29,7 @@ mod hosts;
 mod ini;
 mod iptables;
 mod kmod;
+mod locale;
 mod module;
 mod mysql;
 mod pip;
@@ -132,6 +134,7 @@ const MODULES: &[&[Function]] = &[
     apache::FUNCTIONS,
     archive::FUNCTIONS,
     cmd::FUNCTIONS,
+    cron::FUNCTIONS,
     debconf::FUNCTIONS,
     edit::FUNCTIONS,
     environ::FUNCTIONS,
@@ -143,6 +146,7 @@ const MODULES: &[&[Function]] = &[
     ini::FUNCTIONS,
     iptables::FUNCTIONS,
     kmod::FUNCTIONS,
+    locale::FUNCTIONS,
     module::FUNCTIONS,
     mysql::FUNCTIONS,
     pip::FUNCTIONS,

@@ -55,9 +55,9 @@ pub(super) fn ask(questions: &[Question<'_>]) -> Option<Vec<Answer>> {
 
 /// Says who asks.
 fn introduce(stream: &mut UnixStream, reader: &mut BufReader<UnixStream>) -> Option<()> {
-    let uid: String =
-        rustix::process::getuid().as_raw().to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
-    stream.write_all(format!("\0AUTH EXTERNAL {uid}\r\n").as_bytes()).ok()?;
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let uid: Vec<String> = uid.bytes().map(|byte| format!("{byte:02x}")).collect();
+    stream.write_all(format!("\0AUTH EXTERNAL {}\r\n", uid.concat()).as_bytes()).ok()?;
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     if !line.starts_with("OK ") {

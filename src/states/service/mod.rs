@@ -248,7 +248,7 @@ fn running(call: &Call<'_>) -> Result<Return, Failed> {
     let ret = Return { result: Some(after.is_running), changes, comment };
     let mut ret = service.enable_over(ret, after, Some(after.is_running))?;
     if let Some(delay) = call.args.text("init_delay")?.filter(|_| call.args.flag("init_delay", false)) {
-        ret.comment += &format!("\nDelayed return for {delay} seconds");
+        ret.comment = format!("{}\nDelayed return for {delay} seconds", ret.comment);
     }
     ret.comment = and_unmasked(ret.comment);
     Ok(ret)

@@ -10,6 +10,7 @@ mod update;
 mod wanted;
 
 use crate::formula::{Data, Dict};
+use crate::states::arguments::shown;
 use crate::states::{Args, Call, Command, Failed, Function, Host, Return};
 use found::Found;
 use wanted::Wanted;
@@ -109,14 +110,10 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::unchanged(format!("User {name} is present and up to date")));
     }
     if call.preview {
-        let mut comment = "The following user attributes are set to be changed:\n".to_owned();
-        for (key, value) in &differing {
-            comment += &format!("{key}: {}\n", crate::states::arguments::shown(value));
-        }
-        if !missing.is_empty() {
-            comment += &format!("groups (pending creation): {}\n", missing.join(","));
-        }
-        return Ok(Return::would(Dict::default(), comment));
+        let mut lines = vec!["The following user attributes are set to be changed:".to_owned()];
+        lines.extend(differing.iter().map(|(key, value)| format!("{key}: {}", shown(value))));
+        lines.extend((!missing.is_empty()).then(|| format!("groups (pending creation): {}", missing.join(","))));
+        return Ok(Return::would(Dict::default(), lines.join("\n") + "\n"));
     }
     update::update(call, &wanted, &found, &differing)
 }
