@@ -118,10 +118,13 @@ pub(super) fn differing(there: &std::fs::Metadata, wanted: Attributes) -> Attrib
 ///
 /// Each one is there with its owner and mode, or is not there.
 pub(super) fn create_folder(path: &Utf8Path, attributes: Attributes, above: Attributes) -> io::Result<()> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty() && !parent.exists()) {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty() && !parent.is_dir()) {
         create_folder(parent, above, above)?;
     }
     let create = || {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something else is there"));
+        }
         let part = part(path);
         match fs::remove_dir(&part) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

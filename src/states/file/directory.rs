@@ -258,6 +258,9 @@ impl<'a> Directory<'a> {
         }
         for Wrong { path, permissions, changes: wanted } in wrong {
             permissions.settle(path, self.follow, false)?;
+            if is_silent && *path == self.path {
+                continue;
+            }
             if !is_silent {
                 changes.insert(path.as_str(), wanted.clone());
             }
