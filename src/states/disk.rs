@@ -118,10 +118,13 @@ pub(super) fn differing(there: &std::fs::Metadata, wanted: Attributes) -> Attrib
 ///
 /// Each one is there with its owner and mode, or is not there.
 pub(super) fn create_folder(path: &Utf8Path, attributes: Attributes, above: Attributes) -> io::Result<()> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty() && !parent.exists()) {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty() && !parent.is_dir()) {
         create_folder(parent, above, above)?;
     }
     let create = || {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something else is there"));
+        }
         let part = part(path);
         match fs::remove_dir(&part) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -233,6 +236,48 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+    }
+
+    /// Writes one content and then the other, for ever, and says so each time.
+    fn write_for_ever(file: &Utf8Path) {
+        for at in (0..2).cycle() {
+            let (content, mode) = version(at);
+            replace(file, &content, Attributes { mode: Some(mode), ..Attributes::default() }).unwrap();
+            println!("{at}");
+        }
+    }
+
+    fn version(at: u8) -> (Vec<u8>, u32) {
+        (vec![b'a' + at % 2; 300_000], if at.is_multiple_of(2) { 0o600 } else { 0o640 })
+    }
+
+    #[test]
+    fn whenever_its_process_is_killed_a_file_is_the_old_one_or_the_new_one() {
+        use std::io::BufRead as _;
+        const FILE: &str = "UPSHIFT_TEST_FILE";
+        if let Ok(file) = std::env::var(FILE) {
+            return write_for_ever(file.as_str().into());
+        }
+        let (_folder, path) = folder();
+        let file = path.join("file");
+        let test = std::thread::current().name().unwrap().to_owned();
+        // The more it writes before it is killed, the more its work and the signal have drifted apart.
+        for writes in 2..30 {
+            let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", &test, "--nocapture"])
+                .env(FILE, &file)
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            let said = io::BufReader::new(child.stdout.take().unwrap()).lines();
+            said.map(Result::unwrap).filter(|line| line.parse::<u8>().is_ok()).take(writes).for_each(drop);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let (content, mode) = (fs::read(&file).unwrap(), fs::metadata(&file).unwrap().mode() & 0o7777);
+            assert!([version(0), version(1)].contains(&(content, mode)), "half a file after {writes} writes");
+        }
+        replace(&file, b"last", Attributes::default()).unwrap();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `file.copy` and `file.rename`: what is on the host already, put in another place of it.
 
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use fs_err as fs;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use crate::formula::{Data, Dict};
 use crate::states::disk::{self, Attributes};
@@ -65,7 +67,7 @@ fn copy(call: &Call<'_>) -> Result<Return, Failed> {
 }
 
 /// Who the copy belongs to and what its mode is: root and that of the original, where nothing else is said.
-fn permissions(call: &Call<'_>, original: &std::fs::Metadata) -> Result<Permissions, Failed> {
+fn permissions(call: &Call<'_>, original: &Metadata) -> Result<Permissions, Failed> {
     let mode = original.mode() & 0o7777;
     if call.args.flag("preserve", false) {
         let [user, group] = [original.uid(), original.gid()].map(|number| Data::from(i64::from(number)));
@@ -98,10 +100,19 @@ fn duplicate(source: &Utf8Path, path: &Utf8Path, attributes: Attributes) -> io::
     disk::put(path, &fs::read(source)?, attributes)
 }
 
+/// Gives something the times of what it was copied from.
+fn keep_times(path: &Utf8Path, there: &Metadata) -> io::Result<()> {
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: there.atime(), tv_nsec: there.atime_nsec() },
+        last_modification: Timespec { tv_sec: there.mtime(), tv_nsec: there.mtime_nsec() },
+    };
+    Ok(utimensat(CWD, path.as_std_path(), &times, AtFlags::empty())?)
+}
+
 /// Copies what is in a folder; links are copied as links. Everything belongs to one owner, or to whom it does in `source`.
-fn duplicate_folder(source: &Utf8Path, path: &Utf8Path, owner: Option<Attributes>) -> io::Result<()> {
+fn duplicate_folder(source: &Utf8Path, path: &Utf8Path, everybody: Option<Attributes>) -> io::Result<()> {
     let there = fs::symlink_metadata(source)?;
-    let owner = |there: &std::fs::Metadata| match owner {
+    let owner = |there: &Metadata| match everybody {
         Some(Attributes { uid, gid, .. }) => (uid, gid),
         None => (Some(there.uid()), Some(there.gid())),
     };
@@ -115,13 +126,15 @@ fn duplicate_folder(source: &Utf8Path, path: &Utf8Path, owner: Option<Attributes
         if metadata.is_symlink() {
             disk::link(&to, from.read_link_utf8()?.as_str(), uid, gid)?;
         } else if metadata.is_dir() {
-            duplicate_folder(from, &to, uid.map(|_| Attributes { uid, gid, mode: None }))?;
+            duplicate_folder(from, &to, everybody)?;
             disk::set(&to, Attributes { uid, gid, mode })?;
         } else if metadata.is_file() {
             disk::put(&to, &fs::read(from)?, Attributes { uid, gid, mode })?;
+            keep_times(&to, &metadata)?;
         }
     }
-    disk::set(path, Attributes { uid: None, gid: None, mode: Some(there.mode() & 0o7777) })
+    disk::set(path, Attributes { uid: None, gid: None, mode: Some(there.mode() & 0o7777) })?;
+    keep_times(path, &there)
 }
 
 fn rename(call: &Call<'_>) -> Result<Return, Failed> {
@@ -173,6 +186,7 @@ pub(super) fn relocate(source: &Utf8Path, path: &Utf8Path) -> io::Result<()> {
         fs::rename(part, path)?;
     } else {
         disk::put(path, &fs::read(source)?, attributes)?;
+        keep_times(path, &there)?;
     }
     disk::remove(source)
 }

@@ -143,7 +143,7 @@ impl<'a> Directory<'a> {
         if wrong.is_empty() && superfluous.is_empty() {
             return Ok(Return::unchanged(format!("The directory {} is in the correct state", self.path)));
         }
-        let done = self.settle(&wrong, &mut changes).and_then(|()| self.remove(&superfluous, &mut changes));
+        let done = self.settle(&wrong, &mut changes).and_then(|()| remove(&superfluous, &mut changes));
         done.map_err(|failed| failed.after(changes.clone()))?;
         if let Some(comment) = self.unsaid() {
             return Err(Failed::from(comment).after(changes));
@@ -258,6 +258,9 @@ impl<'a> Directory<'a> {
         }
         for Wrong { path, permissions, changes: wanted } in wrong {
             permissions.settle(path, self.follow, false)?;
+            if is_silent && *path == self.path {
+                continue;
+            }
             if !is_silent {
                 changes.insert(path.as_str(), wanted.clone());
             }
@@ -265,19 +268,6 @@ impl<'a> Directory<'a> {
             changes.entries.extend(wanted.entries.clone());
         }
         Ok(())
-    }
-
-    #[expect(clippy::unused_self, reason = "one of its steps")]
-    fn remove(&self, superfluous: &[Utf8PathBuf], changes: &mut Dict) -> Result<(), Failed> {
-        if superfluous.is_empty() {
-            return Ok(());
-        }
-        let (removed, result) = clean::remove(superfluous);
-        for path in superfluous.iter().filter(|path| removed.iter().any(|gone| path.starts_with(gone))) {
-            changes.insert(path.as_str(), dict([("removed", "Removed due to clean".into())]));
-        }
-        changes.insert("removed", listed(removed));
-        result
     }
 
     /// What `recurse` is to put right and the state does not say how.
@@ -314,4 +304,17 @@ impl<'a> Directory<'a> {
         }
         Ok(Return::would(changes, comment))
     }
+}
+
+/// Removes what is superfluous, and says so twice, as Salt does.
+fn remove(superfluous: &[Utf8PathBuf], changes: &mut Dict) -> Result<(), Failed> {
+    if superfluous.is_empty() {
+        return Ok(());
+    }
+    let (removed, result) = clean::remove(superfluous);
+    for path in superfluous.iter().filter(|path| removed.iter().any(|gone| path.starts_with(gone))) {
+        changes.insert(path.as_str(), dict([("removed", "Removed due to clean".into())]));
+    }
+    changes.insert("removed", listed(removed));
+    result
 }

@@ -9,9 +9,11 @@ use crate::formula::{Data, Dict};
 use crate::states::checksum::{Checksum, Names};
 use crate::states::disk::{self, Attributes, FILE_MODE};
 use crate::states::file::permissions::{Permissions, create_parents, octal};
+use crate::states::file::trial::trial;
 use crate::states::file::{backup, contents, expanded, flags};
+use crate::states::returns::dict;
 use crate::states::source::{Picked, Source, variables};
-use crate::states::{Args, Call, Command, Failed, Function, Return, diff, web};
+use crate::states::{Args, Call, Failed, Function, Return, diff, web};
 
 pub(super) const MANAGED: Function = Function::new("file.managed", |call| Managed::read(call)?.apply())
     .takes(&[
@@ -298,7 +300,15 @@ impl<'a> Managed<'a> {
         ] {
             said.insert(name, value);
         }
-        variables(&self.call.args, said, self.call.args.others(&MANAGED))
+        let mut variables = variables(&self.call.args, said, self.call.args.others(&MANAGED))?;
+        let accumulated = self.call.host.accumulated(&self.name, "");
+        if !accumulated.is_empty() {
+            variables.insert(
+                "accumulator",
+                dict(accumulated.into_iter().map(|(name, texts)| (Data::from(name.as_str()), texts.into()))),
+            );
+        }
+        Ok(variables)
     }
 
     /// A file or link that is there.
@@ -332,13 +342,13 @@ impl<'a> Managed<'a> {
             return Ok(self.would(changes));
         }
         let Content::Wanted { bytes, .. } = content else { return self.settled(&path, changes) };
-        self.test(bytes, &path)?;
+        trial(self.call, bytes, &path, &self.permissions)?;
         if difference == 0 {
             return self.settled(&path, changes);
         }
         let backup = self.call.args.text("backup")?.unwrap_or_default();
         backup::keep(self.call.host, &path, &backup).map_err(|failed| unable(&failed))?;
-        self.place(&path, bytes, self.permissions.attributes())?;
+        place(&path, bytes, self.permissions.attributes())?;
         self.settled(&path, changes)
     }
 
@@ -350,7 +360,7 @@ impl<'a> Managed<'a> {
             return Ok(self.would(changes));
         }
         if let Content::Wanted { bytes, .. } = content {
-            self.test(bytes, &self.path)?;
+            trial(self.call, bytes, &self.path, &self.permissions)?;
         }
         let parent = self.path.parent().unwrap_or(Utf8Path::new("/"));
         if !parent.is_dir() {
@@ -376,13 +386,8 @@ impl<'a> Managed<'a> {
         let permissions = self.permissions.clone().mode(Some(mode));
         let (uid, gid) = disk::newcomer(parent)?;
         changes.entries.extend(permissions.differing(uid, gid, first).entries);
-        self.place(&self.path, bytes, permissions.attributes())?;
+        place(&self.path, bytes, permissions.attributes())?;
         self.settled(&self.path, changes).map(|settled| Return { comment, ..settled })
-    }
-
-    #[expect(clippy::unused_self, reason = "one of its steps")]
-    fn place(&self, path: &Utf8Path, bytes: &[u8], attributes: Attributes) -> Result<(), Failed> {
-        disk::put(path, bytes, attributes).map_err(|error| format!("Failed to commit change: {error}").into())
     }
 
     /// Puts right what is left to be, of which `changes` tells already.
@@ -400,40 +405,10 @@ impl<'a> Managed<'a> {
         );
         Return::would(changes, comment)
     }
+}
 
-    /// Asks `check_cmd` what it says of a file with the new content, which it finds at a path of its own.
-    fn test(&self, bytes: &[u8], path: &Utf8Path) -> Result<(), Failed> {
-        let args = &self.call.args;
-        let Some(command) = args.text("check_cmd")? else { return Ok(()) };
-        let folder = args.text("tmp_dir")?.filter(|folder| !folder.is_empty());
-        let folder = folder.map_or_else(std::env::temp_dir, Into::into);
-        let suffix = args.text("tmp_ext")?.unwrap_or_default();
-        let file = tempfile::Builder::new().prefix(".upshift-").suffix(&suffix).tempfile_in(folder)?;
-        let Some(copy) = Utf8Path::from_path(file.path()) else {
-            return Err("the folder of `tmp_dir` is not UTF-8".into());
-        };
-        let there = fs::metadata(path).ok();
-        let kept = Attributes {
-            uid: there.as_ref().map(std::fs::Metadata::uid),
-            gid: there.as_ref().map(std::fs::Metadata::gid),
-            mode: there.as_ref().map(|there| there.mode() & 0o7777),
-        };
-        let wanted = self.permissions.attributes();
-        let attributes = Attributes {
-            uid: wanted.uid.or(kept.uid),
-            gid: wanted.gid.or(kept.gid),
-            mode: wanted.mode.or(kept.mode).or(Some(FILE_MODE)),
-        };
-        fs::write(copy, bytes)?;
-        disk::set(copy, attributes)?;
-        let output = self.call.host.run(Command::shell("/bin/sh", &format!("{command} {copy}")))?;
-        if output.is_success() {
-            return Ok(());
-        }
-        let said = [output.stdout.trim_end(), output.stderr.trim_end()];
-        let said: Vec<&str> = said.into_iter().filter(|text| !text.is_empty()).collect();
-        Err([&["check_cmd execution failed"], said.as_slice()].concat().join("\n").into())
-    }
+fn place(path: &Utf8Path, bytes: &[u8], attributes: Attributes) -> Result<(), Failed> {
+    disk::put(path, bytes, attributes).map_err(|error| format!("Failed to commit change: {error}").into())
 }
 
 /// Whether a mode is to be that of the source.

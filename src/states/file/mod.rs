@@ -18,8 +18,11 @@ pub(super) mod permissions;
 mod presence;
 mod recurse;
 mod symlink;
+#[cfg(test)]
+mod tests;
 mod tidied;
 mod touch;
+mod trial;
 
 use camino::Utf8PathBuf;
 

@@ -1,6 +1,7 @@
 //! `include_pat` and `exclude_pat`: which paths below a folder count.
 
 use crate::formula::fnmatch;
+use crate::formula::regex::{Options, Regex};
 use crate::states::{Args, Failed};
 
 /// Patterns of paths, relative to a folder: shell patterns, or regular expressions after `E@`.
@@ -10,7 +11,7 @@ pub(super) struct Patterns(Vec<Pattern>);
 #[derive(Debug)]
 enum Pattern {
     Shell(String),
-    Expression(fancy_regex::Regex),
+    Expression(Regex),
 }
 
 impl Patterns {
@@ -40,7 +41,7 @@ impl Patterns {
 impl Pattern {
     fn parse(pattern: &str) -> Result<Self, Failed> {
         let Some(expression) = pattern.strip_prefix("E@") else { return Ok(Self::Shell(pattern.to_owned())) };
-        let expression = fancy_regex::Regex::new(expression);
+        let expression = Regex::new(expression, Options::default());
         expression
             .map(Self::Expression)
             .map_err(|error| format!("`{pattern}` is no regular expression: {error}").into())

@@ -74,7 +74,7 @@ struct Sum {
     #[expect(clippy::option_option, reason = "nothing yet, or a result, which may be that of a preview")]
     result: Option<Option<bool>>,
     changes: Dict,
-    comments: BTreeMap<String, Vec<String>>,
+    comments: Vec<(String, String)>,
 }
 
 impl Sum {
@@ -84,7 +84,7 @@ impl Sum {
             self.result = Some(result);
         }
         if result != Some(true) && !comment.is_empty() {
-            self.comments.entry(path.to_string()).or_default().push(comment);
+            self.comments.push((path.to_string(), comment));
         }
         if !changes.entries.is_empty() {
             self.changes.insert(path.as_str(), changes);
@@ -204,7 +204,8 @@ impl<'a> Recurse<'a> {
             if sum.result != Some(Some(false)) {
                 sum.result = Some(None);
             }
-            sum.comments.insert("removed".to_owned(), superfluous.into_iter().map(Utf8PathBuf::into_string).collect());
+            let paths: Vec<String> = superfluous.into_iter().map(Utf8PathBuf::into_string).collect();
+            sum.comments.push(("removed".to_owned(), paths.join("\n")));
             return Ok(());
         }
         let (removed, result) = clean::remove(&superfluous);
@@ -214,7 +215,7 @@ impl<'a> Recurse<'a> {
 
     fn outcome(&self, sum: Sum) -> Result<Return, Failed> {
         let comments: Vec<String> =
-            sum.comments.iter().map(|(path, said)| format!("\n#### {path} ####\n{}", said.join("\n"))).collect();
+            sum.comments.iter().map(|(path, said)| format!("\n#### {path} ####\n{said}")).collect();
         let mut comment = comments.join("\n").trim().to_owned();
         if comment.is_empty() {
             comment = format!("Recursively updated {}", self.path);

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil::Date};
 
 use crate::formula::Data;
+use crate::formula::regex::{Options, Regex};
 use crate::states::disk;
 use crate::states::file::absolute;
 use crate::states::file::clean::listed;
@@ -39,8 +40,8 @@ struct Rule {
     size: i128,
     needs: Needs,
     time: fn(&Metadata) -> i64,
-    matches: Vec<fancy_regex::Regex>,
-    excludes: Vec<fancy_regex::Regex>,
+    matches: Vec<Regex>,
+    excludes: Vec<Regex>,
     by_path: bool,
     folders: bool,
     links: bool,
@@ -104,15 +105,15 @@ impl Rule {
             Needs::Either => is_old || is_large,
         };
         let name = if self.by_path { path.as_str() } else { path.file_name().unwrap_or_default() };
-        let fits = |all: &[fancy_regex::Regex]| all.iter().any(|one| one.is_match(name).unwrap_or(false));
+        let fits = |all: &[Regex]| all.iter().any(|one| one.is_match(name).unwrap_or(false));
         is_allowed && is_due && fits(&self.matches) && !fits(&self.excludes)
     }
 }
 
 /// Expressions that match from the beginning.
-fn expressions(patterns: Vec<String>) -> Result<Vec<fancy_regex::Regex>, Failed> {
+fn expressions(patterns: Vec<String>) -> Result<Vec<Regex>, Failed> {
     let compile = |pattern: String| {
-        let expression = fancy_regex::Regex::new(&format!("\\A(?:{pattern})"));
+        let expression = Regex::new(&pattern, Options { at_start: true, ..Options::default() });
         expression.map_err(|error| format!("`{pattern}` is no regular expression: {error}").into())
     };
     patterns.into_iter().map(compile).collect()
