@@ -90,7 +90,12 @@ fn prepend(call: &Call<'_>) -> Result<Return, Failed> {
     }
     let old = target.text()?;
     let content = added.iter().map(|line| format!("{line}\n")).collect::<String>() + old;
-    let changes = dict([("diff", Data::from(diff::unified(&lines::of_text(old), &lines::of_text(&content))))]);
+    let shown = if diff::is_text(&target.content) {
+        diff::unified(&lines::of_text(old), &lines::of_text(&content))
+    } else {
+        "Replace binary file".to_owned()
+    };
+    let changes = dict([("diff", Data::from(shown))]);
     if call.preview {
         return Ok(Return::would(changes, format!("File {} is set to be updated", target.path)));
     }

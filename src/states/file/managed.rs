@@ -297,7 +297,11 @@ impl<'a> Managed<'a> {
         ] {
             said.insert(name, value);
         }
-        variables(&self.call.args, said, self.call.args.others(&MANAGED))
+        let mut variables = variables(&self.call.args, said, self.call.args.others(&MANAGED))?;
+        if let Some(accumulator) = self.call.host.accumulator(&self.name) {
+            variables.insert("accumulator", accumulator);
+        }
+        Ok(variables)
     }
 
     /// A file or link that is there.
