@@ -118,6 +118,15 @@ pub(super) struct Managed<'a> {
     shows: bool,
 }
 
+/// Makes a file hold a text that another function made, with the owner, mode and all else that the arguments say.
+///
+/// # Errors
+/// When it cannot be written.
+pub(in crate::states) fn hold(call: &Call<'_>, text: String) -> Result<Return, Failed> {
+    let contents = Some(contents::in_encoding(&call.args, text)?);
+    Managed { contents, replace: true, ..Managed::read(call)? }.apply()
+}
+
 /// What a file is to hold.
 enum Content {
     /// Whatever it holds.
