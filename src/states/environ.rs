@@ -86,7 +86,9 @@ fn setenv(call: &Call<'_>) -> Result<Return, Failed> {
     changed.extend(wanted.iter().filter(|(name, value)| !is_right(name, value)).map(|(name, _)| name.clone()));
     all.extend(wanted);
     if !unsets {
-        all.values_mut().for_each(|value| *value = Some(value.take().unwrap_or_default()));
+        for value in all.values_mut() {
+            value.get_or_insert_default();
+        }
     }
     let said = |(name, value): (&String, &Option<String>)| {
         (Data::from(name.as_str()), value.as_deref().map_or(Data::None, Data::from))

@@ -55,7 +55,7 @@ fn append(call: &Call<'_>) -> Result<Return, Failed> {
     if !content.is_empty() && !content.ends_with('\n') {
         content.push('\n');
     }
-    added.iter().for_each(|line| content.extend([line, "\n"]));
+    content.extend(added.iter().flat_map(|line| [line, "\n"]));
     // Salt parts the lines of this diff, which have no end, and thereby the lines of its head once more.
     let changes = dict([("diff", Data::from(parted(&diff::unified(&old, &bare(&content)))))]);
     if call.preview {
@@ -89,7 +89,7 @@ fn prepend(call: &Call<'_>) -> Result<Return, Failed> {
         return already_right(call, &target, is_new);
     }
     let old = target.text()?;
-    let content = added.iter().map(|line| format!("{line}\n")).collect::<String>() + old;
+    let content = added.iter().flat_map(|line| [line, "\n"]).collect::<String>() + old;
     let shown = if diff::is_text(&target.content) {
         diff::unified(&lines::of_text(old), &lines::of_text(&content))
     } else {
