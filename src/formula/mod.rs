@@ -18,6 +18,7 @@ pub mod pillar;
 pub mod regex;
 pub mod renderer;
 pub mod roots;
+pub mod serialize;
 pub mod sls;
 pub mod template;
 pub mod top;

@@ -64,7 +64,7 @@ pub(super) fn unified<L: AsRef<[u8]>>(old: &[L], new: &[L]) -> String {
             text.push_str("--- \n+++ \n");
         }
         let (in_old, in_new) = (hunk(first.old.start..last.old.end), hunk(first.new.start..last.new.end));
-        text += &format!("@@ -{in_old} +{in_new} @@\n");
+        text.extend(["@@ -", &in_old, " +", &in_new, " @@\n"]);
         for stretch in &group {
             write(&mut text, if stretch.is_equal { ' ' } else { '-' }, old.get(stretch.old.clone()));
             write(&mut text, '+', new.get(stretch.new.clone()).filter(|_| !stretch.is_equal));

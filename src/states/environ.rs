@@ -87,7 +87,7 @@ fn setenv(call: &Call<'_>) -> Result<Return, Failed> {
     all.extend(wanted);
     if !unsets {
         for value in all.values_mut() {
-            *value = Some(value.take().unwrap_or_default());
+            value.get_or_insert_default();
         }
     }
     let said = |(name, value): (&String, &Option<String>)| {

@@ -35,6 +35,13 @@ impl Host<'_> {
         let chosen = if own.is_empty() { all.iter().collect() } else { own };
         chosen.into_iter().map(|one| (one.name.clone(), one.texts.clone())).collect()
     }
+
+    /// All texts that are kept for a file, by the name that they have: what a template of it sees.
+    pub(in crate::states) fn accumulator(&self, file: &str) -> Option<Data> {
+        let files = self.accumulators.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = |one: &Accumulator| (one.name.as_str().into(), one.texts.clone().into());
+        Some(files.get(file)?.iter().map(texts).collect::<Dict>().into())
+    }
 }
 
 fn accumulated(call: &Call<'_>) -> Result<Return, Failed> {

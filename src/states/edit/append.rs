@@ -55,9 +55,7 @@ fn append(call: &Call<'_>) -> Result<Return, Failed> {
     if !content.is_empty() && !content.ends_with('\n') {
         content.push('\n');
     }
-    for line in &added {
-        content.extend([line, "\n"]);
-    }
+    content.extend(added.iter().flat_map(|line| [line, "\n"]));
     // Salt parts the lines of this diff, which have no end, and thereby the lines of its head once more.
     let changes = dict([("diff", Data::from(parted(&diff::unified(&old, &bare(&content)))))]);
     if call.preview {
@@ -91,8 +89,13 @@ fn prepend(call: &Call<'_>) -> Result<Return, Failed> {
         return already_right(call, &target, is_new);
     }
     let old = target.text()?;
-    let content = added.iter().map(|line| format!("{line}\n")).collect::<String>() + old;
-    let changes = dict([("diff", Data::from(diff::unified(&lines::of_text(old), &lines::of_text(&content))))]);
+    let content = added.iter().flat_map(|line| [line, "\n"]).collect::<String>() + old;
+    let shown = if diff::is_text(&target.content) {
+        diff::unified(&lines::of_text(old), &lines::of_text(&content))
+    } else {
+        "Replace binary file".to_owned()
+    };
+    let changes = dict([("diff", Data::from(shown))]);
     if call.preview {
         return Ok(Return::would(changes, format!("File {} is set to be updated", target.path)));
     }

@@ -117,7 +117,7 @@ fn keyvalue(call: &Call<'_>) -> Result<Return, Failed> {
     if call.preview {
         let mut comment = format!("File {} is set to be changed ({} lines)", target.path, outcome.changes);
         if is_shown {
-            comment += &format!("\nPredicted diff:\n\r\t\t{}", outcome.diff.join("\r\t\t"));
+            comment.extend(["\nPredicted diff:\n\r\t\t", &outcome.diff.join("\r\t\t")]);
         }
         return Ok(Return::would(changes, comment));
     }

@@ -116,8 +116,7 @@ fn prepare(call: &Call<'_>, path: &Utf8Path) -> Result<(), Failed> {
 
 /// The lines of a file, and those of them that the places are which the SLS names.
 struct Lines {
-    #[expect(clippy::struct_field_names, reason = "they are the lines")]
-    lines: Vec<String>,
+    all: Vec<String>,
     matching: Option<Vec<String>>,
     before: Option<Vec<String>>,
     after: Option<Vec<String>>,
@@ -138,7 +137,7 @@ impl Lines {
         let find = |pattern: Option<String>| pattern.map_or(Ok(None), |pattern| found(&all, &pattern));
         let (matching, before, after) = (find(matching)?, find(before)?, find(after)?);
         let location = args.text("location")?.filter(|location| !location.is_empty());
-        Ok(Self { matching, before, after, location, indent: args.flag("indent", true), lines: all })
+        Ok(Self { matching, before, after, location, indent: args.flag("indent", true), all })
     }
 
     /// The content of the file as it is to be.
@@ -146,34 +145,34 @@ impl Lines {
         match mode {
             Mode::Delete => {
                 if let Some(wanted) = self.matching.as_ref().and_then(|found| found.first()) {
-                    self.lines.retain(|line| line != wanted);
+                    self.all.retain(|line| line != wanted);
                 }
             }
             Mode::Replace => {
                 let wanted = self.matching.as_ref().and_then(|found| found.first());
-                if let Some(at) = wanted.and_then(|wanted| self.lines.iter().position(|line| line == wanted)) {
+                if let Some(at) = wanted.and_then(|wanted| self.all.iter().position(|line| line == wanted)) {
                     self.set(at, at, content);
                 }
             }
             Mode::Insert => self.insert(content)?,
             Mode::Ensure => self.ensure(content)?,
         }
-        Ok(ended(self.lines))
+        Ok(ended(self.all))
     }
 
     fn insert(&mut self, content: &str) -> Result<(), Failed> {
         match self.location.as_deref() {
-            Some("end") if self.lines.is_empty() => self.lines.push(content.to_owned()),
-            Some("end") => self.put(self.lines.len(), self.lines.len() - 1, content),
-            Some("start") => match self.lines.first() {
-                Some(first) => self.lines.insert(0, with_end(first, content)),
-                None => self.lines.push(format!("{content}\n")),
+            Some("end") if self.all.is_empty() => self.all.push(content.to_owned()),
+            Some("end") => self.put(self.all.len(), self.all.len() - 1, content),
+            Some("start") => match self.all.first() {
+                Some(first) => self.all.insert(0, with_end(first, content)),
+                None => self.all.push(format!("{content}\n")),
             },
             Some(_) => {}
             None if self.before.is_none() && self.after.is_none() => {
                 return Err("On insert either \"location\" or \"before/after\" conditions are required.".into());
             }
-            None => match (is_some(self.before.as_ref()), is_some(self.after.as_ref())) {
+            None => match (is_some(self.before.as_deref()), is_some(self.after.as_deref())) {
                 (true, true) => {
                     let before = self.only_before()?;
                     self.only_after()?;
@@ -181,7 +180,7 @@ impl Lines {
                 }
                 (false, true) => {
                     let after = self.only_after()?;
-                    if self.lines.get(after + 1).is_none_or(|next| !is_same(next, content)) {
+                    if self.all.get(after + 1).is_none_or(|next| !is_same(next, content)) {
                         self.put(after + 1, after, content);
                     }
                 }
@@ -198,10 +197,10 @@ impl Lines {
     }
 
     fn ensure(&mut self, content: &str) -> Result<(), Failed> {
-        match (is_some(self.before.as_ref()), is_some(self.after.as_ref())) {
+        match (is_some(self.before.as_deref()), is_some(self.after.as_deref())) {
             (true, true) => {
                 let (after, before) = (self.only_after()?, self.only_before()?);
-                if self.lines.iter().any(|line| line.trim_start_matches(lines::is_space) == content) {
+                if self.all.iter().any(|line| line.trim_start_matches(lines::is_space) == content) {
                     return Ok(());
                 }
                 if after + 1 == before {
@@ -216,13 +215,13 @@ impl Lines {
             (true, false) => {
                 let before = self.only_before()?;
                 if before == 0 || !is_same(self.above(before), content) {
-                    let model = before.checked_sub(1).unwrap_or(self.lines.len() - 1);
+                    let model = before.checked_sub(1).unwrap_or(self.all.len() - 1);
                     self.put(before, model, content);
                 }
             }
             (false, true) => {
                 let after = self.only_after()?;
-                if self.lines.get(after + 1).is_none_or(|next| !is_same(next, content)) {
+                if self.all.get(after + 1).is_none_or(|next| !is_same(next, content)) {
                     self.put(after + 1, after, content);
                 }
             }
@@ -248,7 +247,7 @@ impl Lines {
     fn only(&self, found: Option<&[String]>, name: &str) -> Result<usize, Failed> {
         let how = match found {
             Some([wanted]) => {
-                return self.lines.iter().position(|line| line == wanted).ok_or_else(|| "the line is gone".into());
+                return self.all.iter().position(|line| line == wanted).ok_or_else(|| "the line is gone".into());
             }
             None | Some([]) => "less than",
             Some(_) => "more than",
@@ -258,20 +257,20 @@ impl Lines {
 
     /// The line above another; above the first, that is the last one.
     fn above(&self, at: usize) -> &str {
-        let above = at.checked_sub(1).unwrap_or(self.lines.len().saturating_sub(1));
-        self.lines.get(above).map_or("", String::as_str)
+        let above = at.checked_sub(1).unwrap_or(self.all.len().saturating_sub(1));
+        self.all.get(above).map_or("", String::as_str)
     }
 
     /// Puts the content in, indented as another line is.
     fn put(&mut self, at: usize, model: usize, content: &str) {
         let line = self.indented(model, content);
-        self.lines.insert(at.min(self.lines.len()), line);
+        self.all.insert(at.min(self.all.len()), line);
     }
 
     /// Puts the content in the place of a line.
     fn set(&mut self, at: usize, model: usize, content: &str) {
         let indented = self.indented(model, content);
-        if let Some(line) = self.lines.get_mut(at) {
+        if let Some(line) = self.all.get_mut(at) {
             *line = indented;
         }
     }
@@ -280,14 +279,14 @@ impl Lines {
         if !self.indent {
             return content.to_owned();
         }
-        let model = self.lines.get(model).map_or("", String::as_str);
+        let model = self.all.get(model).map_or("", String::as_str);
         let blank: String = model.chars().take_while(|character| matches!(character, '\t' | ' ')).collect();
         blank + content.trim_start_matches(lines::is_space)
     }
 }
 
 /// Whether there is a list with something in it.
-fn is_some(found: Option<&Vec<String>>) -> bool {
+fn is_some(found: Option<&[String]>) -> bool {
     found.is_some_and(|found| !found.is_empty())
 }
 

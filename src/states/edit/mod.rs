@@ -10,6 +10,7 @@ mod keyvalue;
 mod line;
 pub(super) mod lines;
 mod replace;
+mod serialize;
 mod source;
 mod target;
 mod words;
@@ -30,6 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     keyvalue::KEYVALUE,
     line::LINE,
     replace::REPLACE,
+    serialize::SERIALIZE,
 ];
 
 /// Options of an expression that is looked for in a whole file, which may take a while.

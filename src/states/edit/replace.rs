@@ -67,6 +67,13 @@ fn replace(call: &Call<'_>) -> Result<Return, Failed> {
         target.text()?;
     }
     let content = edit.apply(&target.content)?;
+    let is_utf8 = |content: &[u8]| std::str::from_utf8(content).is_ok();
+    if is_utf8(&target.content) && !is_utf8(&content) {
+        // An expression of bytes may take a part of a character.
+        return Err(
+            format!("{given} would not be UTF-8 any more; with `encoding: utf-8`, characters stay whole").into()
+        );
+    }
     if content == target.content {
         return Ok(Return::unchanged("No changes needed to be made"));
     }

@@ -46,9 +46,17 @@ pub(super) fn read(call: &Call<'_>) -> Result<Option<Vec<u8>>, Failed> {
         let rendered = call.host.formula.render_text("contents", &text, &variables);
         text = rendered.map_err(|error| format!("Unable to manage file: {error}"))?;
     }
+    in_encoding(args, text).map(Some)
+}
+
+/// A text in the `encoding` that the SLS names.
+///
+/// # Errors
+/// When it cannot be written in that.
+pub(super) fn in_encoding(args: &Args<'_>, text: String) -> Result<Vec<u8>, Failed> {
     let encoding = args.text("encoding")?;
     let errors = args.text("encoding_errors")?;
-    encoded(text, encoding.as_deref().unwrap_or("utf-8"), errors.as_deref().unwrap_or("strict")).map(Some)
+    encoded(text, encoding.as_deref().unwrap_or("utf-8"), errors.as_deref().unwrap_or("strict"))
 }
 
 fn named(argument: &str, keys: &Data) -> String {
@@ -92,7 +100,7 @@ const ENCODINGS: [&str; 10] =
 const ERRORS: [&str; 5] = ["strict", "ignore", "replace", "backslashreplace", "xmlcharrefreplace"];
 
 /// Refuses an encoding that upshift does not have.
-pub(super) fn check_encoding(args: &Args<'_>) -> Result<(), String> {
+pub(in crate::states) fn check_encoding(args: &Args<'_>) -> Result<(), String> {
     for (argument, known) in [("encoding", &ENCODINGS[..]), ("encoding_errors", &ERRORS)] {
         if let Some(name) = args.get(argument).map(printed).filter(|name| !known.contains(&normal(name).as_str())) {
             return Err(format!("upshift has no {argument} `{name}`; it has {}", known.join(", ")));

@@ -121,6 +121,15 @@ pub(super) struct Managed<'a> {
     shows: bool,
 }
 
+/// Makes a file hold a text that another function made, with the owner, mode and all else that the arguments say.
+///
+/// # Errors
+/// When it cannot be written.
+pub(in crate::states) fn hold(call: &Call<'_>, text: String) -> Result<Return, Failed> {
+    let contents = Some(contents::in_encoding(&call.args, text)?);
+    Managed { contents, replace: true, ..Managed::read(call)? }.apply()
+}
+
 /// What a file is to hold.
 enum Content {
     /// Whatever it holds.
@@ -301,12 +310,8 @@ impl<'a> Managed<'a> {
             said.insert(name, value);
         }
         let mut variables = variables(&self.call.args, said, self.call.args.others(&MANAGED))?;
-        let accumulated = self.call.host.accumulated(&self.name, "");
-        if !accumulated.is_empty() {
-            variables.insert(
-                "accumulator",
-                dict(accumulated.into_iter().map(|(name, texts)| (Data::from(name.as_str()), texts.into()))),
-            );
+        if let Some(accumulator) = self.call.host.accumulator(&self.name) {
+            variables.insert("accumulator", accumulator);
         }
         Ok(variables)
     }

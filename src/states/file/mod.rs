@@ -26,7 +26,8 @@ mod trial;
 
 use camino::Utf8PathBuf;
 
-pub(super) use managed::{check_sources, check_template};
+pub(super) use contents::check_encoding;
+pub(super) use managed::{check_sources, check_template, hold};
 
 use crate::states::{Call, Failed, Function, Host};
 

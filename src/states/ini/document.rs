@@ -279,7 +279,7 @@ impl Section {
         }
         for (name, entry) in &self.entries {
             if let Entry::Section(section) = entry {
-                *text += &format!("\n[{name}]\n");
+                text.extend(["\n[", name, "]\n"]);
                 section.write(text);
             }
         }

@@ -348,7 +348,9 @@ fn sections_absent(call: &Call<'_>) -> Result<Return, Failed> {
             None => {}
         }
     }
-    file.write()?;
+    if !changes.entries.is_empty() {
+        file.write()?;
+    }
     Ok(done(changes))
 }
 

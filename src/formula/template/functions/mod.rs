@@ -21,7 +21,7 @@ mod paths;
 mod pillar;
 mod random;
 mod rendering;
-mod serializers;
+pub(in crate::formula) mod serializers;
 mod slsutil;
 mod testing;
 pub(super) mod traverse;
