@@ -74,7 +74,7 @@ def kind(password):
 
 # What the kernel counts or chooses by itself.
 COUNTED = re.compile(r"(fs\.(dentry|inode|file-nr|quota|aio-nr|mount-nr)|kernel\.(random|ns_last_pid|pty|hostname|tainted|sched|perf)|vm\.stat|"
-                     r"net\..*(nf_conntrack_count|route\.|tcp_mem|udp_mem)|sunrpc|debug|dev\.cdrom).*")
+                     r"net\..*(nf_conntrack_count|route\.|tcp_mem|udp_mem|tcp_fastopen_key)|sunrpc|debug|dev\.cdrom).*")
 
 
 def kernel():

@@ -29,7 +29,7 @@ def returns(when, salt, upshift, verdict):
             continue
         for what in ("comment", "changes"):
             if plain(a.get(what)) != plain(b.get(what)):
-                verdict.notes.append(f"{when}: {what} of {tag}\n  salt:    {short(a.get(what))}\n  upshift: {short(b.get(what))}")
+                verdict.notes.append(f"note: {when}: {what} of {tag}\n  salt:    {short(a.get(what))}\n  upshift: {short(b.get(what))}")
     order = [[tag for tag in sorted(answer, key=lambda tag: answer[tag].get("__run_num__", 0)) if tag in salt and tag in upshift]
              for answer in (salt, upshift)]
     if order[0] != order[1]:
