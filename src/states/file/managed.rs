@@ -11,7 +11,6 @@ use crate::states::disk::{self, Attributes, FILE_MODE};
 use crate::states::file::permissions::{Permissions, create_parents, octal};
 use crate::states::file::trial::trial;
 use crate::states::file::{backup, contents, expanded, flags};
-use crate::states::returns::dict;
 use crate::states::source::{Picked, Source, variables};
 use crate::states::{Args, Call, Failed, Function, Return, diff, web};
 
