@@ -81,10 +81,9 @@ esac"""
 OPENSTACK = """\
 at=/var/lib/openstack-stand-in
 [ -n "$OS_PASSWORD" ] || exit 1
-mkdir -p "$at"
 case "$*" in
   "token issue"*) [ -e /var/lib/keystone/bootstrapped ] ;;
-  *"--disable --disable-reason"*) echo "$6" >"$at/reason" ;;
+  *"--disable --disable-reason"*) mkdir -p "$at" && echo "$6" >"$at/reason" ;;
   *"service set --enable"*) rm -f "$at/reason" ;;
   *"-c Disabled Reason") cat "$at/reason" 2>/dev/null || echo 'train 2025.1' ;;
   *"-c Status") [ -e "$at/reason" ] && echo disabled || echo enabled ;;
