@@ -2,7 +2,7 @@
 //!
 //! This page is the map of the house.
 //!
-//! A [`formula`] is compiled to what Salt would make of it, without Salt.
+//! A [`formula`] is compiled to what Salt would make of it, without Salt, and [`states`] make a host what it says.
 //!
 //! A pipeline and an inventory in TOML are read by [`config`] into the values of [`model`].
 //! [`plan`] expands them into every host, step and command. The [`engine`] carries a plan out: its
@@ -24,4 +24,5 @@ pub mod journal;
 pub mod model;
 pub mod plan;
 pub mod report;
+pub mod states;
 pub mod transport;

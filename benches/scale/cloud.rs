@@ -47,7 +47,7 @@ pub(super) fn plan(stages: &str, inventory: &Inventory) -> Plan {
     let pipeline = format!("[pipeline]\nname = 'scale'\n{stages}");
     let pipeline = parse_pipeline("pipeline.toml", &pipeline).expect("the pipeline is well");
     let mut resolve = |_: &str, _: &str| Ok("c0ffee".repeat(6));
-    plan::build(&pipeline, inventory, &History::default(), &mut resolve).expect("the plan can be built")
+    plan::build(&pipeline, inventory, &History::default(), None, &mut resolve).expect("the plan can be built")
 }
 
 /// The plan of one stage over all computes, rolling like this.

@@ -99,7 +99,10 @@ repository-{{ name }}-{{ kind }}:
     - clean_file: True
 {%- endif %}
     - disabled: {{ not repo.enabled }}
+{%- if signed %}
+    # Salt wants the line to name its key with this, and refuses it otherwise.
     - aptkey: False
+{%- endif %}
     - refresh: True
     - require:
       - file: repository-{{ name }}-pins

@@ -4,6 +4,7 @@
 //! know in its folder of the [`spool`], so that a step is carried out at most once whatever becomes
 //! of the controller, the connection or the agent itself.
 
+pub mod apply;
 mod claim;
 mod command;
 mod earlier;

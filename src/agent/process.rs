@@ -75,7 +75,10 @@ impl Group {
 }
 
 /// This boot's id.
-pub(super) fn boot() -> io::Result<String> {
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn boot() -> io::Result<String> {
     Ok(fs_err::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 

@@ -52,7 +52,8 @@ pub enum Ask {
     Fact(Call),
     /// That the host works for one run alone from now on: [`Tell::Done`] or [`Tell::Held`].
     Claim(Claim),
-    /// Start a step or attach to it: any number of [`Tell::Output`], then [`Tell::Ended`].
+    /// Start a step or attach to it: any number of [`Tell::Output`], then [`Tell::Ended`]. What is private
+    /// of the order comes as bytes.
     Execute {
         /// The step.
         order: Box<Order>,
@@ -78,6 +79,11 @@ pub enum Ask {
     Unlock {
         /// Also when the run that holds it is connected, or has a step under way.
         force: bool,
+    },
+    /// What became of the states of a step: [`Tell::Returns`].
+    Returns {
+        /// The step's id.
+        id: String,
     },
     /// Something about files.
     Files(files::Ask),
@@ -115,6 +121,8 @@ pub enum Tell {
     },
     /// A step ended.
     Ended(End),
+    /// A JSON object a line for each state that ended; the bytes come with it.
+    Returns,
     /// The contents that are not there.
     Missing(Vec<Gap>),
     /// How each thing at a path differs from what is wanted.
@@ -199,4 +207,22 @@ pub struct Order {
     pub since: Option<String>,
     /// The working folder: the project root, or on another machine the home of its user when it is empty.
     pub folder: Utf8PathBuf,
+    /// [`Private`] as JSON, for a step that applies formulas. It goes from memory to memory, and never to a disk.
+    #[serde(skip)]
+    pub private: Vec<u8>,
+}
+
+/// What a step that applies formulas has to know and nobody else may.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Private {
+    /// The host's name in the inventory.
+    pub id: String,
+    /// Its grains.
+    pub grains: Data,
+    /// Its pillar.
+    pub pillar: Data,
+    /// Minion options.
+    pub options: Data,
+    /// The values that nobody may see.
+    pub secrets: Vec<String>,
 }

@@ -97,9 +97,9 @@ impl Agent {
                     continue;
                 }
                 tokio::task::spawn_local(async move {
-                    let tell = agent.answer(n, ask, &answers).await;
-                    let tell = tell.unwrap_or_else(|error| Tell::Failed(error.to_string()));
-                    let _ = answers.send((Answer { n, tell }, Vec::new())).await;
+                    let told = agent.answer(n, ask, bytes, &answers).await;
+                    let (tell, bytes) = told.unwrap_or_else(|error| (Tell::Failed(error.to_string()), Vec::new()));
+                    let _ = answers.send((Answer { n, tell }, bytes)).await;
                 });
             }
             Ok(())
@@ -113,8 +113,9 @@ impl Agent {
         tokio::select! { done = ask => done, done = answer => done }
     }
 
-    async fn answer(&self, n: u64, ask: Ask, answers: &Answers) -> io::Result<Tell> {
-        Ok(match ask {
+    async fn answer(&self, n: u64, ask: Ask, bytes: Vec<u8>, answers: &Answers) -> io::Result<(Tell, Vec<u8>)> {
+        let tell = match ask {
+            Ask::Returns { id } => return Ok((Tell::Returns, self.steps.returns(&id)?)),
             Ask::Vitals => Tell::Vitals(self.vitals()?),
             Ask::Grains { id } => Tell::Grains(grains::collect(&Facts { root: "/".into(), id: Some(&id), now: now() })),
             Ask::Fact(call) => {
@@ -124,13 +125,16 @@ impl Agent {
             }
             Ask::Claim(claim) => {
                 if let Err(held) = self.place()?.take(&claim, &self.steps)? {
-                    return Ok(Tell::Held(held));
+                    return Ok((Tell::Held(held), Vec::new()));
                 }
                 // What is too much on the disk, is no reason to refuse a run.
                 let _ = self.steps.prune(&claim.id(), KEPT, KEPT_FOR).and_then(|()| remove_others(&self.folder));
                 Tell::Done
             }
-            Ask::Execute { order, from } => Tell::Ended(self.execute(n, *order, from, answers).await),
+            Ask::Execute { mut order, from } => {
+                order.private = bytes;
+                Tell::Ended(self.execute(n, *order, from, answers).await)
+            }
             Ask::Abort { id } => self.steps.abort(&id).map(|()| Tell::Done)?,
             Ask::Forget { id } => self.steps.forget(&id).map(|()| Tell::Done)?,
             Ask::Release { run } => {
@@ -141,7 +145,8 @@ impl Agent {
             }
             Ask::Unlock { force } => self.place()?.unlock(force, &self.steps)?.map_or(Tell::Done, Tell::Held),
             Ask::Files(_) => unreachable!("the worker for files answers these"),
-        })
+        };
+        Ok((tell, Vec::new()))
     }
 
     fn place(&self) -> io::Result<std::sync::MutexGuard<'_, Place>> {

@@ -8,6 +8,7 @@
 //! | `lock` | agent | a file lock, held as long as the agent lives |
 //! | `started.json` | agent | [`Started`]; on disk before the first command starts |
 //! | `output` | the command | its stdout and stderr, in the order in which they were written |
+//! | `returns` | agent | of a step that applies formulas, what became of each state |
 //! | `look` | a check | output of `unless` and of the looks of a `wait`; of no interest afterwards |
 //! | `abort` | controller | its being there tells the agent to end the step |
 //! | `result.part` | agent | room for the result, taken before the command starts |
@@ -230,6 +231,22 @@ impl Folder {
     /// Opens the file that the command writes to.
     pub(super) fn open_output(&self) -> io::Result<File> {
         append(&self.output())
+    }
+
+    /// The store of files beside the spool that the folder is in.
+    pub(super) fn files(&self) -> io::Result<Utf8PathBuf> {
+        let place = self.path.parent().and_then(Utf8Path::parent);
+        place.map(|place| place.join("files")).ok_or_else(|| io::Error::other("the spool has no folder"))
+    }
+
+    /// Where it is written what became of states.
+    pub(super) fn returns(&self) -> Utf8PathBuf {
+        self.path.join("returns")
+    }
+
+    /// Opens the file that returns are added to.
+    pub(super) fn open_returns(&self) -> io::Result<File> {
+        append(&self.returns())
     }
 
     /// Empties and opens the file that a check writes to.

@@ -19,7 +19,7 @@ use crate::agent::command::{self, Ended};
 use crate::agent::protocol::{FORMAT, Order};
 use crate::agent::spool::{Folder, Started};
 use crate::agent::watch::{Received, Stop, Watch};
-use crate::agent::{git, output, process, wait};
+use crate::agent::{apply, git, output, process, wait};
 use crate::error::Error;
 use crate::model::Outcome;
 use crate::model::plan::Action;
@@ -97,17 +97,28 @@ impl Carrying {
         match self.order.action.clone() {
             Action::Run { command, until } => self.run(&command, until.as_deref()),
             Action::Wait { what, every } => {
-                self.folder.start(&self.started)?;
+                self.start()?;
                 Ok(wait::until_true(self, &what, every))
             }
             Action::Pull { .. } => {
-                self.folder.start(&self.started)?;
+                self.start()?;
                 Ok(self.pull())
             }
             Action::Gate { .. } => Err(io::Error::other("a gate waits for a person, not on a host")),
+            Action::Apply(apply) => apply::step(self, &apply),
             Action::Reboot if self.may_restart => self.reboot(),
             Action::Reboot => Err(io::Error::other("restarting this machine would end the run")),
         }
+    }
+
+    /// Says on disk that something is about to be started.
+    pub(super) fn start(&self) -> io::Result<()> {
+        self.folder.start(&self.started)
+    }
+
+    /// The step's output, to be added to.
+    pub(super) fn output(&self) -> io::Result<File> {
+        self.output.try_clone()
     }
 
     /// Runs a command, its process group recorded first. An error means that it did not run.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use rustix::io::Errno;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
@@ -133,7 +133,7 @@ impl Steps {
                 Ok(None)
             }
             State::Absent | State::Ordered => {
-                let agent = match folder.order(order).and_then(|()| self.start(folder)) {
+                let agent = match folder.order(order).and_then(|()| self.start(order, folder)) {
                     Ok(agent) => agent,
                     Err(error) if is_passing(&error) => return Err(error),
                     Err(error) => return Ok(Some(not_started(&error.to_string()))),
@@ -148,7 +148,7 @@ impl Steps {
         }
     }
 
-    fn start(&self, folder: &Folder) -> io::Result<Child> {
+    fn start(&self, order: &Order, folder: &Folder) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
         command
             .arg0("upshift")
@@ -157,8 +157,16 @@ impl Steps {
             .arg(folder.path());
         // Only the agent itself writes to stderr, only before it starts anything: its command has the
         // output file.
-        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| named(format!("cannot start `{}`", self.program), error))
+        let has_private = !order.private.is_empty();
+        command.stdin(if has_private { Stdio::piped() } else { Stdio::null() });
+        command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| named(format!("cannot start `{}`", self.program), error))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            let private = order.private.clone();
+            // An agent that ends before it has read it says why itself.
+            tokio::spawn(async move { stdin.write_all(&private).await });
+        }
+        Ok(child)
     }
 
     /// Tells a step to end; [`execute`](Self::execute) says when it has. One that did not start yet
@@ -169,6 +177,17 @@ impl Steps {
     pub fn abort(&self, id: &str) -> io::Result<()> {
         Folder::of(&self.spool, id).abort()?;
         earlier::abort(&self.spool, id)
+    }
+
+    /// What became of the states of a step: a JSON object a line. Nothing for one that has none.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn returns(&self, id: &str) -> io::Result<Vec<u8>> {
+        match fs::read(Folder::of(&self.spool, id).returns()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read,
+        }
     }
 
     /// Removes the folders of a run's steps that are over, and says how many.

@@ -14,9 +14,13 @@ impl Check {
     pub(super) fn main(self) -> Result<Exit> {
         let read = self.files.read()?;
         // What a pull would bring is not asked: a check works without a network.
-        let plan = plan::build(&read.pipeline, &read.inventory, &crate::model::History::default(), &mut |_, _| {
-            Ok("0".repeat(40))
-        })?;
+        let plan = plan::build(
+            &read.pipeline,
+            &read.inventory,
+            &crate::model::History::default(),
+            read.formulas(),
+            &mut |_, _| Ok("0".repeat(40)),
+        )?;
         let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         super::print(&format!(
             "{}: fine: {} over {}\n",

@@ -2,6 +2,8 @@
 
 mod agent;
 mod answer;
+mod apply;
+mod call;
 mod check;
 mod control;
 mod copy;
@@ -55,6 +57,10 @@ enum Command {
     Grains(grains::Grains),
     /// See what Salt formulas come to: their low state, their files, what upshift does not have
     Formula(formula::Formula),
+    /// Apply formulas on hosts: what is not as they say is changed, and only that
+    Apply(apply::Apply),
+    /// Apply formulas on this machine, without SSH
+    Call(call::Call),
     /// Copy files and folders to hosts
     Copy(copy::Copy),
     /// Carry a pipeline out
@@ -111,6 +117,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Exec(command) => command.main(),
         Command::Grains(command) => command.main(),
         Command::Formula(command) => command.main(),
+        Command::Apply(command) => command.main(),
+        Command::Call(command) => command.main(),
         Command::Copy(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),

@@ -1,9 +1,12 @@
 //! What commands share: the files of a project, its runs, and the way from files to a plan.
 
+use std::sync::Arc;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use crate::engine::past;
+use crate::engine::supply::Supply;
 use crate::error::{Error, Exit, Result};
 use crate::journal::Runs;
 use crate::model::address::redact;
@@ -23,13 +26,15 @@ pub(super) struct Files {
     /// The inventory, upshift's own, Ansible's or Salt's; `inventory.toml` here or beside the pipeline
     /// when there is one
     #[arg(short, long, value_name = "FILE")]
-    inventory: Option<Utf8PathBuf>,
+    pub(super) inventory: Option<Utf8PathBuf>,
 }
 
 /// What the files say.
 pub(super) struct Read {
     pub(super) pipeline: Pipeline,
     pub(super) inventory: Inventory,
+    /// Its formulas, as they are now.
+    pub(super) supply: Option<Arc<Supply>>,
 }
 
 impl Files {
@@ -77,10 +82,11 @@ impl Targets {
 /// Reads a pipeline, and an inventory if there is one.
 pub(super) fn read(pipeline: &Utf8Path, inventory: Option<&Utf8Path>) -> Result<Read> {
     let pipeline = config::read_pipeline(pipeline)?;
+    let supply = Supply::read(&pipeline.formulas)?.map(Arc::new);
     let Some(inventory) = inventory else {
         // Stages that name hosts need somebody who knows them; stages without hosts do not.
         return match pipeline.stages.iter().find_map(|stage| stage.hosts.as_ref()) {
-            None => Ok(Read { pipeline, inventory: Inventory::default() }),
+            None => Ok(Read { pipeline, inventory: Inventory::default(), supply }),
             Some(hosts) => Err(Error::usage(format!(
                 "{}: a stage names hosts, and there is no inventory: neither `{INVENTORY}` here nor beside the pipeline",
                 hosts.place
@@ -89,7 +95,7 @@ pub(super) fn read(pipeline: &Utf8Path, inventory: Option<&Utf8Path>) -> Result<
         };
     };
     let inventory = config::read_inventory(inventory)?;
-    Ok(Read { pipeline, inventory })
+    Ok(Read { pipeline, inventory, supply })
 }
 
 impl Read {
@@ -113,9 +119,14 @@ impl Read {
         })
     }
 
+    /// What tells its formulas from all others.
+    pub(super) fn formulas(&self) -> Option<crate::model::plan::Formulas> {
+        self.supply.as_ref().map(|supply| supply.formulas())
+    }
+
     fn plan_with(&self, resolve: &mut plan::Resolve) -> Result<(Plan, History)> {
         let learn = |simulated| past::learn(&runs(), &self.pipeline.name, simulated);
-        let mut plan = plan::build(&self.pipeline, &self.inventory, &History::default(), resolve)?;
+        let mut plan = plan::build(&self.pipeline, &self.inventory, &History::default(), self.formulas(), resolve)?;
         let history = learn(plan.is_simulated());
         plan::expect(&mut plan, &history);
         Ok((plan, history))

@@ -19,6 +19,7 @@ use crate::engine::control::{Listener, Told};
 use crate::engine::dispatcher::{Dispatcher, Gates};
 use crate::engine::executor::Executor;
 use crate::engine::state::{self, RunState};
+use crate::engine::supply::Supply;
 use crate::engine::window;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run, Writer};
@@ -32,13 +33,13 @@ use crate::report::screen;
 #[derive(Debug, clap::Args)]
 pub(super) struct RunCommand {
     #[command(flatten)]
-    files: Files,
+    pub(super) files: Files,
     /// How many times faster than real time the run's clock goes: at 60, a pace of 20/h is 20 a
     /// minute. Without it, a run whose hosts are all simulated does not wait at all
     #[arg(long, value_name = "N", value_parser = time_scale)]
-    time_scale: Option<f64>,
+    pub(super) time_scale: Option<f64>,
     #[command(flatten)]
-    manner: Manner,
+    pub(super) manner: Manner,
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,6 +82,11 @@ fn time_scale(text: &str) -> Result<f64, String> {
 
 impl RunCommand {
     pub(super) fn main(self) -> Result<Exit> {
+        self.carry_out().map(|(_, exit)| exit)
+    }
+
+    /// Carries a new run out, and says which it was.
+    pub(super) fn carry_out(self) -> Result<(Run, Exit)> {
         let read = self.files.read()?;
         let (plan, history) = read.plan()?;
         self.manner.check(&plan)?;
@@ -109,6 +115,7 @@ impl RunCommand {
             run: run.clone(),
             key: opened.key.clone(),
             plan,
+            supply: read.supply,
             history,
             journal,
             entries: Vec::new(),
@@ -119,11 +126,12 @@ impl RunCommand {
             lock,
         };
         // Another run has a host of this one: it never began.
-        start.go(&self.manner).inspect_err(|error| {
+        let exit = start.go(&self.manner).inspect_err(|error| {
             if error.exit == Exit::Locked {
                 run.discard();
             }
-        })
+        })?;
+        Ok((run, exit))
     }
 }
 
@@ -176,6 +184,7 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
         run,
         key: journal.opened.key.clone(),
         plan,
+        supply: read.supply,
         history,
         journal: writer,
         entries,
@@ -302,6 +311,7 @@ struct Start {
     /// What tells the run from those of other projects.
     key: String,
     plan: Plan,
+    supply: Option<Arc<Supply>>,
     history: History,
     journal: Writer,
     /// What is in the journal already.
@@ -355,7 +365,7 @@ impl Start {
             answer::listen(person.subscribe(), tell, self.by.clone());
         }
         let plan = Arc::new(self.plan);
-        let (executor, finished) = Executor::new(
+        let (mut executor, finished) = Executor::new(
             plan.clone(),
             self.run.clone(),
             &self.key,
@@ -364,6 +374,9 @@ impl Start {
             &self.by,
             news.clone(),
         )?;
+        if let Some(supply) = self.supply.filter(|_| plan.applies()) {
+            executor.supply(supply)?;
+        }
         let dispatcher = Dispatcher {
             plan,
             state: self.state,

@@ -1,28 +1,32 @@
 //! Carries units out, and says how they ended. Decides nothing.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use fs_err::File;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::agent::protocol::{Claim, Order};
-use crate::agent::{Output, Steps, git, last_line};
+use crate::agent::{Output, Sink, Steps, git, grains, last_line};
 use crate::engine::clock;
 use crate::engine::draw;
 use crate::engine::hostlog::{self, HostLog};
 use crate::engine::news::News;
 use crate::engine::simulate::Due;
+use crate::engine::supply::Supply;
 use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
 use crate::model::inventory::Transport;
-use crate::model::plan::{self, Action, Plan};
+use crate::model::plan::{self, Action, Apply, Plan};
 use crate::model::record::{End, Silent};
-use crate::model::{History, Person, Slot, UnitKey};
-use crate::transport::ssh;
+use crate::model::{History, Outcome, Person, Slot, UnitKey};
+use crate::transport::ssh::{self, Ended, Provision};
 
 /// Pieces of output that wait to be kept.
 const OUTPUT: usize = 4;
@@ -54,6 +58,10 @@ pub struct Executor {
     /// What tells a unit's try on a host to end now.
     aborts: HashMap<(UnitKey, u16), watch::Sender<bool>>,
     folder: Utf8PathBuf,
+    /// What `apply` steps take.
+    supply: Option<Arc<Supply>>,
+    /// Where it is kept what became of states.
+    returns: Option<Arc<File>>,
     due: Due,
     finished: mpsc::UnboundedSender<Finished>,
     news: std::sync::mpsc::Sender<News>,
@@ -87,7 +95,36 @@ impl Executor {
         let aborts = HashMap::new();
         let due = Due::default();
         let id = claim.id();
-        Ok((Self { plan, run, id, history, steps, hosts, aborts, folder, due, finished, news }, ends))
+        let executor = Self {
+            plan,
+            run,
+            id,
+            history,
+            steps,
+            hosts,
+            aborts,
+            folder,
+            supply: None,
+            returns: None,
+            due,
+            finished,
+            news,
+        };
+        Ok((executor, ends))
+    }
+
+    /// Gives it what `apply` steps take.
+    ///
+    /// # Errors
+    /// When this machine cannot keep it.
+    pub fn supply(&mut self, supply: Arc<Supply>) -> Result<()> {
+        // Hosts that are this machine have the formulas in the store of the run.
+        if self.plan.hosts.iter().any(|host| host.transport == Transport::Local) {
+            supply.keep(&self.run.folder.join("files"))?;
+        }
+        self.returns = Some(open_returns(&self.run)?);
+        self.supply = Some(supply);
+        Ok(())
     }
 
     /// Contacts these hosts, all at once, and says which ones do not answer.
@@ -148,6 +185,8 @@ impl Executor {
 
     fn start_real(&mut self, unit: UnitKey, attempt: u16, again: bool) {
         let order = self.order(unit, attempt);
+        let (supply, returns) = (self.supply.clone(), self.returns.clone());
+        let (name, title) = (self.plan.hosts[self.plan.unit(unit).on as usize].name.clone(), self.plan.title(unit));
         let step = match unit.slot {
             Slot::Step(step) => format!("step {}", step + 1),
             Slot::Always(step) => format!("after step {}", step + 1),
@@ -167,10 +206,10 @@ impl Executor {
             let execute = async {
                 let sink = sink;
                 match &host {
-                    None => steps.execute(&order, from, &sink).await,
+                    None => execute_here(&steps, &name, order, supply.as_deref(), from, &sink).await,
                     Some(host) => {
                         let say = |what| drop(news.send(News::Notice(format!("{}: {what}", host.name))));
-                        host.execute(&order, from, &sink, aborted, &say).await
+                        execute_there(host, order, supply.as_deref(), from, &sink, aborted, &say).await
                     }
                 }
             };
@@ -182,7 +221,10 @@ impl Executor {
                     }
                 }
             };
-            let (end, ()) = tokio::join!(execute, keep);
+            let (Ended { end, returns: states }, ()) = tokio::join!(execute, keep);
+            if let Some(returns) = &returns {
+                keep_returns(returns, &name, &title, attempt, &states);
+            }
             let _ = finished.send(Finished { unit, attempt, end });
         });
     }
@@ -214,6 +256,7 @@ impl Executor {
             env: planned.env.clone(),
             timeout: step.timeout,
             since,
+            private: Vec::new(),
             // The project is on this machine alone.
             folder: if self.hosts[planned.on as usize].is_some() { "".into() } else { self.folder.clone() },
         }
@@ -278,6 +321,70 @@ impl Executor {
         }
         releases.join_all().await;
     }
+}
+
+/// Carries a step out on this machine.
+async fn execute_here(
+    steps: &Steps,
+    name: &str,
+    mut order: Order,
+    supply: Option<&Supply>,
+    from: u64,
+    sink: &Sink,
+) -> Ended {
+    if let (Action::Apply(apply), Some(supply)) = (&order.action, supply) {
+        let facts = grains::Facts { root: "/".into(), id: Some(name), now: clock::real_now() };
+        match private(supply, name, grains::collect(&facts), apply) {
+            Ok(private) => order.private = private,
+            Err(why) => return End::noted(Outcome::Failed, why).into(),
+        }
+    }
+    let end = steps.execute(&order, from, sink).await;
+    // How it ended is what counts.
+    let returns = steps.returns(&order.id).unwrap_or_default();
+    Ended { end, returns }
+}
+
+/// Carries a step out on a host.
+async fn execute_there(
+    host: &ssh::Host,
+    order: Order,
+    supply: Option<&Supply>,
+    from: u64,
+    sink: &Sink,
+    aborted: watch::Receiver<bool>,
+    say: ssh::Say<'_>,
+) -> Ended {
+    let (Action::Apply(apply), Some(supply)) = (order.action.clone(), supply) else {
+        return host.execute(order, None, from, sink, aborted, say).await;
+    };
+    let private = |grains| private(supply, &host.name, grains, &apply);
+    let provision = Provision { wanted: &supply.wanted, files: &supply.files, private: &private };
+    host.execute(order, Some(provision), from, sink, aborted, say).await
+}
+
+fn private(supply: &Supply, host: &str, grains: Map<String, Value>, apply: &Apply) -> Result<Vec<u8>, String> {
+    let private =
+        supply.private(host, grains, apply).map_err(|error| format!("nothing was touched: pillar: {error}"))?;
+    serde_json::to_vec(&private).map_err(|error| error.to_string())
+}
+
+fn open_returns(run: &Run) -> std::io::Result<Arc<File>> {
+    let mut options = fs_err::OpenOptions::new();
+    fs_err::os::unix::fs::OpenOptionsExt::mode(options.append(true).create(true), 0o600);
+    options.open(run.returns_file()).map(Arc::new)
+}
+
+/// Keeps what became of the states of a unit: one line, so that units that end at once do not mix.
+fn keep_returns(file: &File, host: &str, step: &str, attempt: u16, returns: &[u8]) {
+    let states: Vec<&str> = std::str::from_utf8(returns).unwrap_or_default().lines().collect();
+    if states.is_empty() {
+        return;
+    }
+    let head = serde_json::json!({ "host": host, "step": step, "attempt": attempt }).to_string();
+    let line = format!("{},\"states\":[{}]}}\n", head.trim_end_matches('}'), states.join(","));
+    // They are for people; a run goes on where they cannot be kept.
+    let _ = (&*file).write_all(line.as_bytes());
 }
 
 /// The ways to the hosts of a plan that are reached over SSH; nothing is opened yet.

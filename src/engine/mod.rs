@@ -22,4 +22,5 @@ pub(crate) mod sample;
 pub mod schedule;
 pub mod simulate;
 pub mod state;
+pub mod supply;
 pub mod window;

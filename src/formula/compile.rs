@@ -1,6 +1,7 @@
 //! The whole way from SLS names to low state for one host.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::error::{Error, Kind, Result};
@@ -192,12 +193,91 @@ impl Compiler {
         self.engine.render_file(path, variables)
     }
 
+    /// What one of Salt's functions answers, as in a template: `call("file.file_exists", …)`.
+    ///
+    /// # Errors
+    /// When nobody has it, or it fails.
+    pub fn call(&self, function: &str, args: &[Data], named: &[(String, Data)]) -> Result<Data> {
+        self.engine.call(function, args, named)
+    }
+
+    /// What a template becomes that is no file of the roots; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn render_text(&self, name: &str, text: &str, variables: &Data) -> Result<String> {
+        self.engine.render_text(name, text, variables)
+    }
+
+    /// The content of a file of the roots.
+    ///
+    /// # Errors
+    /// When what is there cannot be read.
+    pub fn read_file(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        self.roots().read(path)
+    }
+
+    /// Whether the roots have a file.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn has_file(&self, path: &str) -> io::Result<bool> {
+        self.roots().has(path)
+    }
+
+    /// The mode of a file of the roots, where modes are known.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn file_mode(&self, path: &str) -> io::Result<Option<u32>> {
+        self.roots().mode(path)
+    }
+
+    /// The paths of the files of the roots below a folder.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn files_below(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.roots().below(folder)
+    }
+
+    /// The pillar of the host.
+    #[must_use]
+    pub fn pillar(&self) -> &Data {
+        &self.pillar
+    }
+
+    /// The grains of the host.
+    #[must_use]
+    pub fn grains(&self) -> &Data {
+        &self.subject.grains
+    }
+
+    /// What answers for the host.
+    #[must_use]
+    pub fn facts(&self) -> &dyn Facts {
+        self.subject.facts.as_ref()
+    }
+
+    /// A minion option.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<Data> {
+        self.subject.opts().remove(name)
+    }
+
     /// The text that the template of an SLS becomes.
     ///
     /// # Errors
     /// When there is no such SLS, or it fails.
     pub fn render_sls(&self, sls: &str, path: &str) -> Result<String> {
         self.engine.render_sls(sls, path, &Data::None)
+    }
+
+    /// What is configured under a name such as `mysql.host`: an option of the minion, else a grain, else in the pillar.
+    #[must_use]
+    pub fn config(&self, name: &str) -> Option<Data> {
+        let opts = self.subject.options.get(name);
+        opts.or_else(|| self.subject.grains.get(name)).or_else(|| self.pillar.get(name)).cloned()
     }
 
     fn names(&self) -> Result<&[String]> {
@@ -221,7 +301,7 @@ impl Compiler {
     }
 }
 
-fn missing(error: &std::io::Error) -> Error {
+fn missing(error: &io::Error) -> Error {
     Error::new(Kind::Missing, error.to_string())
 }
 

@@ -407,19 +407,30 @@ impl Serialize for Data {
                 }
                 sequence.end()
             }
-            Self::Dict(dict) => {
-                let mut map = serializer.serialize_map(Some(dict.entries.len()))?;
-                for (key, value) in &dict.entries {
-                    match key {
-                        Self::Str(text) => map.serialize_entry(text.as_ref(), value)?,
-                        Self::None => map.serialize_entry("null", value)?,
-                        Self::Bool(key) => map.serialize_entry(if *key { "true" } else { "false" }, value)?,
-                        other => map.serialize_entry(&format!("{other:?}"), value)?,
-                    }
-                }
-                map.end()
+            Self::Dict(dict) => dict.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Dict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.entries.len()))?;
+        for (key, value) in &self.entries {
+            match key {
+                Data::Str(text) => map.serialize_entry(text.as_ref(), value)?,
+                Data::None => map.serialize_entry("null", value)?,
+                Data::Bool(key) => map.serialize_entry(if *key { "true" } else { "false" }, value)?,
+                other => map.serialize_entry(&format!("{other:?}"), value)?,
             }
         }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Dict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let data = Data::deserialize(deserializer)?;
+        data.as_dict().cloned().ok_or_else(|| serde::de::Error::custom("not a mapping"))
     }
 }
 

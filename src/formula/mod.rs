@@ -6,6 +6,7 @@
 //! so that the same compiler runs on the host with real answers and on the controller with recorded ones.
 //! Nothing here changes a host.
 
+pub mod cipher;
 pub mod compile;
 pub mod data;
 pub mod error;
@@ -14,8 +15,10 @@ pub mod fnmatch;
 pub mod matcher;
 pub mod merge;
 pub mod pillar;
+pub mod regex;
 pub mod renderer;
 pub mod roots;
+pub mod serialize;
 pub mod sls;
 pub mod template;
 pub mod top;
@@ -24,3 +27,4 @@ pub mod yaml;
 
 pub use data::{Data, Dict};
 pub use error::{Error, Kind, Place, Result};
+pub use template::functions::package_versions::{debian as debian_order, rpm as rpm_order};

@@ -1,5 +1,6 @@
 //! The way from the text of an SLS file to its data: the renderers its first line names, `jinja|yaml` if it names none.
 
+use super::cipher::Cipher;
 use super::error::{Kind, Result};
 use super::roots::Found;
 use super::template::Engine;
@@ -8,9 +9,11 @@ use super::{Data, Error};
 
 /// What a text goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pipe {
-    Jinja { then: Format },
-    Plain(Format),
+struct Pipe {
+    is_template: bool,
+    format: Format,
+    /// How its values are encrypted.
+    cipher: Option<Cipher>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,16 +33,19 @@ pub fn render(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<
         return Ok(Data::from(super::Dict::ordered()));
     }
     let rendered;
-    let (text, format) = match pipe {
-        Pipe::Plain(format) => (&found.text, format),
-        Pipe::Jinja { then } => {
-            rendered = engine.render_sls(sls, &found.path, more)?;
-            (&rendered, then)
-        }
+    let text = if pipe.is_template {
+        rendered = engine.render_sls(sls, &found.path, more)?;
+        &rendered
+    } else {
+        &found.text
     };
-    let data = match format {
+    let data = match pipe.format {
         Format::Yaml => read_yaml(text, &found.path)?,
         Format::Json => read_json(text, &found.path)?,
+    };
+    let data = match pipe.cipher {
+        Some(cipher) => cipher.open(&data).map_err(|error| error.at(&found.path, 0, None))?,
+        None => data,
     };
     Ok(if data.is_true() { data } else { super::Dict::ordered().into() })
 }
@@ -56,14 +62,19 @@ pub fn check(text: &str) -> Result<()> {
 fn pipe(text: &str) -> Result<Pipe> {
     let first = text.lines().next().unwrap_or_default();
     let Some(names) = first.strip_prefix("#!").filter(|names| !names.starts_with('/')) else {
-        return Ok(Pipe::Jinja { then: Format::Yaml });
+        return Ok(Pipe { is_template: true, format: Format::Yaml, cipher: None });
     };
-    let names: Vec<&str> = names.trim().split('|').map(str::trim).collect();
+    let mut names: Vec<&str> = names.trim().split('|').map(str::trim).collect();
+    let cipher = names.last().and_then(|last| Cipher::named(last));
+    if cipher.is_some() {
+        names.pop();
+    }
+    let pipe = |is_template, format| Ok(Pipe { is_template, format, cipher });
     match names.as_slice() {
-        ["jinja" | "jinja -s", "yaml" | "yaml_odict"] | ["yaml_jinja"] => Ok(Pipe::Jinja { then: Format::Yaml }),
-        ["jinja" | "jinja -s", "json"] | ["json_jinja"] => Ok(Pipe::Jinja { then: Format::Json }),
-        ["yaml" | "yaml_odict"] => Ok(Pipe::Plain(Format::Yaml)),
-        ["json"] => Ok(Pipe::Plain(Format::Json)),
+        ["jinja" | "jinja -s", "yaml" | "yaml_odict"] | ["yaml_jinja"] => pipe(true, Format::Yaml),
+        ["jinja" | "jinja -s", "json"] | ["json_jinja"] => pipe(true, Format::Json),
+        ["yaml" | "yaml_odict"] => pipe(false, Format::Yaml),
+        ["json"] => pipe(false, Format::Json),
         names => {
             let ours = ["jinja", "jinja -s", "yaml", "yaml_odict", "json"];
             let unknown: Vec<String> =
@@ -75,7 +86,7 @@ fn pipe(text: &str) -> Result<Pipe> {
                     Error::new(Kind::Unsupported, message)
                 }
             }
-            .hint("write it as `#!jinja|yaml`, `#!yaml`, `#!jinja|json` or `#!json`"))
+            .hint("write it as `#!jinja|yaml`, `#!yaml`, `#!jinja|json` or `#!json`, with `|gpg` or `|age` behind it"))
         }
     }
 }
@@ -105,15 +116,18 @@ mod tests {
 
     #[test]
     fn the_first_line_names_the_renderers() {
-        assert_eq!(pipe("a: 1\n").unwrap(), Pipe::Jinja { then: Format::Yaml });
-        assert_eq!(pipe("#!/bin/sh\n").unwrap(), Pipe::Jinja { then: Format::Yaml });
-        assert_eq!(pipe("#!yaml\n").unwrap(), Pipe::Plain(Format::Yaml));
-        assert_eq!(pipe("#!jinja|json\n").unwrap(), Pipe::Jinja { then: Format::Json });
+        let named = |text: &str| pipe(text).map(|pipe| (pipe.is_template, pipe.format, pipe.cipher)).unwrap();
+        assert_eq!(named("a: 1\n"), (true, Format::Yaml, None));
+        assert_eq!(named("#!/bin/sh\n"), (true, Format::Yaml, None));
+        assert_eq!(named("#!yaml\n"), (false, Format::Yaml, None));
+        assert_eq!(named("#!jinja|json\n"), (true, Format::Json, None));
+        assert_eq!(named("#!yaml|gpg\n"), (false, Format::Yaml, Some(Cipher::Gpg)));
+        assert_eq!(named("#!jinja | yaml | age\n"), (true, Format::Yaml, Some(Cipher::Age)));
     }
 
     #[test]
     fn an_unknown_renderer_is_named() {
-        let error = pipe("#!jinja|mako|gpg\n").unwrap_err();
-        assert_eq!(error.message, "upshift does not have the renderer `mako`, `gpg`");
+        let error = pipe("#!jinja|mako|gpg2\n").unwrap_err();
+        assert_eq!(error.message, "upshift does not have the renderer `mako`, `gpg2`");
     }
 }

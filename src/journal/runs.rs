@@ -153,6 +153,12 @@ impl Run {
         self.folder.join("plan.json")
     }
 
+    /// What became of the states of every unit that applied formulas.
+    #[must_use]
+    pub fn returns_file(&self) -> Utf8PathBuf {
+        self.folder.join("events.jsonl")
+    }
+
     /// The socket on which a live run takes commands.
     #[must_use]
     pub fn control_socket(&self) -> Utf8PathBuf {

@@ -11,6 +11,15 @@ use sha2::{Digest as _, Sha256};
 #[serde(into = "String", try_from = "String")]
 pub struct Hash([u8; 32]);
 
+/// A content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
 impl Hash {
     /// The hash of some bytes.
     #[must_use]

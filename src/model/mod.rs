@@ -15,6 +15,7 @@ pub mod pipeline;
 pub mod place;
 pub mod plan;
 pub mod record;
+pub mod secrets;
 pub mod selector;
 pub mod span;
 pub mod unit;

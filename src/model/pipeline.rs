@@ -1,5 +1,6 @@
 //! A pipeline as a person wrote it, checked, before any host is known.
 
+use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
@@ -21,10 +22,25 @@ pub struct Pipeline {
     pub reserve: SignedDuration,
     /// Failures that the run as a whole stops at.
     pub budget: Budget,
+    /// Where its formulas are.
+    pub formulas: Formulas,
     /// Variables for templates.
     pub vars: IndexMap<String, serde_json::Value>,
     /// Its stages, in order.
     pub stages: Vec<Stage>,
+}
+
+/// Where formulas and pillar are found, in folders of the project.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Formulas {
+    /// The file roots; the first that has a file wins.
+    pub roots: Vec<Utf8PathBuf>,
+    /// The pillar tree, with its `top.sls`.
+    pub pillar: Vec<Utf8PathBuf>,
+    /// Which of the pillar's values nobody may see: patterns for paths such as `mysql:*:password`.
+    pub secret: Vec<String>,
+    /// Whether the formulas were written for Python 2.
+    pub python2: bool,
 }
 
 /// When a run may work on hosts.
@@ -175,6 +191,15 @@ pub enum StepKind {
     Gate {
         /// What the person is asked.
         question: Text,
+    },
+    /// Makes the host what formulas say.
+    Apply {
+        /// The SLS by name; none for those that `top.sls` gives the host.
+        sls: Vec<Text>,
+        /// Pillar of this step alone.
+        pillar: serde_json::Map<String, serde_json::Value>,
+        /// Whether nothing may be changed.
+        preview: bool,
     },
     /// Restarts the host.
     Reboot,

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::model::hash::{File, Hash};
 use crate::model::inventory::{Login, Ssh, Transport};
 use crate::model::outline::{self, Outline};
 use crate::model::{Address, Budget, Pace, Slot, Takes, UnitKey};
@@ -248,8 +249,40 @@ pub enum Action {
         /// What the person is asked.
         question: String,
     },
+    /// Makes the host what formulas say.
+    Apply(Box<Apply>),
     /// Restarts the host.
     Reboot,
+}
+
+/// What tells formulas from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Formulas {
+    /// The list of their files.
+    pub files: File,
+    /// The pillar tree.
+    pub tree: Option<Hash>,
+}
+
+/// What an `apply` step applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apply {
+    /// The SLS by name; none for those that `top.sls` gives the host.
+    pub sls: Vec<String>,
+    /// The list of the formula files, by its content.
+    pub formulas: File,
+    /// What tells the pillar tree from all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<Hash>,
+    /// Pillar of this step alone, over that of the tree.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub pillar: serde_json::Map<String, serde_json::Value>,
+    /// Whether nothing may be changed: Salt's `test=True`.
+    #[serde(default)]
+    pub preview: bool,
+    /// Whether the formulas were written for Python 2.
+    #[serde(default)]
+    pub python2: bool,
 }
 
 /// What a `wait` step waits for.
@@ -299,6 +332,13 @@ impl Plan {
     #[must_use]
     pub fn is_simulated(&self) -> bool {
         self.hosts.iter().all(|host| host.transport == Transport::Simulated)
+    }
+
+    /// Whether any step applies formulas.
+    #[must_use]
+    pub fn applies(&self) -> bool {
+        let units = self.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
+        units.into_iter().any(|unit| matches!(unit.action, Action::Apply(_)))
     }
 
     /// The planned unit that a key names.

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::inventory::{Host, Inventory, Ssh, Transport};
 use crate::model::outline::MAX_PLACES;
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
-use crate::model::plan::{self, Action, Expected, Plan, Unit};
+use crate::model::plan::{self, Action, Apply, Expected, Formulas, Plan, Unit};
 use crate::model::{Address, History, Text, selector};
 
 /// Finds the commit that a revision of a repository names.
@@ -28,8 +28,15 @@ const MOST: usize = 1000;
 /// A selector finds nothing, a template names what a host does not have, a commit cannot be
 /// resolved, or a step cannot be carried out on a host; each with its place and, where there is
 /// one, its host.
-pub fn build(pipeline: &Pipeline, inventory: &Inventory, history: &History, resolve: &mut Resolve) -> Result<Plan> {
-    let mut builder = Builder { inventory, used: IndexSet::new(), resolve, pins: HashMap::new() };
+pub fn build(
+    pipeline: &Pipeline,
+    inventory: &Inventory,
+    history: &History,
+    formulas: Option<Formulas>,
+    resolve: &mut Resolve,
+) -> Result<Plan> {
+    let python2 = pipeline.formulas.python2;
+    let mut builder = Builder { inventory, used: IndexSet::new(), formulas, python2, resolve, pins: HashMap::new() };
     if pipeline.stages.len() > MOST {
         return Err(Error::usage(format!("{}: a pipeline has at most {MOST} stages", pipeline.file)));
     }
@@ -84,6 +91,8 @@ struct Builder<'a, 'r> {
     inventory: &'a Inventory,
     /// Hosts in the order they were first named; places in here are ids until they are renumbered.
     used: IndexSet<&'a str>,
+    formulas: Option<Formulas>,
+    python2: bool,
     resolve: &'a mut Resolve<'r>,
     pins: HashMap<(String, String), String>,
 }
@@ -198,8 +207,33 @@ impl<'a> Builder<'a, '_> {
                 Action::Pull { repo: Address::new(repo), rev, commit, into: fill.text(into)? }
             }
             StepKind::Gate { question } => Action::Gate { question: fill.text(question)? },
+            StepKind::Apply { sls, pillar, preview } => self.apply(step, fill, sls, pillar, *preview)?,
             StepKind::Reboot => Action::Reboot,
         })
+    }
+
+    fn apply(
+        &self,
+        step: &pipeline::Step,
+        fill: &Fill,
+        sls: &[Text],
+        pillar: &serde_json::Map<String, serde_json::Value>,
+        preview: bool,
+    ) -> Result<Action> {
+        let Some(Formulas { files, tree }) = self.formulas else {
+            let message = format!("{}: the pipeline does not say where its formulas are", step.place);
+            return Err(
+                Error::usage(message).hint("`formulas = [\"formulas\"]` below `[pipeline]` names their folders")
+            );
+        };
+        Ok(Action::Apply(Box::new(Apply {
+            sls: sls.iter().map(|name| fill.text(name)).collect::<Result<_>>()?,
+            formulas: files,
+            tree,
+            pillar: pillar.clone(),
+            preview,
+            python2: self.python2,
+        })))
     }
 
     fn commit(&mut self, repo: &str, rev: &str) -> Result<String> {
@@ -283,7 +317,7 @@ impl Fill<'_> {
 
 fn planned_step(step: &pipeline::Step, units: Vec<Unit>, before: &[plan::Step]) -> plan::Step {
     let timeout = step.timeout.unwrap_or(match step.kind {
-        StepKind::Run { .. } => SignedDuration::from_hours(1),
+        StepKind::Run { .. } | StepKind::Apply { .. } => SignedDuration::from_hours(1),
         StepKind::Wait { .. } => SignedDuration::from_mins(5),
         StepKind::Pull { .. } | StepKind::Reboot => SignedDuration::from_mins(10),
         StepKind::Gate { .. } => SignedDuration::MAX,
@@ -317,6 +351,11 @@ fn title(step: &pipeline::Step, before: &[plan::Step]) -> String {
         },
         StepKind::Pull { into, .. } => format!("pull {}", into.source),
         StepKind::Gate { .. } => "gate".to_owned(),
+        StepKind::Apply { sls, preview, .. } => {
+            let names: Vec<_> = sls.iter().map(|name| first_words(&name.source)).collect();
+            let names = if names.is_empty() { "what `top.sls` says".to_owned() } else { names.join(", ") };
+            format!("{} {names}", if *preview { "preview" } else { "apply" })
+        }
         StepKind::Reboot => "reboot".to_owned(),
     });
     let taken = |title: &str| before.iter().any(|step| step.title == title);

@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use crate::model::pattern;
-use crate::model::plan::{Action, Plan, Source, Stage, Step, Unit, Wait};
+use crate::model::plan::{Action, Apply, Plan, Source, Stage, Step, Unit, Wait};
 use crate::model::span::short;
+use crate::plan::short_digest;
 
 /// What of a plan is shown.
 #[derive(Debug, Clone, Default)]
@@ -208,12 +209,24 @@ pub(super) fn lines(unit: &Unit) -> Vec<(&'static str, String)> {
             vec![("pull", format!("{repo} {rev} (commit {commit}) into {into}"))]
         }
         Action::Gate { question } => vec![("gate", question.clone())],
+        Action::Apply(apply) => apply_lines(apply),
         Action::Reboot => vec![("reboot", String::new())],
     };
     lines.extend(unit.env.iter().map(|(name, value)| ("env", format!("{name}={value}"))));
     lines.extend(unit.unless.iter().map(|command| ("unless", command.clone())));
     lines.extend(unit.always.iter().map(|command| ("always", command.clone())));
     lines.extend(unit.undo.iter().map(|command| ("undo", command.clone())));
+    lines
+}
+
+fn apply_lines(apply: &Apply) -> Vec<(&'static str, String)> {
+    let sls = if apply.sls.is_empty() { "what `top.sls` says".to_owned() } else { apply.sls.join(" ") };
+    let formulas = short_digest(&apply.formulas.hash.to_string()).to_owned();
+    let what = if apply.preview { "preview" } else { "apply" };
+    let mut lines = vec![(what, format!("{sls} (formulas {formulas})"))];
+    if !apply.pillar.is_empty() {
+        lines.push(("pillar", serde_json::Value::from(apply.pillar.clone()).to_string()));
+    }
     lines
 }
 

@@ -13,6 +13,7 @@ pub mod json;
 mod layout;
 mod scale;
 pub mod screen;
+pub mod states;
 pub mod text;
 mod timeline;
 pub mod timing;

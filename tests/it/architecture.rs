@@ -3,17 +3,18 @@
 use std::path::Path;
 
 /// What each room may use besides itself, `error` and the crates it needs. Nothing else.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("config", &["model"]),
     ("journal", &["model"]),
     ("formula", &["model"]),
-    ("agent", &["model", "formula"]),
+    ("states", &["model", "formula"]),
+    ("agent", &["model", "formula", "states"]),
     ("transport", &["model", "agent"]),
     ("plan", &["model", "engine::state"]),
-    ("engine", &["model", "journal", "transport", "agent"]),
-    ("report", &["model", "engine::state", "engine::news"]),
-    ("cli", &["model", "formula", "config", "journal", "agent", "transport", "plan", "engine", "report"]),
+    ("engine", &["model", "formula", "journal", "transport", "agent"]),
+    ("report", &["model", "formula", "states", "engine::state", "engine::news"]),
+    ("cli", &["model", "formula", "states", "config", "journal", "agent", "transport", "plan", "engine", "report"]),
 ];
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod agent;
 mod architecture;
+mod beside_salt;
 mod config;
 mod conformance;
 mod control;

@@ -3,22 +3,13 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::files::Hash;
+use crate::agent::files::{File, Hash};
 
 /// Large files travel in pieces of this size, and are continued at a multiple of it.
 pub const PIECE: u64 = 256 * 1024;
 
 /// Files below this size travel together.
 pub const SMALL: u64 = 64 * 1024;
-
-/// A content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File {
-    /// Its hash.
-    pub hash: Hash,
-    /// Its size in bytes.
-    pub size: u64,
-}
 
 /// What a controller asks about files. They are answered one after the other, in the order in which
 /// they were asked.

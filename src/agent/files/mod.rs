@@ -26,7 +26,7 @@ mod temporary;
 mod tests;
 mod worker;
 
-pub use crate::model::hash::Hash;
-pub use ask::{Ask, File, Found, Gap, PIECE, Place, Placed, SMALL, What};
+pub use crate::model::hash::{File, Hash};
+pub use ask::{Ask, Found, Gap, PIECE, Place, Placed, SMALL, What};
 pub use store::Store;
 pub(super) use worker::Worker;

@@ -219,7 +219,7 @@ impl Store {
     }
 
     /// The content of a file, and whether this agent has seen it; `None` when it is not there.
-    pub(super) fn open_content(&self, file: File) -> io::Result<Option<(Handle, bool)>> {
+    pub(in crate::agent) fn open_content(&self, file: File) -> io::Result<Option<(Handle, bool)>> {
         for path in [self.path(file.hash), self.fresh(file.hash)] {
             match Handle::open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -232,12 +232,12 @@ impl Store {
     }
 
     /// Remembers that a content is right.
-    pub(super) fn saw(&mut self, hash: Hash) {
+    pub(in crate::agent) fn saw(&mut self, hash: Hash) {
         self.seen.insert(hash);
     }
 
     /// Throws a content away that is not what its name says.
-    pub(super) fn discard(&mut self, hash: Hash) {
+    pub(in crate::agent) fn discard(&mut self, hash: Hash) {
         self.seen.remove(&hash);
         for path in [self.path(hash), self.fresh(hash)] {
             let _ = fs::remove_file(path);

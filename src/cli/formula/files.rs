@@ -21,10 +21,10 @@ const FOLDER: &str = "formulas";
 
 /// The formula files.
 #[derive(Debug, Args)]
-pub(super) struct Files {
+pub(in crate::cli) struct Files {
     /// A folder of formulas; may be given several times, the first that has a file wins [default: formulas]
     #[arg(short, long = "root", value_name = "DIR")]
-    pub(super) roots: Vec<Utf8PathBuf>,
+    pub(in crate::cli) roots: Vec<Utf8PathBuf>,
     /// A git repository of formulas at a commit
     #[arg(long = "git", value_name = "URL@COMMIT")]
     git: Vec<String>,
@@ -34,7 +34,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn read(&self) -> Result<Roots> {
+    pub(in crate::cli) fn read(&self) -> Result<Roots> {
         let mut roots: Vec<Arc<dyn Root>> = Vec::new();
         let is_silent = self.roots.is_empty() && self.git.is_empty() && self.packages.is_empty();
         let default = is_silent.then(|| Utf8PathBuf::from(FOLDER));
@@ -71,7 +71,7 @@ fn pinned(given: &str) -> Result<Git> {
 
 /// What a host's pillar is.
 #[derive(Debug, Args)]
-pub(super) struct Pillar {
+pub(in crate::cli) struct Pillar {
     /// The pillar: a YAML file, or a mapping such as '{nova: {enabled: true}}'; merged over the tree's
     #[arg(short, long, value_name = "FILE|YAML")]
     pillar: Option<String>,
@@ -82,7 +82,7 @@ pub(super) struct Pillar {
 
 impl Pillar {
     /// The pillar of one host.
-    pub(super) fn of(&self, subject: &Subject) -> Result<Data> {
+    pub(in crate::cli) fn of(&self, subject: &Subject) -> Result<Data> {
         let given =
             self.pillar.as_deref().map_or_else(|| Ok(Dict::default().into()), |given| mapping("pillar", given))?;
         if self.pillar_root.is_empty() {
@@ -101,10 +101,10 @@ impl Pillar {
 
 /// The host that formulas are compiled for, when it is not one of an inventory.
 #[derive(Debug, Args)]
-pub(super) struct Minion {
+pub(in crate::cli) struct Minion {
     /// The grains: a YAML or JSON file, or a mapping [default: those of this machine]
     #[arg(short, long, value_name = "FILE|YAML")]
-    pub(super) grains: Option<String>,
+    pub(in crate::cli) grains: Option<String>,
     /// Recorded answers of functions that ask the host: a list of {function, args, kwargs, answer}
     #[arg(long, value_name = "FILE")]
     facts: Option<Utf8PathBuf>,
@@ -117,7 +117,7 @@ pub(super) struct Minion {
 
 /// Minion options.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     /// Minion options such as nodegroups: a YAML file, or a mapping
     #[arg(long = "opts", value_name = "FILE|YAML")]
     opts: Option<String>,
@@ -127,13 +127,13 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub(super) fn read(&self) -> Result<Data> {
+    pub(in crate::cli) fn read(&self) -> Result<Data> {
         self.opts.as_deref().map_or_else(|| Ok(Dict::default().into()), |opts| mapping("opts", opts))
     }
 }
 
 impl Minion {
-    pub(super) fn read(&self) -> Result<Subject> {
+    pub(in crate::cli) fn read(&self) -> Result<Subject> {
         let (grains, own) = match &self.grains {
             Some(grains) => (mapping("grains", grains)?, false),
             None => (here(self.id.as_deref()), true),
@@ -156,7 +156,7 @@ pub(super) fn here(id: Option<&str>) -> Data {
 }
 
 /// A mapping from a file, or written out.
-pub(super) fn mapping(what: &str, given: &str) -> Result<Data> {
+pub(in crate::cli) fn mapping(what: &str, given: &str) -> Result<Data> {
     let data =
         if given.trim_start().starts_with('{') { parse(given, what)? } else { read(Utf8Path::new(given), what)? };
     match data {

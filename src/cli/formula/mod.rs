@@ -1,7 +1,7 @@
 //! `upshift formula`: what formulas come to, without touching a host.
 
 mod check;
-mod files;
+pub(super) mod files;
 mod render;
 mod scan;
 mod show;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
@@ -9,7 +10,7 @@ use crate::config::source::Source;
 use crate::config::table::{Keys, Table, Value};
 use crate::error::Result;
 use crate::model::pattern::check_name;
-use crate::model::pipeline::Pipeline;
+use crate::model::pipeline::{Formulas, Pipeline};
 use crate::model::{Budget, Place};
 
 mod stage;
@@ -24,7 +25,7 @@ static FILE: Keys = Keys {
         (&["stages"], "a stage begins with `[[stage]]`"),
         (&["step", "steps"], "a step belongs to a stage: `[[stage.step]]`"),
         (
-            &["name", "summary", "window", "reserve", "max-failures", "vars"],
+            &["name", "summary", "window", "reserve", "max-failures", "vars", "formulas"],
             "`{}` belongs to the pipeline: write it below `[pipeline]`",
         ),
         (
@@ -36,7 +37,7 @@ static FILE: Keys = Keys {
 
 static PIPELINE: Keys = Keys {
     owner: "The pipeline",
-    names: &["name", "summary", "window", "reserve", "max-failures", "vars"],
+    names: &["name", "summary", "window", "reserve", "max-failures", "vars", "formulas", "pillar", "secret", "python2"],
     elsewhere: &[
         (&["opens", "closes"], "`{}` belongs to the window: `window = { opens = \"22:00\", closes = \"04:00\" }`"),
         (&["hosts", "impact", "fan-out", "cascade"], "`{}` belongs to a stage: write it below `[[stage]]`"),
@@ -60,6 +61,13 @@ pub(super) fn parse(source: &Source) -> Result<Pipeline> {
     let budget = pipeline.read("max-failures", |value| value.budget(false))?.unwrap_or(Budget::default());
     let vars = pipeline.read("vars", Value::variables)?.unwrap_or(IndexMap::new());
 
+    let formulas = Formulas {
+        roots: pipeline.read("formulas", folders)?.unwrap_or_default(),
+        pillar: pipeline.read("pillar", folders)?.unwrap_or_default(),
+        secret: pipeline.read("secret", patterns)?.unwrap_or_default(),
+        python2: pipeline.read("python2", Value::flag)?.unwrap_or_default(),
+    };
+
     let mut stages = Vec::new();
     let mut names: HashMap<String, Place> = HashMap::new();
     if let Some(list) = file.get("stage") {
@@ -79,7 +87,15 @@ pub(super) fn parse(source: &Source) -> Result<Pipeline> {
     if stages.is_empty() {
         return Err(pipeline.error("the pipeline has no stage").hint("add a `[[stage]]` with a `name`"));
     }
-    Ok(Pipeline { file: source.file().to_owned(), name, summary, window, reserve, budget, vars, stages })
+    Ok(Pipeline { file: source.file().to_owned(), name, summary, window, reserve, budget, formulas, vars, stages })
+}
+
+fn folders(value: Value<'_>) -> Result<Vec<Utf8PathBuf>> {
+    value.list("[\"formulas\"]")?.map(|folder| Ok(folder.line()?.into())).collect()
+}
+
+fn patterns(value: Value<'_>) -> Result<Vec<String>> {
+    value.list("[\"mysql:*:password\"]")?.map(Value::line).collect()
 }
 
 /// A name that can stand in a file name and on a command line.

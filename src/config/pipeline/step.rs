@@ -13,11 +13,14 @@ static STEP: Keys = Keys {
     owner: "A step",
     names: &[
         "run",
+        "apply",
         "wait",
         "pull",
         "gate",
         "reboot",
         "name",
+        "pillar",
+        "preview",
         "on",
         "until",
         "unless",
@@ -54,7 +57,25 @@ static PULL: Keys = Keys {
 const RETRY_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
 /// The kinds of steps, and the keys besides `name` that each one takes.
-const KINDS: [(&str, &[&str]); 5] = [
+const KINDS: [(&str, &[&str]); 6] = [
+    (
+        "apply",
+        &[
+            "on",
+            "pillar",
+            "preview",
+            "unless",
+            "env",
+            "timeout",
+            "retries",
+            "retry-delay",
+            "undo",
+            "always",
+            "on-interrupt",
+            "takes",
+            "failure-rate",
+        ],
+    ),
     (
         "run",
         &[
@@ -123,6 +144,11 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
             timeout = timeout.or(waiting.timeout);
             StepKind::Wait { what: waiting.what, every: waiting.every }
         }
+        "apply" => StepKind::Apply {
+            sls: sls(table.need("apply", "[\"nova.compute\"]")?)?,
+            pillar: table.read("pillar", Value::variables)?.unwrap_or_default().into_iter().collect(),
+            preview: table.read("preview", Value::flag)?.unwrap_or_default(),
+        },
         "pull" => pull(table.need("pull", "{ repo = \"…\" }")?)?,
         "gate" => StepKind::Gate { question: table.need("gate", "\"go on?\"")?.template()? },
         _ => {
@@ -174,6 +200,14 @@ fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, &'static [&'s
         return Err(table.key_error(kind, message).hint("put it into a stage of its own without `hosts`"));
     }
     Ok((kind, takes))
+}
+
+/// The SLS of an `apply`: one name, or a list of them.
+fn sls(value: Value<'_>) -> Result<Vec<Text>> {
+    if value.inner.is_str() {
+        return Ok(vec![value.template()?]);
+    }
+    value.list("[\"nova.compute\"]")?.map(Value::template).collect()
 }
 
 fn pull(value: Value<'_>) -> Result<StepKind> {

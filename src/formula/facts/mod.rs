@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Data, Dict};
 
+pub use host::split;
 pub use host::{FUNCTIONS as HOST_FUNCTIONS, Host};
 pub use recorded::Recorded;
 

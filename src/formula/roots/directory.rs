@@ -1,6 +1,7 @@
 //! Formulas in a folder of this machine.
 
 use std::io::{ErrorKind, Result};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use super::Root;
@@ -30,9 +31,30 @@ impl Root for Directory {
         Ok(is_within(path) && self.0.join(path).is_file())
     }
 
+    fn mode(&self, path: &str) -> Result<Option<u32>> {
+        if !self.has(path)? {
+            return Ok(None);
+        }
+        Ok(Some(fs_err::metadata(self.0.join(path))?.permissions().mode() & 0o7777))
+    }
+
     fn list(&self) -> Result<Vec<String>> {
+        self.walk("")
+    }
+
+    fn below(&self, folder: &str) -> Result<Vec<String>> {
+        if is_within(folder) && self.0.join(folder).is_dir() { self.walk(folder) } else { Ok(Vec::new()) }
+    }
+
+    fn name(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+impl Directory {
+    fn walk(&self, folder: &str) -> Result<Vec<String>> {
         let mut files = Vec::new();
-        let mut folders = vec![(String::new(), 0)];
+        let mut folders = vec![(folder.trim_end_matches('/').to_owned(), 0)];
         while let Some((folder, depth)) = folders.pop() {
             for entry in fs_err::read_dir(self.0.join(&folder))? {
                 let entry = entry?;
@@ -49,10 +71,6 @@ impl Root for Directory {
         }
         files.sort();
         Ok(files)
-    }
-
-    fn name(&self) -> String {
-        self.0.display().to_string()
     }
 }
 

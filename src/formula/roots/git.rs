@@ -13,7 +13,8 @@ use super::Root;
 /// A repository of this machine at a commit. Submodules and links are not followed.
 pub struct Git {
     name: String,
-    files: BTreeMap<String, Oid>,
+    /// What is in each file, and whether it can be executed.
+    files: BTreeMap<String, (Oid, bool)>,
     repository: Mutex<Repository>,
 }
 
@@ -34,7 +35,7 @@ impl Git {
                     && entry.filemode() != 0o120_000
                     && let Ok(name) = entry.name()
                 {
-                    files.insert(format!("{folder}{name}"), entry.id());
+                    files.insert(format!("{folder}{name}"), (entry.id(), entry.filemode() & 0o111 != 0));
                 }
                 TreeWalkResult::Ok
             };
@@ -53,11 +54,16 @@ impl fmt::Debug for Git {
 
 impl Root for Git {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let Some(id) = self.files.get(path) else { return Ok(None) };
+        let Some((id, _)) = self.files.get(path) else { return Ok(None) };
         let repository = self.repository.lock().unwrap_or_else(PoisonError::into_inner);
         let blob = repository.find_blob(*id);
         let content = blob.map(|blob| blob.content().to_vec());
         content.map(Some).map_err(|error| Error::other(format!("{}: {path}: {}", self.name, error.message())))
+    }
+
+    // A work tree that is checked out has these two modes.
+    fn mode(&self, path: &str) -> Result<Option<u32>> {
+        Ok(self.files.get(path).map(|(_, is_executable)| if *is_executable { 0o755 } else { 0o644 }))
     }
 
     fn list(&self) -> Result<Vec<String>> {

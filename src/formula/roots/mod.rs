@@ -4,7 +4,7 @@ mod directory;
 mod git;
 mod package;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,11 +30,27 @@ pub trait Root: fmt::Debug + Send + Sync {
     fn has(&self, path: &str) -> std::io::Result<bool> {
         Ok(self.read(path)?.is_some())
     }
+    /// The mode of a file, as far as this root knows modes.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn mode(&self, path: &str) -> std::io::Result<Option<u32>> {
+        let _ = path;
+        Ok(None)
+    }
     /// Every file, sorted.
     ///
     /// # Errors
     /// When it cannot be listed.
     fn list(&self) -> std::io::Result<Vec<String>>;
+    /// Every file below a folder, sorted.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    fn below(&self, folder: &str) -> std::io::Result<Vec<String>> {
+        let files = self.list()?.into_iter();
+        Ok(files.filter(|path| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))).collect())
+    }
     /// What to call this root in an error.
     fn name(&self) -> String;
 }
@@ -66,6 +82,46 @@ impl Roots {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a root has a file.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn has(&self, path: &str) -> std::io::Result<bool> {
+        for root in &self.0 {
+            if root.has(path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The mode of a file in the first root that has it, if that root knows modes.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn mode(&self, path: &str) -> std::io::Result<Option<u32>> {
+        for root in &self.0 {
+            if root.has(path)? {
+                return root.mode(path);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every file that a root has below a folder, sorted.
+    ///
+    /// # Errors
+    /// When a root cannot be listed.
+    pub fn below(&self, folder: &str) -> std::io::Result<Vec<String>> {
+        let mut files = Vec::new();
+        for root in &self.0 {
+            files.extend(root.below(folder)?);
+        }
+        files.sort();
+        files.dedup();
+        Ok(files)
     }
 
     /// A file's text; what is not UTF-8 is an error.
@@ -104,13 +160,23 @@ impl Roots {
         // `nova/init.sls` is `nova`, and never `nova.init`.
         let file = (!path.ends_with("/init")).then(|| format!("{path}.sls"));
         for path in file.into_iter().chain([format!("{path}/init.sls")]) {
-            for root in &self.0 {
-                if root.has(&path)? {
-                    return Ok(true);
-                }
+            if self.has(&path)? {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Every file of any root, sorted.
+    ///
+    /// # Errors
+    /// When a root cannot be listed.
+    pub fn list(&self) -> std::io::Result<BTreeSet<String>> {
+        let mut files = BTreeSet::new();
+        for root in &self.0 {
+            files.extend(root.list()?);
+        }
+        Ok(files)
     }
 
     /// Every SLS name, sorted.
@@ -118,15 +184,11 @@ impl Roots {
     /// # Errors
     /// When a root cannot be listed.
     pub fn sls_names(&self) -> std::io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for root in &self.0 {
-            for path in root.list()? {
-                if let Some(path) = path.strip_suffix(".sls") {
-                    let name = path.replace('/', ".");
-                    names.push(name.strip_suffix(".init").unwrap_or(&name).to_owned());
-                }
-            }
-        }
+        let name = |path: &String| {
+            let name = path.strip_suffix(".sls")?.replace('/', ".");
+            Some(name.strip_suffix(".init").unwrap_or(&name).to_owned())
+        };
+        let mut names: Vec<String> = self.list()?.iter().filter_map(name).collect();
         names.sort();
         names.dedup();
         Ok(names)

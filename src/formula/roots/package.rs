@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -90,6 +91,11 @@ fn begin<'a>(files: impl Iterator<Item = &'a str>) -> Option<String> {
 impl Root for Package {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         self.files.get(path).map(fs_err::read).transpose()
+    }
+
+    fn mode(&self, path: &str) -> Result<Option<u32>> {
+        let Some(place) = self.files.get(path) else { return Ok(None) };
+        Ok(Some(fs_err::metadata(place)?.permissions().mode() & 0o7777))
     }
 
     fn list(&self) -> Result<Vec<String>> {

@@ -1,17 +1,14 @@
 //! What Salt would find out only while it runs: requisites that nothing meets, and states that wait for each other.
-//!
-//! Targets are found as Salt finds them when a state's turn comes: by ID or name, with patterns, `sls:` by the SLS
-//! or what included it.
 
 use std::collections::HashMap;
 
 use super::Low;
 use super::declare::show;
 use super::heap::unfit;
-use crate::formula::fnmatch;
+use super::targets::Targets;
 use crate::formula::{Data, Dict, Error, Kind, Result};
 
-/// Requisites that a state waits for. For `onfail_all` it needs them to be there, and does not run them first.
+/// Requisites that a state waits for.
 const KINDS: [&str; 11] = [
     "require",
     "require_any",
@@ -87,35 +84,32 @@ fn text<'c>(chunk: &'c Dict, key: &str) -> &'c str {
     chunk.get(key).and_then(Data::as_str).unwrap_or_default()
 }
 
+/// What is done to a target before something else can go on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Turn {
+    /// It runs.
+    Run,
+    /// It is tried out.
+    Trial,
+    /// It is tried out if anything wants that of it, along with what waits for it; else it runs.
+    WithTrial,
+}
+
 /// What has to happen before what.
 ///
 /// A node is a chunk that runs, a chunk that is only tried out for a `prereq`, or a target, by which all chunks that
 /// have it share the search for it.
 struct Graph<'l> {
     low: &'l Low,
-    by_name: HashMap<&'l str, Vec<usize>>,
-    by_sls: HashMap<&'l str, Vec<usize>>,
-    targets: HashMap<(&'l str, &'l str, bool), Option<usize>>,
+    found: Targets<'l>,
+    targets: HashMap<(&'l str, &'l str, Turn), Option<usize>>,
     before: Vec<Vec<usize>>,
 }
 
 impl<'l> Graph<'l> {
     fn of(low: &'l Low) -> Self {
-        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-        let mut by_sls: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, chunk) in low.chunks.iter().enumerate() {
-            let (id, name) = (text(chunk, "__id__"), text(chunk, "name"));
-            by_name.entry(id).or_default().push(index);
-            if name != id {
-                by_name.entry(name).or_default().push(index);
-            }
-            let including = chunk.get("__sls_included_from__").and_then(Data::as_list).unwrap_or_default();
-            for sls in including.iter().filter_map(Data::as_str).chain([text(chunk, "__sls__")]) {
-                by_sls.entry(sls).or_default().push(index);
-            }
-        }
         let before = vec![Vec::new(); low.chunks.len() * 2];
-        Self { low, by_name, by_sls, targets: HashMap::new(), before }
+        Self { low, found: Targets::of(low), targets: HashMap::new(), before }
     }
 
     /// Adds what one chunk waits for, and returns what of it is not there.
@@ -127,16 +121,17 @@ impl<'l> Graph<'l> {
             };
             for requisite in items(requisites, kind)? {
                 let Some((state, name)) = target(requisite, kind)? else { continue };
-                let Some(node) = self.target(state, name, kind == "prereq") else {
+                let turn = if kind == "prereq" { Turn::Trial } else { Turn::Run };
+                let Some(node) = self.target(state, name, turn) else {
                     missing.push(format!("{kind}: {state}: {name}"));
                     continue;
                 };
-                if kind != "onfail_all" {
-                    self.needs(index, node);
-                    // A state that is tried out waits for all but those for whose sake that is done.
-                    if kind != "prerequired" {
-                        self.needs(self.low.chunks.len() + index, node);
-                    }
+                self.needs(index, node);
+                // A state that is tried out waits for all but those for whose sake that is done.
+                if kind != "prerequired" {
+                    let turn = if kind == "prereq" { Turn::Trial } else { Turn::WithTrial };
+                    let node = self.target(state, name, turn).unwrap_or(node);
+                    self.needs(self.low.chunks.len() + index, node);
                 }
             }
         }
@@ -150,39 +145,25 @@ impl<'l> Graph<'l> {
     }
 
     /// The node of a target, made once; `None` if no chunk is it.
-    fn target(&mut self, state: &'l str, name: &'l str, is_trial: bool) -> Option<usize> {
-        if let Some(known) = self.targets.get(&(state, name, is_trial)) {
+    fn target(&mut self, state: &'l str, name: &'l str, turn: Turn) -> Option<usize> {
+        if let Some(known) = self.targets.get(&(state, name, turn)) {
             return *known;
         }
-        let offset = if is_trial { self.low.chunks.len() } else { 0 };
-        let chunks = self.matching(state, name);
-        let is_there = !chunks.is_empty()
-            || (state == "sls" && self.low.files.sls().any(|rendered| fnmatch::is_match(name, rendered)));
+        let is_tried_out = |chunk: usize| match turn {
+            Turn::Run => false,
+            Turn::Trial => true,
+            Turn::WithTrial => self.low.chunks.get(chunk).is_some_and(|chunk| chunk.has("prerequired")),
+        };
+        let count = self.low.chunks.len();
+        let chunks = self.found.find(state, name);
+        let is_there = !chunks.is_empty() || self.found.is_rendered(state, name);
         let node = is_there.then_some(self.before.len());
         if is_there {
-            self.before.push(chunks.into_iter().map(|chunk| offset + chunk).collect());
+            let nodes = chunks.into_iter().map(|chunk| if is_tried_out(chunk) { count + chunk } else { chunk });
+            self.before.push(nodes.collect());
         }
-        self.targets.insert((state, name, is_trial), node);
+        self.targets.insert((state, name, turn), node);
         node
-    }
-
-    /// The chunks that `state: name` means.
-    fn matching(&self, state: &str, name: &str) -> Vec<usize> {
-        let exact = if state == "sls" { &self.by_sls } else { &self.by_name };
-        let is_of_kind = |index: usize| {
-            let chunk = self.low.chunks.get(index);
-            matches!(state, "sls" | "id") || chunk.is_some_and(|chunk| text(chunk, "state") == state)
-        };
-        if !fnmatch::is_pattern(name) {
-            let found = exact.get(name).into_iter().flatten().copied();
-            return found.filter(|&index| is_of_kind(index)).collect();
-        }
-        let chunks = self.low.chunks.iter().enumerate().filter(|(index, chunk)| {
-            let is_match = |key| fnmatch::is_match(name, text(chunk, key));
-            is_of_kind(*index)
-                && if state == "sls" { is_match("__sls__") } else { is_match("name") || is_match("__id__") }
-        });
-        chunks.map(|(index, _)| index).collect()
     }
 
     /// What a chunk listens to, or lets listen, that is not there. Names alone may be missing.
@@ -209,9 +190,7 @@ impl<'l> Graph<'l> {
 
     fn is_listened_to(&self, state: &Data, name: &Data) -> bool {
         let (Some(state), Some(name)) = (state.as_str(), name.as_str()) else { return false };
-        let named = self.by_name.get(name).into_iter().flatten();
-        let mut named = named.filter_map(|&index| self.low.chunks.get(index));
-        named.any(|chunk| text(chunk, "state") == state)
+        self.found.named(name).any(|chunk| text(chunk, "state") == state)
     }
 
     /// The chunks of one cycle, in the order in which they wait for each other.
@@ -268,7 +247,10 @@ fn items<'c>(requisites: &'c Data, kind: &str) -> Result<&'c [Data]> {
 }
 
 /// The kind of state and the name that an item of a requisite gives; `None` for one without a name.
-fn target<'c>(requisite: &'c Data, kind: &str) -> Result<Option<(&'c str, &'c str)>> {
+///
+/// # Errors
+/// When it is neither a name nor `state: name`.
+pub fn target<'c>(requisite: &'c Data, kind: &str) -> Result<Option<(&'c str, &'c str)>> {
     if let Some(name) = requisite.as_str() {
         return Ok(Some(("id", name)));
     }
@@ -334,5 +316,12 @@ mod tests {
         assert_eq!(refusal(&ids), None);
         let waits = json!({"file.managed": [{"require_any": [{"cmd": "x"}]}]});
         assert!(refusal(&[ids[0].clone(), ("y", waits)]).unwrap().contains("wait for each other"));
+    }
+
+    #[test]
+    fn what_a_prereq_tries_out_may_wait_for_one_another() {
+        let prereq = json!({"cmd.run": [{"prereq": [{"pkg": "y"}, {"file": "z"}]}]});
+        let waits = json!({"file.managed": [{"require": [{"pkg": "y"}]}]});
+        assert_eq!(refusal(&[("x", prereq), ("y", json!("pkg.installed")), ("z", waits)]), None);
     }
 }

@@ -25,7 +25,8 @@ struct File {
 
 impl Files {
     /// Adds the place of an ID to an error, as far as it is known.
-    pub(super) fn locate(&self, error: Error, saltenv: &str, sls: &str, id: &str) -> Error {
+    #[must_use]
+    pub fn locate(&self, error: Error, saltenv: &str, sls: &str, id: &str) -> Error {
         match self.0.get(&(saltenv.to_owned(), sls.to_owned())) {
             Some(file) => error.at(&file.path, file.lines.get(id).copied().unwrap_or_default(), None),
             None => error,

@@ -16,14 +16,16 @@ mod names;
 mod requisite_in;
 #[cfg(test)]
 mod table;
+mod targets;
 mod verify;
 
 use std::collections::HashMap;
 
 use super::{Data, Dict, Result};
 
-pub use check::check;
+pub use check::{check, target};
 pub use gather::Files;
+pub use targets::Targets;
 
 /// One SLS as its renderer left it.
 #[derive(Debug, Clone, Default)]

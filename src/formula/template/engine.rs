@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use minijinja::value::ValueKind;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Template, UndefinedBehavior, Value};
 
 use super::imports::{self, Paths};
 use super::salt::Salt;
 use super::syntax::{self, Options};
-use super::{Context, trouble, value};
+use super::{Context, functions, trouble, value};
 use crate::formula::error::{Kind, Result};
 use crate::formula::roots::Roots;
 use crate::formula::{Data, Error as Wrong};
@@ -27,6 +27,8 @@ pub struct Engine {
     env: Environment<'static>,
     context: Arc<Context>,
     paths: Shared,
+    /// Held by whoever renders: where relative names begin is that of one rendering.
+    turn: Mutex<()>,
 }
 
 /// What the callbacks of an environment share with the engine: where relative names begin.
@@ -71,7 +73,7 @@ impl Engine {
         if context.python2 {
             env.add_global(value::PYTHON2, true);
         }
-        Self { env, context, paths }
+        Self { env, context, paths, turn: Mutex::default() }
     }
 
     /// What the engine was made with.
@@ -109,23 +111,61 @@ impl Engine {
         self.render(path, named(variables).collect())
     }
 
-    fn render(&self, path: &str, mut variables: Variables) -> Result<String> {
+    /// Calls one of Salt's functions, as `salt['…'](…)` does in a template.
+    ///
+    /// # Errors
+    /// When nobody has it, or it fails.
+    pub fn call(&self, function: &str, args: &[Data], named: &[(String, Data)]) -> Result<Data> {
+        let mut args: Vec<Value> = args.iter().map(value::from_data).collect();
+        if !named.is_empty() {
+            args.push(
+                named.iter().map(|(name, given)| (name.clone(), value::from_data(given))).collect::<Kwargs>().into(),
+            );
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = functions::call(&self.context, &mut self.env.empty_state(), function, &args);
+        let answer = answer.and_then(|answer| value::to_data(&answer));
+        answer.map_err(|error| trouble::explain(&error, &self.context.roots))
+    }
+
+    /// Renders a template that is no file of the roots; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// When the template fails.
+    pub fn render_text(&self, name: &str, text: &str, variables: &Data) -> Result<String> {
+        let translated = translated_file(name, text);
+        let source = translated.and_then(|source| {
+            let template = self.env.template_from_named_str(name, &source)?;
+            self.run(&template, named(variables).collect(), text.ends_with('\n'))
+        });
+        source.map_err(|error| trouble::explain(&error, &self.context.roots))
+    }
+
+    fn render(&self, path: &str, variables: Variables) -> Result<String> {
+        let ends = || self.context.roots.read(path).ok().flatten().is_some_and(|text| text.ends_with(b"\n"));
+        let rendered = self.env.get_template(path).and_then(|template| self.run(&template, variables, ends()));
+        rendered.map_err(|error| trouble::explain(&error, &self.context.roots))
+    }
+
+    /// Renders a template; the line end that Jinja takes from the end is put back if it `ends` with one.
+    fn run(
+        &self,
+        template: &Template<'_, '_>,
+        mut variables: Variables,
+        ends: bool,
+    ) -> std::result::Result<String, Error> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = variables.get("loop").cloned() {
             variables.insert(syntax::LOOP.to_owned(), value);
         }
-        let work = value::Work::begin();
+        let _work = value::Work::begin();
         *lock(&self.paths) = Paths::from(variables.get("tpldir").and_then(Value::as_str));
-        let source = self.env.get_template(path).and_then(|template| {
-            let ends = self.context.roots.read(path).ok().flatten().is_some_and(|text| text.ends_with(b"\n"));
-            let mut text = template.render(Value::from(variables))?;
-            value::spend(1)?;
-            if ends {
-                text.push('\n');
-            }
-            Ok(text)
-        });
-        drop(work);
-        source.map_err(|error| trouble::explain(&error, &self.context.roots))
+        let mut text = template.render(Value::from(variables))?;
+        value::spend(1)?;
+        if ends {
+            text.push('\n');
+        }
+        Ok(text)
     }
 }
 
@@ -177,12 +217,16 @@ pub(super) fn translated(text: &str, options: Options) -> std::result::Result<St
 fn load(roots: &Roots, name: &str) -> std::result::Result<Option<String>, Error> {
     let read = roots.text(name).map_err(|error| Wrong::new(Kind::Missing, error.to_string()).at(name, 0, None));
     let Some(text) = read.map_err(trouble::carry)? else { return Ok(None) };
-    let (text, options) = options(&text);
-    let translated = translated(&text, options).map_err(|error| {
+    translated_file(name, &text).map(Some)
+}
+
+/// What minijinja compiles for a file, which may have settings of its own.
+fn translated_file(name: &str, text: &str) -> std::result::Result<String, Error> {
+    let (text, options) = options(text);
+    translated(&text, options).map_err(|error| {
         let line = text.lines().nth(error.line.saturating_sub(1)).map(str::to_owned);
         trouble::carry(Wrong::new(Kind::TemplateSyntax, error.message).at(name, error.line, line))
-    });
-    translated.map(Some)
+    })
 }
 
 /// The settings a file gives for itself in a first line `#jinja2: {…}` (or a second one, after a renderer's), which goes.

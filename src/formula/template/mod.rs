@@ -19,6 +19,7 @@ mod trouble;
 pub mod value;
 
 pub use engine::Engine;
+pub use strings::lines_of;
 
 use std::sync::Arc;
 

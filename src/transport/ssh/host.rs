@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde_json::{Map, Value};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep};
 
+use crate::agent::files::File;
 use crate::agent::protocol::{Ask, Claim, Held, Order, Tell};
 use crate::agent::{Output, Sink};
 use crate::model::Outcome;
@@ -18,6 +20,7 @@ use crate::model::inventory::Login;
 use crate::model::plan::Action;
 use crate::model::record::End;
 use crate::transport::ssh::connector::{Connector, Master};
+use crate::transport::ssh::files::{Files, send_over};
 use crate::transport::ssh::link::Link;
 use crate::transport::ssh::trouble::{Kind, Trouble};
 
@@ -45,6 +48,31 @@ pub struct Host {
 struct Open {
     master: Master,
     link: Arc<Link>,
+}
+
+/// What a step that applies formulas takes on its host.
+pub struct Provision<'a> {
+    /// The contents that have to be in its store.
+    pub wanted: &'a [File],
+    /// The same, to be sent.
+    pub files: &'a Arc<Files>,
+    /// What is private of the order, by the grains of the host; or why there is none.
+    pub private: &'a (dyn Fn(Map<String, Value>) -> Result<Vec<u8>, String> + Send + Sync),
+}
+
+/// How a step ended, and what became of its states: a JSON object a line.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub end: End,
+    /// What became of its states.
+    pub returns: Vec<u8>,
+}
+
+impl From<End> for Ended {
+    fn from(end: End) -> Self {
+        Self { end, returns: Vec::new() }
+    }
 }
 
 /// What is told about a connection while a step is under way.
@@ -111,12 +139,13 @@ impl Host {
     /// Output from byte `from` on goes to `sink`. Once `abort` is true, the step is ended now.
     pub async fn execute(
         &self,
-        order: &Order,
+        order: Order,
+        provision: Option<Provision<'_>>,
         from: u64,
         sink: &Sink,
         abort: watch::Receiver<bool>,
         say: Say<'_>,
-    ) -> End {
+    ) -> Ended {
         let margin = SignedDuration::try_from(MARGIN).unwrap_or_default();
         let limit = order.timeout.saturating_add(margin);
         // A host that restarts is silent as long as it takes.
@@ -130,6 +159,7 @@ impl Host {
         };
         let until = Instant::now() + Duration::try_from(limit).unwrap_or_default();
         let mut following = Following { order, from, sink, abort, until };
+        let mut provision = provision;
         let mut lost: Option<Instant> = None;
         let mut pause = AGAIN[0];
         loop {
@@ -139,13 +169,30 @@ impl Host {
                     if let Some(since) = lost.take() {
                         say(format!("connected again after {}", seconds(since.elapsed())));
                     }
-                    match following.follow(&link).await {
-                        Some(end) => return end,
-                        None => Trouble::new(Kind::Lost, "the connection was lost"),
+                    let provided = match &provision {
+                        Some(provision) => self.provide(&link, provision).await.map(Some),
+                        None => Ok(None),
+                    };
+                    match provided {
+                        Ok(Some(Err(why))) => return End::noted(Outcome::Failed, why).into(),
+                        Ok(private) => {
+                            if let Some(Ok(private)) = private {
+                                following.order.private = private;
+                                provision = None;
+                            }
+                            match following.follow(&link).await {
+                                Some(ended) => return ended,
+                                None => Trouble::new(Kind::Lost, "the connection was lost"),
+                            }
+                        }
+                        Err(trouble) if trouble.kind == Kind::Lost => trouble,
+                        Err(trouble) => return End::noted(Outcome::Failed, trouble.why).into(),
                     }
                 }
                 // A host that another run took meanwhile is not waited for.
-                Err(trouble) if trouble.kind == Kind::Held => return End::noted(Outcome::Unreachable, trouble.why),
+                Err(trouble) if trouble.kind == Kind::Held => {
+                    return End::noted(Outcome::Unreachable, trouble.why).into();
+                }
                 Err(trouble) => trouble,
             };
             let since = *lost.get_or_insert_with(|| {
@@ -156,10 +203,20 @@ impl Host {
             let patience = if *following.abort.borrow() { patience.min(ABORT) } else { patience };
             if since.elapsed() >= patience || Instant::now() >= until {
                 let silent = seconds(since.elapsed());
-                return End::noted(Outcome::Unreachable, format!("no answer for {silent}: {trouble}"));
+                return End::noted(Outcome::Unreachable, format!("no answer for {silent}: {trouble}")).into();
             }
             sleep(pause).await;
             pause = (pause * 2).min(AGAIN[1]);
+        }
+    }
+
+    /// Has the files of a step on the host, and finds out what is private of its order; or why that cannot be.
+    async fn provide(&self, link: &Link, provision: &Provision<'_>) -> Result<Result<Vec<u8>, String>, Trouble> {
+        let Provision { wanted, files, private } = provision;
+        send_over(link, files, wanted, self.silence()).await?;
+        match link.one(Ask::Grains { id: self.name.clone() }).await? {
+            Tell::Grains(grains) => Ok(private(grains)),
+            _ => Err(Trouble::nonsense()),
         }
     }
 
@@ -186,7 +243,7 @@ impl Host {
 
 /// A step being read.
 struct Following<'a> {
-    order: &'a Order,
+    order: Order,
     from: u64,
     sink: &'a Sink,
     abort: watch::Receiver<bool>,
@@ -195,9 +252,10 @@ struct Following<'a> {
 
 impl Following<'_> {
     /// Reads on until the step ends; `None` when the connection is lost before it does.
-    async fn follow(&mut self, link: &Link) -> Option<End> {
+    async fn follow(&mut self, link: &Link) -> Option<Ended> {
         let ask = Ask::Execute { order: Box::new(self.order.clone()), from: self.from };
-        let mut answers: mpsc::Receiver<(Tell, Vec<u8>)> = link.ask(ask);
+        let private = self.order.private.clone();
+        let mut answers: mpsc::Receiver<(Tell, Vec<u8>)> = link.ask_with(ask, private).await;
         if *self.abort.borrow_and_update() {
             self.end(link);
         }
@@ -208,16 +266,28 @@ impl Following<'_> {
                         self.from = next;
                         let _ = self.sink.send(Output { bytes, next }).await;
                     }
-                    (Tell::Ended(end), _) => return Some(end),
-                    (Tell::Failed(why), _) => return Some(End::noted(Outcome::Interrupted, why)),
+                    (Tell::Ended(end), _) => return self.ended(link, end).await,
+                    (Tell::Failed(why), _) => return Some(End::noted(Outcome::Interrupted, why).into()),
                     _ => {}
                 },
                 Ok(()) = self.abort.changed() => self.end(link),
                 () = tokio::time::sleep_until(self.until) => {
                     let why = "the host answers, and does not say how the step ended";
-                    return Some(End::noted(Outcome::TimedOut, why));
+                    return Some(End::noted(Outcome::TimedOut, why).into());
                 }
             }
+        }
+    }
+
+    /// The end with what became of the states; `None` when the connection is lost before that is known.
+    async fn ended(&self, link: &Link, end: End) -> Option<Ended> {
+        if !matches!(self.order.action, Action::Apply(_)) {
+            return Some(end.into());
+        }
+        match link.ask(Ask::Returns { id: self.order.id.clone() }).recv().await? {
+            (Tell::Returns, returns) => Some(Ended { end, returns }),
+            // How it ended is what counts.
+            _ => Some(end.into()),
         }
     }
 

@@ -15,6 +15,7 @@ mod proxies;
 mod trouble;
 
 pub use connector::Connector;
-pub use host::{Host, Say};
+pub use files::Files;
+pub use host::{Ended, Host, Provision, Say};
 pub use link::Link;
 pub use trouble::{Kind, Trouble};

@@ -52,6 +52,7 @@ impl Bench {
             address: None,
             since: None,
             folder: self.path(""),
+            private: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! the hosts that it needs for itself, and puts them right again.
 
 mod adhoc;
+mod apply;
 mod bastion;
 mod crash;
 mod faults;

@@ -112,7 +112,7 @@ name=$1 root=$2; shift 2
 for group; do echo $$ >"$group/cgroup.procs"; done
 while
   systemd-nspawn --quiet --boot --register=no --keep-unit --capability=CAP_NET_ADMIN --hostname="$name" --machine="$name" \
-    --directory="$root" --link-journal=no --resolv-conf=off --timezone=off --console=pipe
+    --directory="$root" --link-journal=no --resolv-conf=off --timezone=off --console=pipe $BIND
   [ $? = 133 ]
 do :; done
 """
@@ -132,6 +132,7 @@ def _power_on(name):
         subprocess.Popen(["nsenter", f"--net={netns(name)}", "sh", "-c", POWER, "power", name, path("h", name, "root"), *groups],
                          stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                          env={"PATH": os.environ["PATH"],
+                              "BIND": " ".join(f"--bind-ro={bind}" for bind in read(path("bind")).split()),
                               "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "UNIFIED_CGROUP_HIERARCHY": "yes"})
 
 

@@ -33,6 +33,7 @@ LAB_DIR = _path("LAB_DIR", f"{SHARED}/{_short(CHECKOUT)}")
 # The account's home, not $HOME: a test with a HOME of its own must not build an image of its own.
 LAB_CACHE = _path("LAB_CACHE", pwd.getpwuid(os.getuid()).pw_dir + "/.cache/upshift-lab")
 LAB_DISK = os.environ.get("LAB_DISK") or "512m"
+LAB_BIND = os.environ.get("LAB_BIND") or ""
 LAB_JOBS = int(os.environ.get("LAB_JOBS") or 3 * (os.cpu_count() or 2))
 ID = "upshift-lab-" + _short(LAB_DIR)
 

@@ -5,6 +5,7 @@ So a lab cannot outlive it, whatever dies in which order; what remains (empty cg
 is found by its id and removed by the next `down` or `up`.
 """
 import os
+import re
 import select
 import shutil
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 
 from . import cgroup, image
-from .state import Error, HERE, ID, LAB_CACHE, LAB_DIR, LAB_DISK, LAB_JOBS, NET, SHARED, lock, path, read, run, write
+from .state import Error, HERE, ID, LAB_BIND, LAB_CACHE, LAB_DIR, LAB_DISK, LAB_JOBS, NET, SHARED, lock, path, read, run, write
 
 LAB = f"{HERE}/lab"
 MARK = ".upshift-lab"  # without it a LAB_DIR is never removed
@@ -59,6 +60,18 @@ def environment():
     return dict(os.environ, LAB_DIR=LAB_DIR, LAB_CACHE=LAB_CACHE, LAB_DISK=LAB_DISK, LAB_JOBS=str(LAB_JOBS))
 
 
+def binds():
+    """What LAB_BIND says: paths of this machine, and where hosts have them."""
+    found = []
+    for word in LAB_BIND.split():
+        source, _, target = word.partition(":")
+        source, target = os.path.realpath(source), target or source
+        if not os.path.exists(source) or not target.startswith("/") or not re.fullmatch(r"[A-Za-z0-9._/+-]+", source + target):
+            raise Error(f"LAB_BIND: `{word}` has to be a PATH of this machine, or PATH:WHERE, of letters, digits and . _ / + -")
+        found.append((source, target))
+    return found
+
+
 def _furnish():
     os.makedirs(LAB_DIR, exist_ok=True)
     write(path(MARK), ID + "\n")
@@ -67,6 +80,7 @@ def _furnish():
     os.chmod(path("keys"), 0o700)
     write(path("hosts"), "")
     write(path("base"), image.base())
+    write(path("bind"), "".join(f"{source}:{target}\n" for source, target in binds()))
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", path("keys", "id_ed25519"))
     from . import client, repo
     client.write_all()

@@ -228,7 +228,10 @@ pub(super) fn which(name: &str) -> Option<String> {
 }
 
 /// The words of a command, as Python's `shlex` parts them.
-fn split(command: &str) -> Result<Vec<String>, &'static str> {
+///
+/// # Errors
+/// When a quotation does not end.
+pub fn split(command: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<String> = Option::None;
     let mut characters = command.chars();

@@ -23,6 +23,8 @@ use crate::formula::template::functions::arguments::{Arguments, Signature};
 use crate::formula::template::value::from_data;
 use crate::formula::{Data, Dict};
 
+pub use command::split;
+
 /// This host.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Host;

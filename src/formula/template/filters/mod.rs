@@ -15,7 +15,6 @@ mod html;
 mod json;
 mod network;
 mod numbers;
-mod pattern;
 mod pretty;
 mod query;
 mod random;

@@ -61,7 +61,10 @@ pub(super) fn bytes(value: &Value) -> Result<Vec<u8>, Error> {
 }
 
 /// A digest in hexadecimal, by the name Python's `hashlib` has for it.
-pub(super) fn digest(name: &str, content: &[u8]) -> Result<String, Error> {
+///
+/// # Errors
+/// When there is no such digest.
+pub fn digest(name: &str, content: &[u8]) -> Result<String, Error> {
     Ok(match name {
         "md5" => hexadecimal(&md5::Md5::digest(content)),
         "sha1" => hexadecimal(&sha1::Sha1::digest(content)),

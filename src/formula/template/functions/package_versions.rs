@@ -45,7 +45,8 @@ fn compared(
 }
 
 /// The order of two Debian versions; `None` if one is not a version.
-pub(in crate::formula) fn debian(one: &str, two: &str) -> Option<Ordering> {
+#[must_use]
+pub fn debian(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (debian_parts(one)?, debian_parts(two)?);
     let order = one.0.cmp(&two.0).then_with(|| debian_part(one.1, two.1));
     Some(order.then_with(|| debian_part(one.2, two.2)))
@@ -113,8 +114,8 @@ fn compare_numbers(one: &str, two: &str) -> Ordering {
 }
 
 /// The order of two RPM versions (`epoch:version-release`). Releases count if both have one.
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every order")]
-fn rpm(one: &str, two: &str) -> Option<Ordering> {
+#[must_use]
+pub fn rpm(one: &str, two: &str) -> Option<Ordering> {
     let (one, two) = (rpm_parts(one), rpm_parts(two));
     let order = compare_numbers(one.0, two.0).then_with(|| rpm_part(one.1, two.1));
     let has_releases = !one.2.is_empty() && !two.2.is_empty();

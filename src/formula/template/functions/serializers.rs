@@ -2,62 +2,95 @@
 
 use minijinja::{Error, Value};
 
-use super::super::Context;
 use super::super::value::{dict, entries, from_data, is_mapping, items, pairs, text, to_data, type_name};
 use super::arguments::Default::Required;
-use super::arguments::{Arguments, defined, takes, wrong};
+use super::arguments::{defined, takes, wrong};
 use super::json::{Json, json_text};
 use super::{Function, plain};
-use crate::formula::Data;
 use crate::formula::yaml::{self, Layout, Mappings};
+use crate::formula::{Data, Dict};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     plain(
         "slsutil.serialize",
         takes(&[("serializer", Required), ("obj", Required)]).and_more_named(),
-        |context, arguments| {
+        |_, arguments| {
             let value = defined(arguments.get("obj"))?;
-            let text = match arguments.text("serializer")?.as_str() {
-                "json" => json_text(value, &layout_of_json(arguments)?)?,
-                "yaml" => yaml_text(value, arguments)?,
-                "configparser" => ini_text(value)?,
-                "keyvalue" => key_value_text(value, arguments)?,
-                other => return Err(missing(context, other)),
-            };
-            Ok(Value::from(text))
+            written(&arguments.text("serializer")?, value, &Options(&arguments.more_named)).map(Value::from)
         },
     ),
     plain(
         "slsutil.deserialize",
         takes(&[("serializer", Required), ("stream_or_string", Required)]).and_more_named(),
-        |context, arguments| {
+        |_, arguments| {
             let source = arguments.text("stream_or_string")?;
-            match arguments.text("serializer")?.as_str() {
-                "json" => {
-                    let json: Data = serde_json::from_str(&source).map_err(|error| wrong(error.to_string()))?;
-                    Ok(from_data(&json))
-                }
-                "yaml" => {
-                    let data = yaml::load(&source, Mappings::PyYaml);
-                    Ok(from_data(&data.map_err(|error| wrong(error.message))?))
-                }
-                "keyvalue" => read_key_values(&source, arguments),
-                other => Err(missing(context, other)),
-            }
+            read(&arguments.text("serializer")?, &source, &Options(&arguments.more_named))
         },
     ),
 ];
 
-fn missing(_: &Context, name: &str) -> Error {
+/// The serializers that upshift has.
+pub(in crate::formula) const SERIALIZERS: [&str; 4] = ["configparser", "json", "keyvalue", "yaml"];
+
+/// A value as a serializer writes it.
+pub(in crate::formula) fn serialize(name: &str, data: &Data, options: &Dict) -> Result<String, Error> {
+    written(name, &from_data(data), &Options(&named(options)))
+}
+
+/// The value that a serializer reads in a text.
+pub(in crate::formula) fn deserialize(name: &str, source: &str, options: &Dict) -> Result<Data, Error> {
+    to_data(&read(name, source, &Options(&named(options)))?)
+}
+
+fn named(options: &Dict) -> Vec<(String, Value)> {
+    options.entries.iter().map(|(name, value)| (text(&from_data(name)), from_data(value))).collect()
+}
+
+/// Keyword arguments of a serializer.
+struct Options<'a>(&'a [(String, Value)]);
+
+impl Options<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+fn written(name: &str, value: &Value, options: &Options<'_>) -> Result<String, Error> {
+    match name {
+        "json" => json_text(value, &layout_of_json(options)?),
+        "yaml" => yaml_text(value, options),
+        "configparser" => ini_text(value),
+        "keyvalue" => key_value_text(value, options),
+        other => Err(missing(other)),
+    }
+}
+
+fn read(name: &str, source: &str, options: &Options<'_>) -> Result<Value, Error> {
+    match name {
+        "json" => {
+            let json: Data = serde_json::from_str(source).map_err(|error| wrong(error.to_string()))?;
+            Ok(from_data(&json))
+        }
+        "yaml" => {
+            let data = yaml::load(source, Mappings::PyYaml);
+            Ok(from_data(&data.map_err(|error| wrong(error.message))?))
+        }
+        "keyvalue" => read_key_values(source, options),
+        other => Err(missing(other)),
+    }
+}
+
+fn missing(name: &str) -> Error {
     wrong(format!(
-        "upshift does not have the serializer `{name}`; it has `configparser`, `json`, `keyvalue` and `yaml`"
+        "upshift does not have the serializer `{name}`; it has {}",
+        SERIALIZERS.map(|name| format!("`{name}`")).join(", ")
     ))
 }
 
 /// `indent` and its kind, from the options of a call.
-fn layout_of_json(arguments: &Arguments) -> Result<Json, Error> {
+fn layout_of_json(options: &Options<'_>) -> Result<Json, Error> {
     let mut layout = Json::default();
-    for (name, value) in &arguments.more_named {
+    for (name, value) in options.0 {
         match name.as_str() {
             "indent" => layout.indent = indent(value),
             "sort_keys" => layout.sort_keys = value.is_true(),
@@ -84,9 +117,9 @@ fn indent(value: &Value) -> Option<String> {
 }
 
 /// As `PyYAML`'s safe dumper writes it, where an ordered mapping is sorted too, without the last newline.
-fn yaml_text(value: &Value, arguments: &Arguments) -> Result<String, Error> {
+fn yaml_text(value: &Value, options: &Options<'_>) -> Result<String, Error> {
     let mut layout = Layout { allow_unicode: false, ..Layout::default() };
-    for (name, value) in &arguments.more_named {
+    for (name, value) in options.0 {
         let number = value.as_i64().and_then(|number| usize::try_from(number).ok());
         match name.as_str() {
             "default_flow_style" => layout.flow = Some(value.is_true()).filter(|_| !value.is_none()),
@@ -154,10 +187,10 @@ fn check_references(value: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn key_value_text(value: &Value, arguments: &Arguments) -> Result<String, Error> {
-    let separator = arguments.other("separator").map_or_else(|| "=".to_owned(), text);
-    let end = arguments.other("line_ending").filter(|end| end.is_true()).map_or_else(|| "\n".to_owned(), text);
-    let is_quoted = arguments.other("quoting").is_some_and(Value::is_true);
+fn key_value_text(value: &Value, options: &Options<'_>) -> Result<String, Error> {
+    let separator = options.get("separator").map_or_else(|| "=".to_owned(), text);
+    let end = options.get("line_ending").filter(|end| end.is_true()).map_or_else(|| "\n".to_owned(), text);
+    let is_quoted = options.get("quoting").is_some_and(Value::is_true);
     let pairs = pairs(value)?;
     let line = |(key, value): &(Value, Value)| {
         let value = text(value);
@@ -176,9 +209,9 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\"'\"'"))
 }
 
-fn read_key_values(source: &str, arguments: &Arguments) -> Result<Value, Error> {
-    let separator = arguments.other("separator").map_or_else(|| "=".to_owned(), text);
-    let unquotes = arguments.other("quoting").is_some_and(|quoting| !quoting.is_true() && !quoting.is_none());
+fn read_key_values(source: &str, options: &Options<'_>) -> Result<Value, Error> {
+    let separator = options.get("separator").map_or_else(|| "=".to_owned(), text);
+    let unquotes = options.get("quoting").is_some_and(|quoting| !quoting.is_true() && !quoting.is_none());
     let mut found = Vec::new();
     for line in source.lines() {
         let Some((key, value)) = line.split_once(separator.as_str()) else {

@@ -8,7 +8,8 @@ mod spec;
 mod split;
 
 pub(super) use case::{capitalized, is_lower, is_upper};
-pub(super) use pad::{centered, encoded, lines_of};
+pub use pad::lines_of;
+pub(super) use pad::{centered, encoded};
 pub(super) use search::replaced;
 pub(super) use split::{is_space, words};
 

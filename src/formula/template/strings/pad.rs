@@ -101,7 +101,8 @@ fn expand_tabs(text: &str, args: &Args) -> Result<Value, Error> {
 }
 
 /// The lines of a text, without what ends them.
-pub(in crate::formula::template) fn lines_of(text: &str) -> Vec<&str> {
+#[must_use]
+pub fn lines_of(text: &str) -> Vec<&str> {
     ended_lines(text).into_iter().map(|(line, _)| line).collect()
 }
 

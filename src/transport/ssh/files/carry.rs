@@ -67,6 +67,20 @@ impl Host {
     }
 }
 
+/// Has files in the store of a host, over a connection that is open.
+///
+/// # Errors
+/// When the connection is lost, or the host cannot take them; or a file here is not what it was.
+pub(in crate::transport::ssh) async fn send_over(
+    link: &Link,
+    files: &Arc<Files>,
+    wanted: &[File],
+    silence: Duration,
+) -> Result<(), Trouble> {
+    let mut count = Count { sent: Sent::default(), say: &|_| () };
+    Sender::new(link, files, silence, &mut count).send(wanted).await
+}
+
 /// Tries, one connection after the other.
 pub(super) struct Tries<'a> {
     host: &'a Host,

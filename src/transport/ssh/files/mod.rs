@@ -10,6 +10,7 @@ mod place;
 mod send;
 mod source;
 
+pub(super) use carry::send_over;
 pub use carry::{Say, Sent};
 pub use place::Copied;
 pub use source::{Files, Unread};

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use minijinja::Error;
-
-use super::arguments::wrong;
+use super::{Error, Options, wide};
 
 /// Where a match may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,24 +21,26 @@ pub(super) enum Anchor {
 ///
 /// The differences: `$` also matches before a last line end, `\Z` is the very end, `{` and `[` may stand for themselves,
 /// some escapes have other names, flags for all of the pattern come first, and what cannot be repeated is an error.
-pub(super) fn translated(pattern: &str, ignorecase: bool, multiline: bool, anchor: Anchor) -> Result<String, Error> {
+pub(super) fn translated(pattern: &str, options: Options, anchor: Anchor) -> Result<String, Error> {
     let (flags, body) = leading_flags(pattern);
     let has = |flag: char| flags.contains(flag);
     let mut translator = Translator {
         chars: body.chars().peekable(),
         out: String::new(),
-        multiline: multiline || has('m'),
-        verbose: has('x'),
+        multiline: options.multi_line || has('m'),
+        verbose: options.verbose || has('x'),
+        of_bytes: options.of_bytes,
         last: Last::Nothing,
     };
     translator.run()?;
     let mut prefix = String::new();
-    for (flag, is_on) in [('i', ignorecase || has('i')), ('m', translator.multiline), ('s', has('s')), ('x', has('x'))]
-    {
-        if is_on {
-            prefix.push(flag);
-        }
-    }
+    let flags = [
+        ('i', options.ignore_case || has('i')),
+        ('m', translator.multiline),
+        ('s', options.dot_all || has('s')),
+        ('x', translator.verbose),
+    ];
+    prefix.extend(flags.into_iter().filter_map(|(flag, is_on)| is_on.then_some(flag)));
     let prefix = if prefix.is_empty() { prefix } else { format!("(?{prefix})") };
     // A comment at the end of a verbose pattern would take the closing bracket along.
     let body = if translator.verbose { translator.out + "\n" } else { translator.out };
@@ -49,6 +49,10 @@ pub(super) fn translated(pattern: &str, ignorecase: bool, multiline: bool, ancho
         Anchor::Start => format!("{prefix}\\A(?:{body})"),
         Anchor::NotEmpty => format!("{prefix}\\G(?:{body})(?!\\G)"),
     })
+}
+
+fn wrong(message: impl Into<String>) -> Error {
+    Error(message.into())
 }
 
 /// The flags for all of a pattern, and the rest of it.
@@ -81,6 +85,7 @@ struct Translator<'a> {
     out: String,
     multiline: bool,
     verbose: bool,
+    of_bytes: bool,
     last: Last,
 }
 
@@ -221,11 +226,33 @@ impl Translator<'_> {
                 // A dash is of a range if it has something on either side.
                 '-' if is_first || self.chars.peek() == Some(&']') => self.out.push_str("\\-"),
                 '[' | ']' | '&' | '~' | '^' | '#' | ' ' => self.out.extend(['\\', character]),
+                blank if blank.is_ascii_whitespace() => self.put(u32::from(blank))?,
                 other => self.out.push(other),
             }
             is_first = false;
         }
         Err(wrong("unterminated character set"))
+    }
+
+    /// Writes a character by its number.
+    fn put(&mut self, code: u32) -> Result<(), Error> {
+        let code = if self.of_bytes { wide(code).map(u32::from) } else { Some(code) };
+        let code = code.ok_or_else(|| wrong("bad escape"))?;
+        let _ = write!(self.out, "\\x{{{code:X}}}");
+        Ok(())
+    }
+
+    /// Up to so many octal digits after the first.
+    fn octal(&mut self, first: char, more: usize) -> Result<(), Error> {
+        let mut code = first.to_digit(8).ok_or_else(|| wrong(format!("bad escape \\{first}")))?;
+        for _ in 0..more {
+            let Some(digit) = self.chars.next_if(|digit| ('0'..='7').contains(digit)) else { break };
+            code = code * 8 + digit.to_digit(8).unwrap_or(0);
+        }
+        if code > 0o377 {
+            return Err(wrong(format!("octal escape value \\{code:o} outside of range 0-0o377")));
+        }
+        self.put(code)
     }
 
     fn code(&mut self, digits: usize) -> Result<u32, Error> {
@@ -247,37 +274,26 @@ impl Translator<'_> {
             'Z' if !in_class => self.out.push_str("\\z"),
             'a' => self.out.push_str("\\x07"),
             'v' => self.out.push_str("\\x0B"),
+            'u' | 'U' if self.of_bytes => return Err(wrong(format!("bad escape \\{escape}"))),
             'x' | 'u' | 'U' => {
                 let code = self.code(match escape {
                     'x' => 2,
                     'u' => 4,
                     _ => 8,
                 })?;
-                let _ = write!(self.out, "\\x{{{code:X}}}");
+                self.put(code)?;
             }
-            '0' => {
-                let mut code = 0;
-                for _ in 0..2 {
-                    let Some(digit) = self.chars.next_if(|digit| ('0'..='7').contains(digit)) else { break };
-                    code = code * 8 + digit.to_digit(8).unwrap_or(0);
-                }
-                let _ = write!(self.out, "\\x{{{code:X}}}");
-            }
-            '1'..='9' if in_class => {
-                let mut code = escape.to_digit(8).ok_or_else(|| wrong(format!("bad escape \\{escape}")))?;
-                while let Some(digit) = self.chars.next_if(|digit| ('0'..='7').contains(digit) && code < 0o40) {
-                    code = code * 8 + digit.to_digit(8).unwrap_or(0);
-                }
-                let _ = write!(self.out, "\\x{{{code:X}}}");
+            '0' => self.octal(escape, 2)?,
+            '1'..='9' if in_class => self.octal(escape, 2)?,
+            '1'..='7' if self.chars.clone().take(2).filter(|digit| ('0'..='7').contains(digit)).count() == 2 => {
+                self.octal(escape, 2)?;
             }
             '1'..='9' => {
                 let second = self.chars.next_if(char::is_ascii_digit);
                 let _ = write!(self.out, "(?:\\{escape}{})", second.map(String::from).unwrap_or_default());
             }
             letter if letter.is_ascii_alphabetic() => return Err(wrong(format!("bad escape \\{letter}"))),
-            other if other.is_ascii_whitespace() => {
-                let _ = write!(self.out, "\\x{:02X}", u32::from(other));
-            }
+            other if other.is_ascii_whitespace() => self.put(u32::from(other))?,
             other if other.is_ascii_punctuation() && !"<>\"'/,:;=@!%_`".contains(other) => {
                 self.out.extend(['\\', other]);
             }
@@ -289,19 +305,25 @@ impl Translator<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::formula::template::filters::assert_shown;
+    use super::super::{Options, Regex};
 
     #[test]
     fn braces_and_brackets_may_stand_for_themselves() {
-        assert_shown(&[
-            ("{{ 'x{y}'|regex_replace('{y}', '-') }}", Some("x-")),
-            ("{{ 'aab'|regex_replace('a{,2}b', '-') }}", Some("-")),
-            ("{{ '[x]'|regex_replace('[[]x[]]', '-') }}", Some("-")),
-            ("{{ 'a&&b'|regex_replace('[&&]+', '-') }}", Some("a-b")),
-            (r"{{ 'a<b>'|regex_replace('\\<', '-') }}", Some("a-b>")),
-            (r"{{ 'a b'|regex_replace('(?x) a \\s b # all', '-') }}", Some("-")),
-            ("{{ 'x'|regex_replace('{1}', '-') }}", None),
-            (r"{{ 'x'|regex_replace('\\h', '-') }}", None),
-        ]);
+        for (text, pattern, wanted) in [
+            ("x{y}", "{y}", Some("x-")),
+            ("aab", "a{,2}b", Some("-")),
+            ("[x]", "[[]x[]]", Some("-")),
+            ("a&&b", "[&&]+", Some("a-b")),
+            ("a<b>", r"\<", Some("a-b>")),
+            ("a b", r"(?x) a \s b # all", Some("-")),
+            ("a\tS", "(?x) a[\t] \\123", Some("-")),
+            ("x", "{1}", None),
+            ("x", r"\h", None),
+            ("x", r"\400", None),
+        ] {
+            let regex = Regex::new(pattern, Options::default());
+            let replaced = regex.and_then(|regex| regex.replace(text, "-", None, &mut |_| true));
+            assert_eq!(replaced.ok().map(|(text, _)| text).as_deref(), wanted, "{pattern}");
+        }
     }
 }

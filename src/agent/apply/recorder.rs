@@ -1,0 +1,138 @@
+//! Writes down what becomes of states while they run: lines for people, and every return in full.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::formula::{Data, Dict};
+use crate::model::secrets::Secrets;
+use crate::states::Listener;
+use crate::states::Return;
+use crate::states::run::{Progress, Ran, State};
+
+/// Hears what becomes of states. No secret gets past it.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Lines for people.
+    output: Mutex<File>,
+    /// The returns, a JSON object a line.
+    returns: Option<Mutex<File>>,
+    secrets: Secrets,
+    stop: Arc<AtomicBool>,
+}
+
+impl Recorder {
+    /// Writes to these files. Once `stop` is true, everything is to end.
+    #[must_use]
+    pub fn new(output: File, returns: Option<File>, secrets: Secrets, stop: Arc<AtomicBool>) -> Self {
+        let returns = returns.map(Mutex::new);
+        Self { output: Mutex::new(output), returns, secrets, stop }
+    }
+
+    /// Text without secrets.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        self.secrets.redact(text).into_owned()
+    }
+
+    fn without_secrets(&self, ran: &Ran) -> Ran {
+        let Ran { state, ret, .. } = ran;
+        let changes = match redacted(&Data::from(ret.changes.clone()), &self.secrets) {
+            Data::Dict(changes) => Arc::unwrap_or_clone(changes),
+            _ => Dict::default(),
+        };
+        Ran {
+            state: State { id: self.redacted(&state.id), name: self.redacted(&state.name), ..state.clone() },
+            ret: Return { changes, comment: self.redacted(&ret.comment), ..ret.clone() },
+            ..ran.clone()
+        }
+    }
+
+    /// Writes a line. That a full disk has no room for it is no failure of a state.
+    fn say(&self, line: &str) {
+        let line = format!("{}\n", self.secrets.redact(line));
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = output.write_all(line.as_bytes());
+    }
+}
+
+impl Listener for Recorder {
+    fn output(&self, line: &str) {
+        self.say(&format!("      | {line}"));
+    }
+
+    fn started(&self, _: u32) {}
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Progress for Recorder {
+    fn began(&self, at: usize, of: usize, state: &State) {
+        let name = state.name.lines().next().unwrap_or_default();
+        self.say(&format!("{at}/{of} {}.{} {name}", state.module, state.function));
+    }
+
+    fn ended(&self, ran: &Ran) {
+        let ret = &ran.ret;
+        let what = match ret.result {
+            Some(true) if ret.changes.entries.is_empty() => None,
+            Some(true) => Some("changed"),
+            Some(false) => Some("failed"),
+            None => Some("would change"),
+        };
+        if let Some(what) = what {
+            let comment = ret.comment.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+            self.say(&format!("      {what}: {comment}"));
+        }
+        if let Some(returns) = &self.returns
+            && let Ok(line) = serde_json::to_vec(&self.without_secrets(ran))
+        {
+            let mut returns = returns.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = returns.write_all(&line).and_then(|()| returns.write_all(b"\n"));
+        }
+    }
+}
+
+/// How many states came to what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
+    pub states: usize,
+    /// Those that changed something, or would.
+    pub changed: usize,
+    /// Those that failed.
+    pub failed: usize,
+}
+
+impl Tally {
+    /// Counts returns.
+    pub fn of<'a>(ran: impl IntoIterator<Item = &'a Ran>) -> Self {
+        let mut tally = Self::default();
+        for ran in ran {
+            tally.states += 1;
+            tally.failed += usize::from(ran.is_failed());
+            tally.changed += usize::from(ran.ret.result.is_none() || ran.is_changed());
+        }
+        tally
+    }
+}
+
+/// A value without secrets.
+fn redacted(data: &Data, secrets: &Secrets) -> Data {
+    match data {
+        Data::Str(text) => secrets.redact(text).into_owned().into(),
+        Data::List(items) => items.iter().map(|item| redacted(item, secrets)).collect(),
+        Data::Dict(dict) => {
+            let entries = dict.entries.iter().map(|(key, value)| match (key.as_str(), value) {
+                (Some("diff"), Data::Str(diff)) => (key.clone(), secrets.redact_diff(diff).into()),
+                _ => (redacted(key, secrets), redacted(value, secrets)),
+            });
+            let mut shown: Dict = entries.collect();
+            shown.is_ordered = dict.is_ordered;
+            shown.into()
+        }
+        other => other.clone(),
+    }
+}

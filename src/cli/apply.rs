@@ -1,0 +1,182 @@
+//! `upshift apply`: formulas on hosts, in a run of one stage that is written for the occasion.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::project::Files;
+use super::run::{Manner, RunCommand};
+use crate::config;
+use crate::error::{Error, Exit, Result};
+use crate::journal::Run;
+use crate::model::hash::Hash;
+use crate::report::states::{self, Host};
+use crate::states::run::Ran;
+
+/// How many hosts are under way at once when nothing else is said.
+const FAN_OUT: u32 = 100;
+
+/// Where the pipelines are kept that are written for the occasion: a run that stopped is resumed from its own.
+const FOLDER: &str = ".upshift/apply";
+
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[command(after_help = "\
+It is a run like any other: `upshift status`, `stop`, `resume` and `report` work on it. Every state is carried out on
+the host itself and goes on when the connection is lost.")]
+pub(super) struct Apply {
+    /// The hosts: a selector such as `cmp`, `cmp[001-010]`, `ctl,dbs` or `all`
+    hosts: String,
+    /// The SLS to apply; those that `top.sls` gives each host when there is none
+    sls: Vec<String>,
+    /// The inventory; `inventory.toml` here when it is not given
+    #[arg(short, long, value_name = "FILE")]
+    inventory: Option<Utf8PathBuf>,
+    /// A folder of formulas; may be given several times, the first that has a file wins [default: formulas]
+    #[arg(short, long = "root", value_name = "DIR")]
+    roots: Vec<Utf8PathBuf>,
+    /// Pillar for all hosts: a YAML file, or a mapping; merged over the tree's
+    #[arg(short, long, value_name = "FILE|YAML")]
+    pillar: Option<String>,
+    /// A pillar tree, with its `top.sls`
+    #[arg(long, value_name = "DIR")]
+    pillar_root: Vec<Utf8PathBuf>,
+    /// Values of the pillar that nobody may see, such as `mysql:*:password`; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    secret: Vec<String>,
+    /// Say what would be changed, and change nothing
+    #[arg(long)]
+    preview: bool,
+    /// Hosts under way at once
+    #[arg(long, value_name = "N", default_value_t = NonZeroU32::new(FAN_OUT).unwrap_or(NonZeroU32::MIN))]
+    fan_out: NonZeroU32,
+    /// How long a host may take, such as `30m`
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    timeout: String,
+    /// Read formulas as those of 2015 to 2019 were written
+    #[arg(long)]
+    python2: bool,
+    /// Also list the states that were as they should be
+    #[arg(long)]
+    all: bool,
+    /// Print a JSON object a host
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// A pipeline with one stage of one step.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Pipeline<'a> {
+    pipeline: Head<'a>,
+    stage: [Stage<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    name: &'a str,
+    formulas: Vec<Utf8PathBuf>,
+    pillar: &'a [Utf8PathBuf],
+    secret: &'a [String],
+    python2: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Stage<'a> {
+    name: &'a str,
+    hosts: &'a str,
+    fan_out: NonZeroU32,
+    max_failures: &'a str,
+    step: [Step<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Step<'a> {
+    apply: &'a [String],
+    preview: bool,
+    timeout: &'a str,
+    pillar: Value,
+}
+
+impl Apply {
+    pub(super) fn main(self) -> Result<Exit> {
+        let pipeline = self.write()?;
+        let files = Files { pipeline, inventory: self.inventory.clone() };
+        let (run, exit) = RunCommand { files, time_scale: None, manner: self.manner }.carry_out()?;
+        let hosts = read(&run)?;
+        super::print(&if self.json { json(&hosts)? } else { states::text(&hosts, self.all) })?;
+        Ok(exit)
+    }
+
+    /// Writes the pipeline, under a name that is made of what it says.
+    fn write(&self) -> Result<Utf8PathBuf> {
+        let name = if self.preview { "preview" } else { "apply" };
+        let pillar = self.pillar.as_deref().map_or_else(
+            || Ok(Value::Object(serde_json::Map::new())),
+            |given| {
+                super::formula::files::mapping("pillar", given)
+                    .and_then(|pillar| Ok(serde_json::to_value(pillar).map_err(std::io::Error::from)?))
+            },
+        )?;
+        let pipeline = Pipeline {
+            pipeline: Head {
+                name,
+                formulas: if self.roots.is_empty() { vec!["formulas".into()] } else { self.roots.clone() },
+                pillar: &self.pillar_root,
+                secret: &self.secret,
+                python2: self.python2,
+            },
+            stage: [Stage {
+                name,
+                hosts: &self.hosts,
+                fan_out: self.fan_out,
+                max_failures: "100%",
+                step: [Step { apply: &self.sls, preview: self.preview, timeout: &self.timeout, pillar }],
+            }],
+        };
+        let text =
+            toml::to_string(&pipeline).map_err(|error| Error::usage(format!("the pillar is no TOML: {error}")))?;
+        let file = Utf8Path::new(FOLDER).join(format!("{}.toml", &Hash::of(text.as_bytes()).to_string()[..16]));
+        // What the options say wrong is said of them, not of a file that nobody wrote.
+        config::parse_pipeline("the options", &text)?;
+        fs_err::create_dir_all(FOLDER)?;
+        let mut options = fs_err::OpenOptions::new();
+        fs_err::os::unix::fs::OpenOptionsExt::mode(options.write(true).create(true).truncate(true), 0o600);
+        std::io::Write::write_all(&mut options.open(&file)?, text.as_bytes())?;
+        Ok(file)
+    }
+}
+
+/// One line of the file of returns.
+#[derive(Deserialize)]
+struct Line {
+    host: String,
+    states: Vec<Ran>,
+}
+
+/// What became of the states of every host, by the last try.
+fn read(run: &Run) -> Result<Vec<Host>> {
+    let text = match fs_err::read_to_string(run.returns_file()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        text => text?,
+    };
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    let last: BTreeMap<String, Vec<Ran>> = lines.map(|line| (line.host, line.states)).collect();
+    Ok(last.into_iter().map(|(name, ran)| Host { name, ran }).collect())
+}
+
+fn json(hosts: &[Host]) -> Result<String> {
+    let mut text = String::new();
+    for Host { name, ran } in hosts {
+        let line = serde_json::json!({ "host": name, "states": ran });
+        text += &serde_json::to_string(&line).map_err(std::io::Error::from)?;
+        text.push('\n');
+    }
+    Ok(text)
+}

@@ -1,0 +1,66 @@
+//! Fetches what formulas name by an `http://` or `https://` address.
+
+use std::time::Duration;
+
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+
+use crate::states::Failed;
+
+/// How long a server may take to accept a connection, and to say something.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The content behind an address; `verify` is whether the server has to prove who it is.
+pub(super) fn get(address: &str, verify: bool) -> Result<Vec<u8>, Failed> {
+    let failed =
+        |error: ureq::Error| Failed::from(format!("Failed to cache {}: {}", redacted(address), reason(&error)));
+    let answer = agent(verify).get(address).call().map_err(failed)?;
+    answer.into_body().into_with_config().limit(u64::MAX).read_to_vec().map_err(failed)
+}
+
+/// Whether there is something behind an address.
+pub(super) fn is_there(address: &str) -> bool {
+    agent(true).head(address).call().is_ok()
+}
+
+fn agent(verify: bool) -> ureq::Agent {
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::NativeTls)
+        .root_certs(RootCerts::PlatformVerifier)
+        .disable_verification(!verify)
+        .build();
+    let config = ureq::Agent::config_builder()
+        .tls_config(tls)
+        .timeout_connect(Some(PATIENCE))
+        .timeout_recv_response(Some(PATIENCE))
+        .user_agent("upshift");
+    config.build().new_agent()
+}
+
+fn reason(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::StatusCode(status) => format!("HTTP status {status}"),
+        error => error.to_string(),
+    }
+}
+
+/// An address without the name and password in it.
+pub(super) fn redacted(address: &str) -> String {
+    match address.split_once("://") {
+        Some((scheme, rest)) => match rest.split_once('/').map_or(rest, |(host, _)| host).rfind('@') {
+            Some(at) => format!("{scheme}://<redacted>@{}", rest.get(at + 1..).unwrap_or_default()),
+            None => address.to_owned(),
+        },
+        None => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        assert_eq!(redacted("https://me:secret@host/file@1"), "https://<redacted>@host/file@1");
+        assert_eq!(redacted("https://host/file@1"), "https://host/file@1");
+    }
+}

@@ -1,0 +1,15 @@
+//! Shipped formulas do to a host what real Salt does to one: `tests/states/README.md` says how it is compared.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[test]
+fn what_formulas_do_to_a_host_is_what_salt_does() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut compare = Command::new(root.join("tests/states/compare"));
+    compare.args(["--quick", "--upshift", env!("CARGO_BIN_EXE_upshift")]).stdin(Stdio::null());
+    let output = compare.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,100 @@
+//! Formulas are applied on real hosts.
+
+use super::{Site, pipeline};
+
+/// A site with a formula that manages files and takes its time.
+fn site(count: usize) -> Site {
+    let site = Site::of(count);
+    let states = "/etc/app.conf:
+  file.managed:
+    - source: salt://app/app.conf
+    - template: jinja
+    - mode: 640
+slow:
+  cmd.run:
+    - name: echo x >> /root/slow; sleep 8; echo slept
+    - unless: test -e /root/done
+    - require: [{file: /etc/app.conf}]
+done:
+  cmd.run:
+    - name: touch /root/done
+    - creates: /root/done
+    - require: [{cmd: slow}]
+";
+    site.sandbox.write("formulas/app/init.sls", states);
+    site.sandbox.write("formulas/app/app.conf", "host = {{ grains.id }}\npassword = {{ pillar.app.password }}\n");
+    site.sandbox.write("pillar/top.sls", "base: {'*': [app]}\n");
+    site.sandbox.write("pillar/app.sls", "app: {password: top-secret-of-{{ grains.id }}}\n");
+    site.sandbox.write(
+        "up.toml",
+        &formulas(&pipeline("[[stage.step]]\napply = [\"app\"]\non-interrupt = \"retry\"\nretries = 2")),
+    );
+    site
+}
+
+fn formulas(pipeline: &str) -> String {
+    let keys = "[pipeline]\nformulas = [\"formulas\"]\npillar = [\"pillar\"]\nsecret = [\"app:password\"]\n";
+    pipeline.replacen("[pipeline]\n", keys, 1)
+}
+
+#[test]
+fn a_preview_changes_nothing_an_apply_does_and_a_second_one_has_nothing_to_do() {
+    let site = site(2);
+    let apply = ["apply", "cmp", "app", "--pillar-root", "pillar", "--secret", "app:*"];
+    let preview = site.upshift(apply.into_iter().chain(["--preview"])).with(0);
+    assert!(preview.out.contains("would change: file.managed /etc/app.conf"), "{}", preview.out);
+    for host in &site.hosts {
+        assert_eq!(site.inside(host, "ls /etc/app.conf /root/slow 2>&1 | grep -c 'No such'"), "2");
+    }
+    let ended = site.upshift(apply).with(0);
+    assert!(ended.out.contains("6 states on 2 hosts: 6 changed"), "{}", ended.out);
+    for host in &site.hosts {
+        let text = format!("host = {host}\npassword = top-secret-of-{host}");
+        assert_eq!(site.inside(host, "cat /etc/app.conf"), text);
+        assert_eq!(site.inside(host, "stat -c %a /etc/app.conf"), "640");
+        // Its pillar is nowhere else, and it knows no other's.
+        assert_eq!(site.inside(host, "grep -rl top-secret /var/lib/upshift /run /tmp /var/tmp /var/log; true"), "");
+    }
+    let shown = format!("{preview:?}{ended:?}");
+    assert!(!shown.contains("top-secret"), "{shown}");
+    let again = site.upshift(apply).with(0);
+    assert!(again.out.contains("6 states on 2 hosts: 6 unchanged"), "{}", again.out);
+}
+
+#[test]
+fn states_go_on_when_the_connection_is_cut_and_upshift_is_killed() {
+    let site = site(2);
+    let run = site.start(["run", "up.toml"]);
+    site.hosts.iter().for_each(|host| site.until(host, "test -s /root/slow"));
+    site.lab(["cut", &site.hosts[0], "5"]);
+    run.kill();
+    site.upshift(["resume"]).with(0);
+    for host in &site.hosts {
+        assert_eq!(site.inside(host, "cat /root/slow; ls /root/done"), "x\n/root/done");
+        assert!(site.log(host).contains("slept"), "{}", site.log(host));
+    }
+    assert!(site.states().values().all(|state| state == "changed"));
+}
+
+#[test]
+fn what_the_power_cut_off_is_done_again_from_the_state_that_was_under_way() {
+    let site = site(1);
+    let host = &site.hosts[0];
+    let run = site.start(["run", "up.toml"]);
+    site.until(host, "test -s /root/slow");
+    site.inside(host, "pkill -KILL -f 'agent ste[p]'");
+    run.end().with(0);
+    assert_eq!(site.inside(host, "cat /root/slow; ls /root/done"), "x\nx\n/root/done");
+}
+
+#[test]
+fn a_formula_that_wants_what_upshift_does_not_have_touches_nothing() {
+    let site = site(1);
+    site.sandbox.write(
+        "formulas/bad/init.sls",
+        "/etc/bad:\n  file.managed:\n    - contents: x\nuser:\n  keystoneng.user_present\n",
+    );
+    let ended = site.upshift(["apply", "cmp", "bad"]).with(10);
+    assert!(ended.err.contains("bad/init.sls:4: upshift has no state `keystoneng.user_present`"), "{}", ended.err);
+    assert_eq!(site.inside(&site.hosts[0], "ls /etc/bad 2>&1 | grep -c 'No such'"), "1");
+}

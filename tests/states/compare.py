@@ -1,0 +1,121 @@
+"""Applies the same formulas with Salt and with upshift, each to a host of its own, and compares what becomes of the hosts.
+
+    ./compare --upshift BINARY                        the shipped formulas' cases (--only TEXT for some of them)
+    ./compare --upshift BINARY --root DIR [--pillar FILE] [--install PACKAGE]... SLS...
+                                                      a formula tree of your own
+
+First as a preview, then in earnest, then once more. A preview may not change the disk; the second time, nothing may change that
+does not change with Salt; and each time every state's result, the disks, packages, services, accounts and kernel settings
+have to be the same. Comments and changes may differ, and are shown with -v. Exits with 1 if there is a difference.
+"""
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from statelib import debs, real, shipped, verdict
+from statelib.pair import Failed, Pair
+
+import salt.utils.yamlloader
+import yaml
+
+
+def read(text):
+    """YAML as Salt reads it."""
+    return salt.utils.yamlloader.load(text) or {}
+
+
+def pillar_files(pillar):
+    text = yaml.safe_dump(pillar, sort_keys=False, allow_unicode=True)
+    return {"pillar.yaml": text, "pillar/top.sls": "base: {'*': [pillar]}\n", "pillar/pillar.sls": "#!yaml\n" + text}
+
+
+def compare(pair, case, is_first, found):
+    """Applies a case to both hosts, which stay as they are then; `found` gets the differences."""
+    sides = ("salt", "upshift")
+    if is_first:
+        pair.both("prepare", case.identity, case.packages, case.tree, pillar_files(case.pillar), case.commands)
+    else:
+        pair.both("again", pillar_files(case.pillar), case.commands)
+    before = verdict.disks("before", pair, found)
+    facts = pair.both("facts")
+    previews = pair.both("apply", case.sls, True)
+    verdict.returns("preview", *previews, found)
+    after = pair.both("disk")
+    for side, was, now in zip(sides, before, after):
+        if side == "upshift" or not was.differences(now):
+            verdict.unchanged("preview", side, was, now, found)
+    if any(isinstance(preview, str) for preview in previews):
+        return previews[0], [host.seconds for host in pair.hosts]
+    answers = pair.both("apply", case.sls, False)
+    seconds = [host.seconds for host in pair.hosts]
+    verdict.returns("apply", *answers, found)
+    first, first_facts = verdict.disks("apply", pair, found), pair.both("facts")
+    verdict.facts("apply", facts, first_facts, found)
+    again = pair.both("apply", case.sls, False)
+    verdict.returns("again", *again, found)
+    second, second_facts = pair.both("disk"), pair.both("facts")
+    if not first[0].differences(second[0]):  # else it is the formula that never rests
+        verdict.unchanged("again", "upshift", first[1], second[1], found)
+    verdict.facts("again", first_facts, second_facts, found)
+    return answers[0], seconds
+
+
+def report(case, salt, seconds, found, verbose):
+    states = "refused" if isinstance(salt, str) else f"{len(salt)} states, {sum(a.get('result') is False for a in salt.values())} failed"
+    print(f"{'DIFFERS' if found.wrong else 'same':8}{case.name:36}{states:24} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s")
+    failed = [] if isinstance(salt, str) else [f"fails: {tag}: {verdict.short(a.get('comment'))}" for tag, a in salt.items() if not a.get("result")]
+    for line in found.wrong + (found.notes + failed if verbose else []):
+        print("  " + line.replace("\n", "\n  "))
+    sys.stdout.flush()
+
+
+def run(pair, scenarios, verbose):
+    wrong = cases = 0
+    for scenario in scenarios:
+        for number, case in enumerate(scenario):
+            found, cases = verdict.Verdict(), cases + 1
+            answer, seconds = compare(pair, case, number == 0, found)
+            report(case, answer, seconds, found, verbose)
+            wrong += bool(found.wrong)
+    return cases, wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--upshift", required=True, type=Path, metavar="BINARY")
+    parser.add_argument("--root", type=Path, metavar="DIR")
+    parser.add_argument("--pillar", type=Path, metavar="FILE")
+    parser.add_argument("--install", action="append", default=[], metavar="PACKAGE", help="of Debian; is there before")
+    parser.add_argument("--only", default="", metavar="TEXT", help="the cases whose name has this text, and those before them")
+    parser.add_argument("--quick", action="store_true", help="only the cases that a build has time for")
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("sls", nargs="*")
+    args = parser.parse_args()
+    began = time.monotonic()
+    if args.root:
+        pillar = read(args.pillar.read_text()) if args.pillar else {}
+        grains = read((shipped.FORMULAS / "tests-grains.yaml").read_text())["debian-12"]
+        scenarios = [[shipped.Case(args.root.name, args.sls, pillar, [args.root], shipped.identity(grains), args.install)]]
+        folders = [real.fetch(args.install)] if args.install else []
+    else:
+        names = shipped.QUICK if args.quick else shipped.SCENARIOS
+        scenarios = [[shipped.case(name, read) for name in chain] for chain in names if args.only in " ".join(chain)]
+        folders = [real.fetch(shipped.REAL)]
+    with tempfile.TemporaryDirectory() as made, Pair(args.upshift) as pair:
+        if not args.root:
+            for package in shipped.stand_ins():
+                debs.write(package, made)
+            folders.append(made)
+        pair.both("lab", "repo", *map(str, folders)) if folders else None
+        cases, wrong = run(pair, scenarios, args.verbose)
+    print(f"{cases} cases, {wrong} differ, {time.monotonic() - began:.0f} s")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as error:
+        sys.exit(f"compare: {error}")

@@ -1,0 +1,1 @@
+"""What `compare` is made of: README.md says how the parts play together."""
