@@ -59,6 +59,9 @@ pub(super) struct Apply {
     /// Read formulas as those of 2015 to 2019 were written
     #[arg(long)]
     python2: bool,
+    /// What applies them: upshift itself, or the Salt that the hosts have, for formulas with Python modules of their own
+    #[arg(long, value_enum, default_value_t = Engine::Upshift)]
+    engine: Engine,
     /// Also list the states that were as they should be
     #[arg(long)]
     all: bool,
@@ -67,6 +70,13 @@ pub(super) struct Apply {
     json: bool,
     #[command(flatten)]
     manner: Manner,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+enum Engine {
+    Upshift,
+    Salt,
 }
 
 /// A pipeline with one stage of one step.
@@ -93,6 +103,7 @@ struct Stage<'a> {
     hosts: &'a str,
     fan_out: NonZeroU32,
     max_failures: &'a str,
+    engine: Engine,
     step: [Step<'a>; 1],
 }
 
@@ -137,6 +148,7 @@ impl Apply {
                 hosts: &self.hosts,
                 fan_out: self.fan_out,
                 max_failures: "100%",
+                engine: self.engine,
                 step: [Step { apply: &self.sls, preview: self.preview, timeout: &self.timeout, pillar }],
             }],
         };

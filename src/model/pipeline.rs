@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::plan::Engine;
 use crate::model::{Amount, Budget, Pace, Place, Takes, Text};
 
 /// A pipeline: what happens, stage after stage.
@@ -80,6 +81,8 @@ pub struct Stage {
     pub cascade: Cascade,
     /// Failures that the stage stops at.
     pub budget: Budget,
+    /// What applies formulas on its hosts.
+    pub engine: Engine,
     /// Its steps, in order.
     pub steps: Vec<Step>,
     /// Where it stands.

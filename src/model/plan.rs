@@ -283,6 +283,20 @@ pub struct Apply {
     /// Whether the formulas were written for Python 2.
     #[serde(default)]
     pub python2: bool,
+    /// What compiles and applies them.
+    #[serde(default)]
+    pub engine: Engine,
+}
+
+/// What compiles formulas and applies them on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// upshift itself.
+    #[default]
+    Upshift,
+    /// Salt, which the host has to have: for formulas with Python modules of their own.
+    Salt,
 }
 
 /// What a `wait` step waits for.

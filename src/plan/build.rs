@@ -128,7 +128,7 @@ impl<'a> Builder<'a, '_> {
             let mut units = Vec::with_capacity(hosts.len());
             let mut placed: HashMap<String, &'a Host> = HashMap::new();
             for (host, context) in hosts.iter().zip(&contexts) {
-                let fill = Fill { templates: &templates, host, context };
+                let fill = Fill { stage, templates: &templates, host, context };
                 units.push(self.unit(step, &fill, &mut placed)?);
             }
             planned.steps.push(planned_step(step, units, &planned.steps));
@@ -207,33 +207,28 @@ impl<'a> Builder<'a, '_> {
                 Action::Pull { repo: Address::new(repo), rev, commit, into: fill.text(into)? }
             }
             StepKind::Gate { question } => Action::Gate { question: fill.text(question)? },
-            StepKind::Apply { sls, pillar, preview } => self.apply(step, fill, sls, pillar, *preview)?,
+            StepKind::Apply { sls, pillar, preview } => {
+                let Formulas { files, tree } = self.formulas(step)?;
+                Action::Apply(Box::new(Apply {
+                    sls: sls.iter().map(|name| fill.text(name)).collect::<Result<_>>()?,
+                    formulas: files,
+                    tree,
+                    pillar: pillar.clone(),
+                    preview: *preview,
+                    python2: self.python2,
+                    engine: fill.stage.engine,
+                }))
+            }
             StepKind::Reboot => Action::Reboot,
         })
     }
 
-    fn apply(
-        &self,
-        step: &pipeline::Step,
-        fill: &Fill,
-        sls: &[Text],
-        pillar: &serde_json::Map<String, serde_json::Value>,
-        preview: bool,
-    ) -> Result<Action> {
-        let Some(Formulas { files, tree }) = self.formulas else {
+    /// The formulas and what tells the pillar tree from all others.
+    fn formulas(&self, step: &pipeline::Step) -> Result<Formulas> {
+        self.formulas.ok_or_else(|| {
             let message = format!("{}: the pipeline does not say where its formulas are", step.place);
-            return Err(
-                Error::usage(message).hint("`formulas = [\"formulas\"]` below `[pipeline]` names their folders")
-            );
-        };
-        Ok(Action::Apply(Box::new(Apply {
-            sls: sls.iter().map(|name| fill.text(name)).collect::<Result<_>>()?,
-            formulas: files,
-            tree,
-            pillar: pillar.clone(),
-            preview,
-            python2: self.python2,
-        })))
+            Error::usage(message).hint("`formulas = [\"formulas\"]` below `[pipeline]` names their folders")
+        })
     }
 
     fn commit(&mut self, repo: &str, rev: &str) -> Result<String> {
@@ -275,6 +270,7 @@ impl<'a> Builder<'a, '_> {
 
 /// Filling in templates for one host.
 struct Fill<'a> {
+    stage: &'a pipeline::Stage,
     templates: &'a Templates<'a>,
     host: &'a Host,
     context: &'a Value,

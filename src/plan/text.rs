@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use crate::model::pattern;
-use crate::model::plan::{Action, Apply, Plan, Source, Stage, Step, Unit, Wait};
+use crate::model::plan::{Action, Apply, Engine, Plan, Source, Stage, Step, Unit, Wait};
 use crate::model::span::short;
 use crate::plan::short_digest;
 
@@ -223,7 +223,11 @@ fn apply_lines(apply: &Apply) -> Vec<(&'static str, String)> {
     let sls = if apply.sls.is_empty() { "what `top.sls` says".to_owned() } else { apply.sls.join(" ") };
     let formulas = short_digest(&apply.formulas.hash.to_string()).to_owned();
     let what = if apply.preview { "preview" } else { "apply" };
-    let mut lines = vec![(what, format!("{sls} (formulas {formulas})"))];
+    let by = match apply.engine {
+        Engine::Upshift => "",
+        Engine::Salt => ", by the host's Salt",
+    };
+    let mut lines = vec![(what, format!("{sls} (formulas {formulas}{by})"))];
     if !apply.pillar.is_empty() {
         lines.push(("pillar", serde_json::Value::from(apply.pillar.clone()).to_string()));
     }
