@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -119,8 +120,9 @@ impl Apply {
     pub(super) fn main(self) -> Result<Exit> {
         let pipeline = self.write()?;
         let files = Files { pipeline, inventory: self.inventory.clone() };
-        let (run, exit) = RunCommand { files, time_scale: None, manner: self.manner }.carry_out()?;
-        let hosts = read(&run)?;
+        let read = files.read()?;
+        let (run, exit) = RunCommand { files, time_scale: None, manner: self.manner }.carry_out(read)?;
+        let hosts = applied(&run)?.into_values().next().unwrap_or_default();
         super::print(&if self.json { json(&hosts)? } else { states::text(&hosts, self.all) })?;
         Ok(exit)
     }
@@ -169,18 +171,23 @@ impl Apply {
 #[derive(Deserialize)]
 struct Line {
     host: String,
+    stage: String,
+    step: String,
     states: Vec<Ran>,
 }
 
-/// What became of the states of every host, by the last try.
-fn read(run: &Run) -> Result<Vec<Host>> {
+/// What became of the states of every host, by the last try, for every step by its stage and title.
+pub(super) fn applied(run: &Run) -> Result<IndexMap<(String, String), Vec<Host>>> {
     let text = match fs_err::read_to_string(run.returns_file()) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         text => text?,
     };
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    let last: BTreeMap<String, Vec<Ran>> = lines.map(|line| (line.host, line.states)).collect();
-    Ok(last.into_iter().map(|(name, ran)| Host { name, ran }).collect())
+    let mut steps: IndexMap<_, BTreeMap<String, Vec<Ran>>> = IndexMap::new();
+    for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        steps.entry((line.stage, line.step)).or_default().insert(line.host, line.states);
+    }
+    let hosts = |last: BTreeMap<_, _>| last.into_iter().map(|(name, ran)| Host { name, ran }).collect();
+    Ok(steps.into_iter().map(|(step, last)| (step, hosts(last))).collect())
 }
 
 fn json(hosts: &[Host]) -> Result<String> {

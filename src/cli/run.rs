@@ -82,12 +82,12 @@ fn time_scale(text: &str) -> Result<f64, String> {
 
 impl RunCommand {
     pub(super) fn main(self) -> Result<Exit> {
-        self.carry_out().map(|(_, exit)| exit)
+        let read = self.files.read()?;
+        self.carry_out(read).map(|(_, exit)| exit)
     }
 
-    /// Carries a new run out, and says which it was.
-    pub(super) fn carry_out(self) -> Result<(Run, Exit)> {
-        let read = self.files.read()?;
+    /// Carries a new run of what the files say out, and says which it was.
+    pub(super) fn carry_out(self, read: Read) -> Result<(Run, Exit)> {
         let (plan, history) = read.plan()?;
         self.manner.check(&plan)?;
         let real_now = clock::local_now();
@@ -267,6 +267,11 @@ fn locked(holder: Option<&Holder>) -> Error {
 }
 
 impl Manner {
+    /// As usual, without these hosts.
+    pub(super) fn without(hosts: Vec<String>) -> Self {
+        Self { skip: hosts, ..Self::default() }
+    }
+
     /// Checks what the options name before anything is started.
     fn check(&self, plan: &Plan) -> Result<()> {
         let gates = plan.stages.iter().flat_map(|stage| {

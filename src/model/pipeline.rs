@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::plan::Engine;
 use crate::model::{Amount, Budget, Pace, Place, Takes, Text};
 
+/// Hosts that are asked at once for what would change on them.
+const PREVIEWS: Amount = Amount::Count(100);
+
 /// A pipeline: what happens, stage after stage.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
@@ -29,6 +32,46 @@ pub struct Pipeline {
     pub vars: IndexMap<String, serde_json::Value>,
     /// Its stages, in order.
     pub stages: Vec<Stage>,
+}
+
+impl Pipeline {
+    /// The same with nothing left but its `apply` steps, which say what they would change and change nothing.
+    #[must_use]
+    pub fn preview(self) -> Self {
+        let stages = self.stages.into_iter().map(Stage::preview).filter(|stage| !stage.steps.is_empty()).collect();
+        let name = format!("{}-preview", self.name);
+        Self {
+            name,
+            window: Window::default(),
+            reserve: SignedDuration::ZERO,
+            budget: Budget::default(),
+            stages,
+            ..self
+        }
+    }
+}
+
+impl Stage {
+    fn preview(self) -> Self {
+        let steps = self.steps.into_iter().filter_map(Step::preview).collect();
+        let cascade = Cascade {
+            pace: None,
+            fan_out: PREVIEWS,
+            canary: Vec::new(),
+            settle: SignedDuration::ZERO,
+            spread: None,
+            ..self.cascade
+        };
+        Self { window: None, cascade, budget: Budget::default(), steps, ..self }
+    }
+}
+
+impl Step {
+    fn preview(self) -> Option<Self> {
+        let StepKind::Apply { sls, pillar, .. } = self.kind else { return None };
+        let kind = StepKind::Apply { sls, pillar, preview: true };
+        Some(Self { kind, retries: 0, undo: None, always: None, on_interrupt: OnInterrupt::Retry, ..self })
+    }
 }
 
 /// Where formulas and pillar are found, in folders of the project.

@@ -62,6 +62,36 @@ fn a_preview_changes_nothing_an_apply_does_and_a_second_one_has_nothing_to_do() 
 }
 
 #[test]
+fn a_plan_asks_hosts_what_its_formulas_would_change() {
+    let site = site(2);
+    let host = &site.hosts[1];
+    let planned = site.upshift(["plan", "up.toml", "--preview", "--hosts", host]).with(0);
+    assert!(planned.out.contains("would change: file.managed /etc/app.conf"), "{}", planned.out);
+    assert!(planned.out.contains("3 states: 3 would change"), "{}", planned.out);
+    assert!(!format!("{planned:?}").contains("top-secret"), "{planned:?}");
+    for host in &site.hosts {
+        assert_eq!(site.inside(host, "ls /etc/app.conf /root/slow 2>&1 | grep -c 'No such'"), "2");
+    }
+}
+
+#[test]
+fn a_call_on_a_host_and_a_run_keep_out_of_each_others_way() {
+    let site = site(1);
+    let host = &site.hosts[0];
+    site.sandbox.write("formulas/slow/init.sls", "slow:\n  cmd.run:\n    - name: touch /root/slow; sleep 300\n");
+    site.sandbox.write("formulas/quick/init.sls", "quick: test.nop\n");
+    let call = "cd /root && mkdir -p formulas && cat >formulas/quick.sls <<<'{quick: test.nop: []}' && $(ls -d /var/lib/upshift/agent/* | head -1) call quick";
+    let run = site.start(["apply", "cmp", "slow"]);
+    site.until(host, "test -e /root/slow");
+    let refused = site.inside(host, &format!("bash -c {} 2>&1; echo $?", shlex::try_quote(call).unwrap()));
+    assert!(refused.contains("this machine is not free: run") && refused.ends_with("16"), "{refused}");
+    site.inside(host, "pkill -f 'sleep 30[0]'");
+    run.end();
+    let done = site.inside(host, &format!("bash -c {} 2>&1; echo $?", shlex::try_quote(call).unwrap()));
+    assert!(done.contains("1 unchanged") && done.ends_with('0'), "{done}");
+}
+
+#[test]
 fn states_go_on_when_the_connection_is_cut_and_upshift_is_killed() {
     let site = site(2);
     let run = site.start(["run", "up.toml"]);
