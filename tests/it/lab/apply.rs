@@ -79,8 +79,7 @@ fn a_call_on_a_host_and_a_run_keep_out_of_each_others_way() {
     let site = site(1);
     let host = &site.hosts[0];
     site.sandbox.write("formulas/slow/init.sls", "slow:\n  cmd.run:\n    - name: touch /root/slow; sleep 300\n");
-    site.sandbox.write("formulas/quick/init.sls", "quick: test.nop\n");
-    let call = "cd /root && mkdir -p formulas && cat >formulas/quick.sls <<<'{quick: test.nop: []}' && $(ls -d /var/lib/upshift/agent/* | head -1) call quick";
+    let call = "cd /root && mkdir -p formulas && cat >formulas/quick.sls <<<'quick: {test.nop: []}' && $(ls -d /var/lib/upshift/agent/* | head -1) call quick";
     let run = site.start(["apply", "cmp", "slow"]);
     site.until(host, "test -e /root/slow");
     let refused = site.inside(host, &format!("bash -c {} 2>&1; echo $?", shlex::try_quote(call).unwrap()));
