@@ -18,6 +18,7 @@ mod ping;
 mod plan;
 mod project;
 mod report;
+mod rollback;
 mod run;
 mod runs;
 mod status;
@@ -67,6 +68,8 @@ enum Command {
     Run(run::RunCommand),
     /// Continue a run that stopped, failed or crashed; hosts that failed are taken up again
     Resume(run::Resume),
+    /// Take back what a run did, on the hosts that it touched
+    Rollback(rollback::Rollback),
     /// List the runs of this project
     Runs(runs::RunsCommand),
     /// Show where a run stands
@@ -122,6 +125,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Copy(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),
+        Command::Rollback(command) => command.main(),
         Command::Runs(command) => command.main(),
         Command::Status(command) => command.main(),
         Command::Report(command) => command.main(),
@@ -144,7 +148,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 /// Prints an error and its hint.
-fn complain(error: &Error) {
+pub(super) fn complain(error: &Error) {
     use owo_colors::OwoColorize;
     use std::io::Write;
     let mut stderr = anstream::stderr().lock();

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::apply::applied;
 use super::project::{self, Files, Read};
+use super::rollback;
 use super::run::{Manner, RunCommand};
 use crate::engine::forecast;
 use crate::error::{Error, Exit, Result};
@@ -12,6 +13,7 @@ use crate::plan::{self, Show};
 use crate::report::states;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct PlanCommand {
     #[command(flatten)]
     files: Files,
@@ -30,6 +32,9 @@ pub(super) struct PlanCommand {
     /// Ask the hosts what the formulas would change there; nothing is changed
     #[arg(long, conflicts_with_all = ["against", "json"])]
     preview: bool,
+    /// Show how a run of it would be taken back
+    #[arg(long, conflicts_with_all = ["against", "json", "preview", "hosts", "full"])]
+    rollback: bool,
 }
 
 impl PlanCommand {
@@ -38,6 +43,8 @@ impl PlanCommand {
         let (plan, _) = read.plan()?;
         if self.json {
             super::print(&format!("{}\n", serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?))?;
+        } else if self.rollback {
+            super::print(&rollback::show(&read, &plan))?;
         } else if let Some(run) = &self.against {
             super::print(&against(run, &plan)?)?;
         } else {
@@ -68,7 +75,7 @@ impl PlanCommand {
         for ((stage, step), hosts) in applied(&run)? {
             super::print(&format!("\n{stage}: {step}\n{}", states::text(&hosts, false)))?;
         }
-        Ok(exit)
+        exit
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::ending::Ending;
 use super::project::{self, Files, Read};
+use super::rollback::{self, Rollback};
 use super::{answer, person};
 use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
@@ -24,6 +25,7 @@ use crate::engine::window;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run, Writer};
 use crate::model::hash::Hash;
+use crate::model::pipeline;
 use crate::model::plan::{Action, Step, Unit};
 use crate::model::record::{Entry, Opened};
 use crate::model::{Command, History, Person, Plan, Record, Verdict, pattern};
@@ -73,7 +75,7 @@ enum Progress {
     Json,
 }
 
-fn time_scale(text: &str) -> Result<f64, String> {
+pub(super) fn time_scale(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(scale) if (0.001..=1e6).contains(&scale) => Ok(scale),
         _ => Err("wanted a number such as `60`".into()),
@@ -83,22 +85,57 @@ fn time_scale(text: &str) -> Result<f64, String> {
 impl RunCommand {
     pub(super) fn main(self) -> Result<Exit> {
         let read = self.files.read()?;
-        self.carry_out(read).map(|(_, exit)| exit)
+        let (run, exit) = self.carry_out(read)?;
+        match exit {
+            Err(error) if error.exit == Exit::Failed && rolls_back(&run)? => {
+                super::complain(&error);
+                Rollback::of(&run, self.time_scale, self.manner).main()
+            }
+            exit => exit,
+        }
     }
 
-    /// Carries a new run of what the files say out, and says which it was.
-    pub(super) fn carry_out(self, read: Read) -> Result<(Run, Exit)> {
+    /// Carries a new run of what the files say out, and says which it was and how it ended.
+    pub(super) fn carry_out(&self, read: Read) -> Result<(Run, Result<Exit>)> {
         let (plan, history) = read.plan()?;
-        self.manner.check(&plan)?;
+        let new = New { plan, history, window: read.pipeline.window, time_scale: self.time_scale };
+        new.carry_out(read.supply, &self.manner, |_| Ok(()))
+    }
+}
+
+/// Whether the stage that a run failed in has it taken back.
+fn rolls_back(run: &Run) -> Result<bool> {
+    let (plan, state) = (read_plan(run)?, fold(run, &run.read()?)?);
+    Ok(plan.stages.get(state.current).or(plan.stages.last()).is_some_and(|stage| stage.rollback))
+}
+
+/// A run that has not begun.
+pub(super) struct New {
+    pub(super) plan: Plan,
+    pub(super) history: History,
+    pub(super) window: pipeline::Window,
+    pub(super) time_scale: Option<f64>,
+}
+
+impl New {
+    /// Opens the run and carries it out; `begun` is told once it is sure to begin, before it does.
+    pub(super) fn carry_out(
+        self,
+        supply: Option<Arc<Supply>>,
+        manner: &Manner,
+        begun: impl FnOnce(&Run) -> Result<()>,
+    ) -> Result<(Run, Result<Exit>)> {
+        let Self { plan, history, window, time_scale } = self;
+        manner.check(&plan)?;
         let real_now = clock::local_now();
-        let closes = window::closes(&read.pipeline.window, &real_now)?;
-        let time_scale = self.time_scale.or((!plan.is_simulated()).then_some(1.0));
+        let closes = window::closes(&window, &real_now)?;
+        let time_scale = time_scale.or((!plan.is_simulated()).then_some(1.0));
         let runs = project::runs();
         runs.prepare()?;
         let run = runs.create(&plan.pipeline, &real_now)?;
         let by = person::me();
         let lock = lock(&run, &by).inspect_err(|_| run.discard())?;
-        write_plan(&run, &plan).inspect_err(|_| run.discard())?;
+        write_plan(&run, &plan).and_then(|()| begun(&run)).inspect_err(|_| run.discard())?;
         let outline = Arc::new(plan.outline());
         let opened = Opened {
             run: run.id.clone(),
@@ -115,7 +152,7 @@ impl RunCommand {
             run: run.clone(),
             key: opened.key.clone(),
             plan,
-            supply: read.supply,
+            supply,
             history,
             journal,
             entries: Vec::new(),
@@ -126,11 +163,11 @@ impl RunCommand {
             lock,
         };
         // Another run has a host of this one: it never began.
-        let exit = start.go(&self.manner).inspect_err(|error| {
+        let exit = start.go(manner).inspect_err(|error| {
             if error.exit == Exit::Locked {
                 run.discard();
             }
-        })?;
+        });
         Ok((run, exit))
     }
 }
@@ -156,8 +193,26 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
     if old.digest != journal.outline.digest {
         return Err(Error::usage(format!("{}: this is not the plan the journal was opened with", run.plan_file())));
     }
-    let read = reread(&old)?;
-    let (plan, history) = read.plan_like(&old)?;
+    if let Some(rollback) = rollback::started(&run)? {
+        return Err(Error::usage(format!("run {} has been taken back by {rollback}, and cannot go on", run.id)).hint(
+            format!(
+                "`upshift resume {rollback}` continues the rollback; `upshift run {}` is a new run",
+                old.pipeline_file
+            ),
+        ));
+    }
+    let mut read = reread(&old)?;
+    let (plan, history) = match &old.undoes {
+        None => read.plan_like(&old)?,
+        Some(source) => {
+            // It goes on whatever time it is.
+            read.pipeline.window = pipeline::Window::default();
+            let source = project::runs().find(Some(source))?;
+            let mut plan = rollback::reversed(&source, &read_plan(&source)?, read.formulas())?;
+            let history = rollback::expect(&mut plan);
+            (plan, history)
+        }
+    };
     if plan.digest != old.digest {
         return Err(changed(&run, &old, &plan));
     }
@@ -205,7 +260,7 @@ fn key(now: &Zoned) -> Result<String> {
 }
 
 /// Reads the files that a plan was made from.
-fn reread(plan: &Plan) -> Result<Read> {
+pub(super) fn reread(plan: &Plan) -> Result<Read> {
     let inventory = Some(plan.inventory_file.as_str()).filter(|file| !file.is_empty());
     project::read(Utf8Path::new(&plan.pipeline_file), inventory.map(Utf8Path::new))
 }

@@ -26,6 +26,8 @@ pub struct Pipeline {
     pub reserve: SignedDuration,
     /// Failures that the run as a whole stops at.
     pub budget: Budget,
+    /// Whether the run is taken back once it has failed.
+    pub rollback: bool,
     /// Where its formulas are.
     pub formulas: Formulas,
     /// Variables for templates.
@@ -70,7 +72,7 @@ impl Step {
     fn preview(self) -> Option<Self> {
         let StepKind::Apply { sls, pillar, .. } = self.kind else { return None };
         let kind = StepKind::Apply { sls, pillar, preview: true };
-        Some(Self { kind, retries: 0, undo: None, always: None, on_interrupt: OnInterrupt::Retry, ..self })
+        Some(Self { kind, retries: 0, undo: Undo::Nothing, always: None, on_interrupt: OnInterrupt::Retry, ..self })
     }
 }
 
@@ -124,6 +126,8 @@ pub struct Stage {
     pub cascade: Cascade,
     /// Failures that the stage stops at.
     pub budget: Budget,
+    /// Whether the run is taken back once it has failed here; `None` is what the pipeline says.
+    pub rollback: Option<bool>,
     /// What applies formulas on its hosts.
     pub engine: Engine,
     /// Its steps, in order.
@@ -183,8 +187,8 @@ pub struct Step {
     pub unless: Option<Text>,
     /// Environment variables for its commands.
     pub env: IndexMap<String, Text>,
-    /// The command that takes it back.
-    pub undo: Option<Text>,
+    /// What takes it back.
+    pub undo: Undo,
     /// The command that puts the host back into service, for every touched host, whatever happened.
     pub always: Option<Text>,
     /// What to do when it was cut off and nobody knows how far it came.
@@ -195,6 +199,18 @@ pub struct Step {
     pub failure_rate: f64,
     /// Where it stands.
     pub place: Place,
+}
+
+/// What takes a step back.
+#[derive(Debug, Clone, Default)]
+pub enum Undo {
+    /// There is nothing to take back.
+    #[default]
+    Nothing,
+    /// Nothing can: it is the point of no return.
+    Never,
+    /// These, in this order: each with the time after which it is ended, unless that is the step's.
+    Steps(Vec<(StepKind, Option<SignedDuration>)>),
 }
 
 /// What becomes of a step that was cut off.

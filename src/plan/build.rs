@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::inventory::{Host, Inventory, Ssh, Transport};
 use crate::model::outline::MAX_PLACES;
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
-use crate::model::plan::{self, Action, Apply, Expected, Formulas, Plan, Unit};
+use crate::model::plan::{self, Action, Apply, Expected, Formulas, Plan, Undo, Unit};
 use crate::model::{Address, History, Text, selector};
 
 /// Finds the commit that a revision of a repository names.
@@ -58,6 +58,7 @@ pub fn build(
         digest: String::new(),
         pipeline_file: String::new(),
         inventory_file: String::new(),
+        undoes: None,
         window: plan::Window::default(),
         reserve: pipeline.reserve,
         budget: pipeline.budget.of(u32::try_from(hosts.len()).unwrap_or(u32::MAX)),
@@ -120,6 +121,7 @@ impl<'a> Builder<'a, '_> {
             settle: cascade.settle,
             spread: spread.map(|(attribute, _)| attribute.clone()),
             budget: stage.budget.of(count),
+            rollback: stage.rollback.unwrap_or(pipeline.rollback),
             hosts: hosts.iter().map(|host| self.id(host)).collect(),
             domains: domains.unwrap_or_default(),
             steps: Vec::with_capacity(stage.steps.len()),
@@ -145,7 +147,7 @@ impl<'a> Builder<'a, '_> {
             None => self.host(&fill.host.name),
             Some(text) => self.place(text, fill, placed)?,
         };
-        let action = self.action(step, fill)?;
+        let action = self.action(step, &step.kind, fill)?;
         if action == Action::Reboot && on.transport == Transport::Local {
             return Err(Error::usage(format!(
                 "{}: host `{}` is the machine upshift runs on, and restarting it would end the run",
@@ -159,7 +161,7 @@ impl<'a> Builder<'a, '_> {
             action,
             unless: fill.option(step.unless.as_ref())?,
             env: env.collect::<Result<IndexMap<_, _>>>()?,
-            undo: fill.option(step.undo.as_ref())?,
+            undo: self.undo(step, fill)?,
             always: fill.option(step.always.as_ref())?,
         })
     }
@@ -193,8 +195,14 @@ impl<'a> Builder<'a, '_> {
         Ok(host)
     }
 
-    fn action(&mut self, step: &pipeline::Step, fill: &Fill) -> Result<Action> {
-        Ok(match &step.kind {
+    fn undo(&mut self, step: &pipeline::Step, fill: &Fill) -> Result<Vec<Undo>> {
+        let pipeline::Undo::Steps(parts) = &step.undo else { return Ok(Vec::new()) };
+        let part = |(kind, timeout): &_| Ok(Undo { action: self.action(step, kind, fill)?, timeout: *timeout });
+        parts.iter().map(part).collect()
+    }
+
+    fn action(&mut self, step: &pipeline::Step, kind: &StepKind, fill: &Fill) -> Result<Action> {
+        Ok(match kind {
             StepKind::Run { command, until } => {
                 Action::Run { command: fill.text(command)?, until: fill.pattern(until.as_ref())? }
             }
@@ -328,6 +336,7 @@ fn planned_step(step: &pipeline::Step, units: Vec<Unit>, before: &[plan::Step]) 
         put_back: SignedDuration::ZERO,
         takes: step.takes,
         failure_rate: step.failure_rate,
+        no_return: matches!(step.undo, pipeline::Undo::Never),
         units,
     }
 }

@@ -19,6 +19,7 @@ mod lab;
 mod limits;
 mod reader;
 mod report;
+mod rollback;
 mod sandbox;
 mod steps;
 mod terminal;

@@ -37,7 +37,19 @@ static FILE: Keys = Keys {
 
 static PIPELINE: Keys = Keys {
     owner: "The pipeline",
-    names: &["name", "summary", "window", "reserve", "max-failures", "vars", "formulas", "pillar", "secret", "python2"],
+    names: &[
+        "name",
+        "summary",
+        "window",
+        "reserve",
+        "max-failures",
+        "on-failure",
+        "vars",
+        "formulas",
+        "pillar",
+        "secret",
+        "python2",
+    ],
     elsewhere: &[
         (&["opens", "closes"], "`{}` belongs to the window: `window = { opens = \"22:00\", closes = \"04:00\" }`"),
         (&["hosts", "impact", "fan-out", "cascade"], "`{}` belongs to a stage: write it below `[[stage]]`"),
@@ -59,6 +71,7 @@ pub(super) fn parse(source: &Source) -> Result<Pipeline> {
     let window = pipeline.read("window", window::window)?.unwrap_or_default();
     let reserve = pipeline.read("reserve", Value::duration_or_zero)?.unwrap_or(SignedDuration::ZERO);
     let budget = pipeline.read("max-failures", |value| value.budget(false))?.unwrap_or(Budget::default());
+    let rollback = pipeline.read("on-failure", stage::on_failure)?.unwrap_or_default();
     let vars = pipeline.read("vars", Value::variables)?.unwrap_or(IndexMap::new());
 
     let formulas = Formulas {
@@ -87,7 +100,18 @@ pub(super) fn parse(source: &Source) -> Result<Pipeline> {
     if stages.is_empty() {
         return Err(pipeline.error("the pipeline has no stage").hint("add a `[[stage]]` with a `name`"));
     }
-    Ok(Pipeline { file: source.file().to_owned(), name, summary, window, reserve, budget, formulas, vars, stages })
+    Ok(Pipeline {
+        file: source.file().to_owned(),
+        name,
+        summary,
+        window,
+        reserve,
+        budget,
+        rollback,
+        formulas,
+        vars,
+        stages,
+    })
 }
 
 fn folders(value: Value<'_>) -> Result<Vec<Utf8PathBuf>> {
