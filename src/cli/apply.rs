@@ -121,7 +121,7 @@ impl Apply {
         let pipeline = self.write()?;
         let files = Files { pipeline, inventory: self.inventory.clone() };
         let read = files.read()?;
-        let command = RunCommand { files, time_scale: None, manner: self.manner };
+        let command = RunCommand { files, time_scale: None, if_changed: false, manner: self.manner };
         let (run, exit) = command.carry_out(read)?;
         let hosts = applied(&run)?.into_values().next().unwrap_or_default();
         super::print(&if self.json { json(&hosts)? } else { states::text(&hosts, self.all) })?;

@@ -3,6 +3,7 @@
 mod agent;
 mod answer;
 mod apply;
+mod bundle;
 mod call;
 mod check;
 mod control;
@@ -76,6 +77,8 @@ enum Command {
     Status(status::Status),
     /// Compare what a run took with what was planned
     Report(report::ReportCommand),
+    /// Put all that is kept of a run into one archive, without secrets
+    Bundle(bundle::Bundle),
     /// Tell a live run to start nothing new
     Hold(control::Hold),
     /// Tell a held run to go on
@@ -129,6 +132,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Runs(command) => command.main(),
         Command::Status(command) => command.main(),
         Command::Report(command) => command.main(),
+        Command::Bundle(command) => command.main(),
         Command::Hold(command) => command.main(),
         Command::Release(command) => command.tell(&crate::model::Command::Release),
         Command::Pace(command) => command.main(),

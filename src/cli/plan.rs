@@ -70,7 +70,8 @@ impl PlanCommand {
         let (plan, _) = read.plan()?;
         let names = plan.hosts.into_iter().map(|host| host.name);
         let left_out = names.filter(|name| !hosts.is_empty() && !hosts.contains(name)).collect();
-        let run = RunCommand { files: self.files, time_scale: None, manner: Manner::without(left_out) };
+        let run =
+            RunCommand { files: self.files, time_scale: None, if_changed: false, manner: Manner::without(left_out) };
         let (run, exit) = run.carry_out(read)?;
         for ((stage, step), hosts) in applied(&run)? {
             super::print(&format!("\n{stage}: {step}\n{}", states::text(&hosts, false)))?;

@@ -71,7 +71,13 @@ impl Rollback {
             super::print(&plan::render(&reverse, &Show { expected, ..Show::default() }))?;
             return Ok(Exit::Done);
         }
-        let new = New { plan: reverse, history, window: pipeline::Window::default(), time_scale: self.time_scale };
+        let new = New {
+            plan: reverse,
+            history,
+            window: pipeline::Window::default(),
+            notify: read.pipeline.notify,
+            time_scale: self.time_scale,
+        };
         let begun = |run: &Run| Ok(fs_err::write(marker(&source), &run.id)?);
         new.carry_out(read.supply, &self.manner, begun)?.1
     }

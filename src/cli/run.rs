@@ -25,12 +25,12 @@ use crate::engine::window;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run, Writer};
 use crate::model::hash::Hash;
-use crate::model::pipeline;
+use crate::model::pipeline::{self, Pipeline, Requires};
 use crate::model::plan::{Action, Step, Unit};
 use crate::model::record::{Entry, Opened};
 use crate::model::{Command, History, Person, Plan, Record, Verdict, pattern};
 use crate::plan;
-use crate::report::screen;
+use crate::report::{notify, screen};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunCommand {
@@ -40,6 +40,9 @@ pub(super) struct RunCommand {
     /// minute. Without it, a run whose hosts are all simulated does not wait at all
     #[arg(long, value_name = "N", value_parser = time_scale)]
     pub(super) time_scale: Option<f64>,
+    /// Do nothing, quietly, when the same pipeline, formulas and commits have been run on this inventory before
+    #[arg(long)]
+    pub(super) if_changed: bool,
     #[command(flatten)]
     pub(super) manner: Manner,
 }
@@ -85,6 +88,12 @@ pub(super) fn time_scale(text: &str) -> Result<f64, String> {
 impl RunCommand {
     pub(super) fn main(self) -> Result<Exit> {
         let read = self.files.read()?;
+        if self.if_changed {
+            let (plan, _) = read.plan()?;
+            if project::done_before(&plan, Utf8Path::new(&plan.inventory_file))?.is_some() {
+                return Ok(Exit::Done);
+            }
+        }
         let (run, exit) = self.carry_out(read)?;
         match exit {
             Err(error) if error.exit == Exit::Failed && rolls_back(&run)? => {
@@ -98,8 +107,30 @@ impl RunCommand {
     /// Carries a new run of what the files say out, and says which it was and how it ended.
     pub(super) fn carry_out(&self, read: Read) -> Result<(Run, Result<Exit>)> {
         let (plan, history) = read.plan()?;
-        let new = New { plan, history, window: read.pipeline.window, time_scale: self.time_scale };
+        if let Some(requires) = &read.pipeline.requires {
+            rehearsed(requires, &plan)?;
+        }
+        let Pipeline { window, notify, .. } = read.pipeline;
+        let new = New { plan, history, window, notify, time_scale: self.time_scale };
         new.carry_out(read.supply, &self.manner, |_| Ok(()))
+    }
+}
+
+/// Refuses a plan that was not carried out on another inventory before, as its pipeline requires.
+fn rehearsed(requires: &Requires, plan: &Plan) -> Result<()> {
+    let Requires { inventory, within } = requires;
+    let same = |file: &Utf8Path| file.canonicalize().ok().filter(|_| !plan.inventory_file.is_empty());
+    if same(inventory).is_some() && same(inventory) == same(Utf8Path::new(&plan.inventory_file)) {
+        return Ok(());
+    }
+    let hint = format!("`upshift run {} --inventory {inventory}` first", plan.pipeline_file);
+    let refused = |why: String| Err(Error::usage(why).hint(hint.clone()));
+    match project::done_before(plan, inventory)? {
+        None => refused(format!("this pipeline, with these formulas and commits, was not run on {inventory} yet")),
+        Some((run, at)) if clock::real_now().duration_since(at) > *within => {
+            refused(format!("its last run on {inventory}, {}, is older than {within:#}", run.id))
+        }
+        Some(_) => Ok(()),
     }
 }
 
@@ -114,6 +145,7 @@ pub(super) struct New {
     pub(super) plan: Plan,
     pub(super) history: History,
     pub(super) window: pipeline::Window,
+    pub(super) notify: pipeline::Notify,
     pub(super) time_scale: Option<f64>,
 }
 
@@ -125,7 +157,7 @@ impl New {
         manner: &Manner,
         begun: impl FnOnce(&Run) -> Result<()>,
     ) -> Result<(Run, Result<Exit>)> {
-        let Self { plan, history, window, time_scale } = self;
+        let Self { plan, history, window, notify, time_scale } = self;
         manner.check(&plan)?;
         let real_now = clock::local_now();
         let closes = window::closes(&window, &real_now)?;
@@ -153,6 +185,7 @@ impl New {
             key: opened.key.clone(),
             plan,
             supply,
+            notify,
             history,
             journal,
             entries: Vec::new(),
@@ -240,6 +273,7 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
         key: journal.opened.key.clone(),
         plan,
         supply: read.supply,
+        notify: read.pipeline.notify,
         history,
         journal: writer,
         entries,
@@ -372,6 +406,7 @@ struct Start {
     key: String,
     plan: Plan,
     supply: Option<Arc<Supply>>,
+    notify: pipeline::Notify,
     history: History,
     journal: Writer,
     /// What is in the journal already.
@@ -416,7 +451,13 @@ impl Start {
             zone: jiff::tz::TimeZone::system(),
             colour: anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
         };
-        let (news, reporter) = screen::start(progress, setup, move || reporter_clock.now());
+        let (mut news, mut reporter) = screen::start(progress, setup.clone(), move || reporter_clock.now());
+        if !self.notify.on.is_empty() {
+            let shown = reporter;
+            let (sender, told) = notify::tell(self.notify, setup, news);
+            news = sender;
+            reporter = std::thread::spawn(move || drop((told.join(), shown.join())));
+        }
         let (tell, told) = mpsc::unbounded_channel();
         let listener = Listener::open(self.run.control_socket(), tell.clone())?;
         let enough = Arc::new(Notify::new());

@@ -21,6 +21,7 @@ pub(crate) fn plan(hosts: u32, stages: Vec<Stage>) -> Plan {
         pipeline: "train".into(),
         summary: None,
         digest: "0".repeat(64),
+        content: String::new(),
         pipeline_file: "train.toml".into(),
         inventory_file: "inventory.toml".into(),
         undoes: None,

@@ -28,6 +28,10 @@ pub struct Pipeline {
     pub budget: Budget,
     /// Whether the run is taken back once it has failed.
     pub rollback: bool,
+    /// Where it has to have been done before.
+    pub requires: Option<Requires>,
+    /// Who is told of its runs.
+    pub notify: Notify,
     /// Where its formulas are.
     pub formulas: Formulas,
     /// Variables for templates.
@@ -47,6 +51,8 @@ impl Pipeline {
             window: Window::default(),
             reserve: SignedDuration::ZERO,
             budget: Budget::default(),
+            requires: None,
+            notify: Notify::default(),
             stages,
             ..self
         }
@@ -74,6 +80,52 @@ impl Step {
         let kind = StepKind::Apply { sls, pillar, preview: true };
         Some(Self { kind, retries: 0, undo: Undo::Nothing, always: None, on_interrupt: OnInterrupt::Retry, ..self })
     }
+}
+
+/// Who is told what happens to a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// A command that gets it to read.
+    pub command: Option<String>,
+    /// An address that it is posted to.
+    pub webhook: Option<String>,
+    /// What of.
+    pub on: Vec<Occasion>,
+}
+
+/// Something that others are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The run began, or goes on.
+    Started,
+    /// The run is held.
+    Held,
+    /// The run ended.
+    Finished,
+}
+
+impl Occasion {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Started, Self::Held, Self::Finished];
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Held => "held",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// The rehearsal without which a pipeline is not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requires {
+    /// The inventory that it has to have been done on.
+    pub inventory: Utf8PathBuf,
+    /// How long ago at most.
+    pub within: SignedDuration,
 }
 
 /// Where formulas and pillar are found, in folders of the project.

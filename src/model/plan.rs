@@ -20,6 +20,9 @@ pub struct Plan {
     pub summary: Option<String>,
     /// SHA-256, in hexadecimal, of what a run of it would do; the window and expected times do not count.
     pub digest: String,
+    /// What tells pipeline and formulas from all others, on whatever hosts.
+    #[serde(default)]
+    pub content: String,
     /// The file the pipeline was read from.
     pub pipeline_file: String,
     /// The file the inventory was read from; empty when there was none.

@@ -56,6 +56,7 @@ pub fn build(
         pipeline: pipeline.name.clone(),
         summary: pipeline.summary.clone(),
         digest: String::new(),
+        content: String::new(),
         pipeline_file: String::new(),
         inventory_file: String::new(),
         undoes: None,

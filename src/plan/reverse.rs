@@ -32,6 +32,7 @@ pub fn reverse(plan: &Plan, run: &str, done: Done<'_>, formulas: Option<Formulas
         summary: Some(format!("takes back what run {run} did")),
         undoes: Some(run.to_owned()),
         digest: String::new(),
+        content: String::new(),
         pipeline_file: String::new(),
         inventory_file: String::new(),
         window: Window::default(),

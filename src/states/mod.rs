@@ -48,7 +48,7 @@ mod sysctl;
 mod test;
 mod timezone;
 mod user;
-mod web;
+pub mod web;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -22,6 +22,23 @@ pub(super) fn is_there(address: &str) -> bool {
     agent(true).head(address).call().is_ok()
 }
 
+/// Posts JSON to an address.
+///
+/// # Errors
+/// Why nobody took it, without what is secret in the address.
+pub fn post(address: &str, json: &str, patience: Duration) -> Result<(), String> {
+    let request = agent(true).post(address).header("content-type", "application/json");
+    let sent = request.config().timeout_global(Some(patience)).build().send(json);
+    sent.map(drop).map_err(|error| format!("{}: {}", host(address), reason(&error)))
+}
+
+/// The host of an address: path and query of a webhook are its password.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
 fn agent(verify: bool) -> ureq::Agent {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::NativeTls)
