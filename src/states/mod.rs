@@ -31,6 +31,7 @@ mod iptables;
 mod kmod;
 mod locale;
 mod module;
+mod mount;
 mod mysql;
 mod pip;
 mod pkg;
@@ -148,6 +149,7 @@ const MODULES: &[&[Function]] = &[
     kmod::FUNCTIONS,
     locale::FUNCTIONS,
     module::FUNCTIONS,
+    mount::FUNCTIONS,
     mysql::FUNCTIONS,
     pip::FUNCTIONS,
     pkg::FUNCTIONS,
