@@ -7,6 +7,7 @@
 //! [`run::run`] applies a whole low state; [`run::check`] says before anything runs what upshift does not have.
 
 mod accounts;
+mod alias;
 mod alternatives;
 mod apache;
 mod archive;
@@ -20,12 +21,15 @@ mod diff;
 mod disk;
 mod edit;
 mod environ;
+mod event;
 mod file;
 mod gem;
 mod git;
+mod grains;
 mod group;
 mod host;
 mod hosts;
+mod http;
 mod ini;
 mod iptables;
 mod kmod;
@@ -33,6 +37,7 @@ mod locale;
 mod module;
 mod mount;
 mod mysql;
+mod openvswitch;
 mod pip;
 mod pkg;
 mod pkgrepo;
@@ -50,6 +55,7 @@ mod test;
 mod timezone;
 mod user;
 mod web;
+mod webutil;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -131,6 +137,7 @@ impl Function {
 }
 
 const MODULES: &[&[Function]] = &[
+    alias::FUNCTIONS,
     alternatives::FUNCTIONS,
     apache::FUNCTIONS,
     archive::FUNCTIONS,
@@ -139,11 +146,14 @@ const MODULES: &[&[Function]] = &[
     debconf::FUNCTIONS,
     edit::FUNCTIONS,
     environ::FUNCTIONS,
+    event::FUNCTIONS,
     file::FUNCTIONS,
     gem::FUNCTIONS,
     git::FUNCTIONS,
+    grains::FUNCTIONS,
     group::FUNCTIONS,
     hosts::FUNCTIONS,
+    http::FUNCTIONS,
     ini::FUNCTIONS,
     iptables::FUNCTIONS,
     kmod::FUNCTIONS,
@@ -151,6 +161,7 @@ const MODULES: &[&[Function]] = &[
     module::FUNCTIONS,
     mount::FUNCTIONS,
     mysql::FUNCTIONS,
+    openvswitch::FUNCTIONS,
     pip::FUNCTIONS,
     pkg::FUNCTIONS,
     pkgrepo::FUNCTIONS,
@@ -163,6 +174,7 @@ const MODULES: &[&[Function]] = &[
     test::FUNCTIONS,
     timezone::FUNCTIONS,
     user::FUNCTIONS,
+    webutil::FUNCTIONS,
 ];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =
