@@ -19,6 +19,7 @@ mod cron;
 mod debconf;
 mod diff;
 mod disk;
+mod docker;
 mod edit;
 mod environ;
 mod event;
@@ -144,6 +145,7 @@ const MODULES: &[&[Function]] = &[
     cmd::FUNCTIONS,
     cron::FUNCTIONS,
     debconf::FUNCTIONS,
+    docker::FUNCTIONS,
     edit::FUNCTIONS,
     environ::FUNCTIONS,
     event::FUNCTIONS,
