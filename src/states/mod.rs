@@ -47,6 +47,8 @@ mod rabbitmq;
 mod random;
 mod returns;
 pub mod run;
+#[cfg(test)]
+mod sandbox;
 mod service;
 mod source;
 mod ssh_auth;
