@@ -47,13 +47,11 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
     }
     let change = Change::plan(call.host, &name, Some(&value), call.args.flag("force", false))?;
     if call.preview {
-        return Ok(match there {
-            None => Return::would(dict([("new", name.as_str().into())]), format!("Grain {name} is set to be added")),
-            Some(_) => {
-                let changes = dict([("changed", dict([(name.as_str(), value)]).into())]);
-                Return::would(changes, format!("Grain {name} is set to be changed"))
-            }
-        });
+        let (changes, added) = match there {
+            None => (dict([("new", name.as_str().into())]), "added"),
+            Some(_) => (dict([("changed", dict([(name.as_str(), value)]).into())]), "changed"),
+        };
+        return Ok(Return::would(changes, format!("Grain {name} is set to be {added}")));
     }
     let changes = change.apply(call.host)?;
     Ok(Return::changed(changes, format!("Set grain {name} to {}", shown(&value))))
@@ -364,5 +362,20 @@ mod tests {
         let taken_out = Change::of(&there, "a:b", None, false).unwrap();
         assert_eq!(taken_out, Change { key: "a".into(), value: Some(Dict::default().into()) });
         assert_eq!(Change::of(&there, "s", None, false).unwrap(), Change { key: "s".into(), value: None });
+    }
+
+    #[test]
+    fn grains_are_kept_in_the_file_with_what_else_is_in_it() {
+        let sandbox = crate::states::sandbox::Sandbox::new();
+        sandbox.write("grains", "roles:\n- old\nother: 1\n");
+        let nested = sandbox.state("grains.present", "{name: 'a:b', value: {c: 1}}", false, &[]);
+        assert_eq!(nested.comment, "Set grain a:b to {'c': 1}");
+        assert_eq!(sandbox.read("grains"), "a:\n  b:\n    c: 1\nother: 1\nroles:\n- old\n");
+        // Each of these is a run of its own here, whose grains the file is not among.
+        let list = sandbox.state("grains.list_present", "{name: roles, value: [web, db]}", false, &[]);
+        assert_eq!(list.comment, "Append value ['web', 'db'] to grain roles");
+        assert!(sandbox.read("grains").ends_with("roles:\n- web\n- db\n"));
+        let missing = sandbox.state("grains.append", "{name: none, value: 1}", false, &[]);
+        assert_eq!((missing.result, missing.comment.as_str()), (Some(false), "Grain none does not exist"));
     }
 }

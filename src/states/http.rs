@@ -117,31 +117,30 @@ fn judged(args: &Args<'_>, answer: &Answer) -> Result<(bool, String), Failed> {
     let status = if answer.status == 0 { String::new() } else { answer.status.to_string() };
     let mut said = Vec::new();
     let mut is_right = true;
-    let mut judge = |is_found: bool, what: String| {
+    let mut judge = |is_found: bool, what: String, was: [&str; 2]| {
         is_right &= is_found;
-        said.push(format!("{what} {} found.", if is_found { "was" } else { "was not" }));
+        said.push(format!("{what} {} found.", was[usize::from(is_found)]));
     };
+    let was = ["was not", "was"];
     let kind = |key: &str| args.text(key).map(|kind| kind.unwrap_or_else(|| "string".to_owned()));
     if let Some(wanted) = args.get("match").map(shown) {
         match kind("match_type")?.as_str() {
-            "pcre" => judge(finds(&wanted, &answer.text)?, format!("Match pattern \"{wanted}\"")),
-            _ => judge(answer.text.contains(&wanted), format!("Match text \"{wanted}\"")),
+            "pcre" => judge(finds(&wanted, &answer.text)?, format!("Match pattern \"{wanted}\""), was),
+            _ => judge(answer.text.contains(&wanted), format!("Match text \"{wanted}\""), was),
         }
     }
     if let Some(wanted) = args.get("status") {
         match kind("status_type")?.as_str() {
             "pcre" => {
                 let wanted = shown(wanted);
-                judge(finds(&wanted, &status)?, format!("Status pattern \"{wanted}\""));
+                judge(finds(&wanted, &status)?, format!("Status pattern \"{wanted}\""), was);
             }
-            "list" => match args.texts("status")?.into_iter().find(|wanted| *wanted == status) {
-                Some(found) => judge(true, format!("Status {found}")),
-                None => {
-                    is_right = false;
-                    said.push(format!("Statuses {} were not found.", shown(wanted)));
-                }
-            },
-            _ => judge(shown(wanted) == status, format!("Status {}", shown(wanted))),
+            "list" => {
+                let is_found = args.texts("status")?.contains(&status);
+                let what = if is_found { format!("Status {status}") } else { format!("Statuses {}", shown(wanted)) };
+                judge(is_found, what, ["were not", "was"]);
+            }
+            _ => judge(shown(wanted) == status, format!("Status {}", shown(wanted)), was),
         }
     }
     Ok((is_right, said.join(" ")))

@@ -33,6 +33,8 @@ mod hosts;
 mod http;
 mod ini;
 mod iptables;
+#[cfg(test)]
+mod killed;
 mod kmod;
 mod locale;
 mod module;

@@ -26,7 +26,7 @@ impl Listener for Deaf {
 
 /// A folder, and formulas with some files.
 pub(super) struct Sandbox {
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
     pub(super) path: Utf8PathBuf,
     compiler: Compiler,
 }
@@ -35,6 +35,11 @@ impl Sandbox {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        Self { _folder: Some(folder), ..Self::at(path) }
+    }
+
+    /// A folder that is there and stays.
+    pub(super) fn at(path: Utf8PathBuf) -> Self {
         let files = [
             ("app/plain", "one\ntwo\n"),
             ("app/template", "{{ name.split('/')[-1] }} {{ x }} {{ y }} {{ extra }} {{ mode }}\n"),
@@ -54,7 +59,7 @@ impl Sandbox {
         let facts = Arc::new(facts::Host);
         let subject = Subject { id: "a".to_owned(), grains: Dict::default().into(), options, facts, python2: false };
         let compiler = Compiler::new(subject, Roots(vec![Arc::new(Memory(BTreeMap::from(files)))]), json!({}).into());
-        Self { _folder: folder, path, compiler }
+        Self { _folder: None, path, compiler }
     }
 
     pub(super) fn state(&self, function: &str, arguments: &str, preview: bool, low: &[Dict]) -> Return {

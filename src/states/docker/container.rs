@@ -36,17 +36,15 @@ enum News {
 }
 
 pub(super) fn running(call: &Call<'_>) -> Result<Return, Failed> {
-    run(call, News::None)
+    run(call, &News::None)
 }
 
 pub(super) fn watch(call: &Call<'_>) -> Result<Return, Failed> {
-    run(
-        call,
-        match call.args.text("watch_action")?.as_deref() {
-            None | Some("force") => News::Force,
-            Some(signal) => News::Signal(signal.to_owned()),
-        },
-    )
+    let news = match call.args.text("watch_action")?.as_deref() {
+        None | Some("force") => News::Force,
+        Some(signal) => News::Signal(signal.to_owned()),
+    };
+    run(call, &news)
 }
 
 /// A container that is to run.
@@ -59,11 +57,11 @@ struct Work<'a> {
     said: Vec<String>,
 }
 
-fn run(call: &Call<'_>, news: News) -> Result<Return, Failed> {
+fn run(call: &Call<'_>, news: &News) -> Result<Return, Failed> {
     let (engine, name) = (Engine::of(call)?, call.args.name()?);
     let settings = Settings::of(&call.args)?;
     let mut work = Work { call, engine, name, settings, changes: Dict::default(), said: Vec::new() };
-    work.run(&news).map_err(|why| Failed::from(work.comment(Some(why))).after(work.changes.clone()))
+    work.run(news).map_err(|why| Failed::from(work.comment(Some(why))).after(work.changes.clone()))
 }
 
 impl Work<'_> {

@@ -123,12 +123,12 @@ impl Daemon {
                 }
                 (204, String::new())
             }
-            (_, [kind @ ("networks" | "volumes"), rest @ ..]) => self.thing(method, kind, rest, body),
+            (_, [kind @ ("networks" | "volumes"), rest @ ..]) => self.thing(method, kind, rest, &body),
             _ => (404, json!({"message": "page not found"}).to_string()),
         }
     }
 
-    fn thing(&mut self, method: &str, kind: &str, rest: &[&str], body: Value) -> (u16, String) {
+    fn thing(&mut self, method: &str, kind: &str, rest: &[&str], body: &Value) -> (u16, String) {
         let things = if kind == "networks" { &mut self.networks } else { &mut self.volumes };
         match (method, rest) {
             ("POST", ["create"]) => {

@@ -48,13 +48,11 @@ pub(super) fn translated(kind: Kind, given: &Data) -> Result<Data, String> {
         Kind::Flag => given.is_true().into(),
         Kind::Number => plain()?.trim().parse::<i64>().map_err(|_| "it has to be a whole number")?.into(),
         Kind::Bytes => bytes(&plain()?)?.into(),
-        Kind::Words => match given {
-            Data::List(_) => items(given)?.into_iter().map(Data::from).collect(),
-            _ => {
-                let words = shlex::split(&plain()?).ok_or("its quotes do not match")?;
-                words.into_iter().map(Data::from).collect()
-            }
-        },
+        Kind::Words if matches!(given, Data::List(_)) => items(given)?.into_iter().map(Data::from).collect(),
+        Kind::Words => {
+            let words = shlex::split(&plain()?).ok_or("its quotes do not match")?;
+            words.into_iter().map(Data::from).collect()
+        }
         Kind::List => items(given)?.into_iter().map(Data::from).collect(),
         Kind::Capabilities => items(given)?.iter().map(|name| Data::from(capability(name))).collect(),
         Kind::Map => dict(pairs(given, '=')?.into_iter().map(|(name, value)| (name, value.into()))).into(),

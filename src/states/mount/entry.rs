@@ -88,3 +88,25 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     table.write(&config)?;
     Ok(Return::changed(dict([("persist", "removed".into())]), format!("{file} entry removed from {config}.")))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::states::sandbox::Sandbox;
+
+    #[test]
+    fn a_line_is_there_once_and_gone_once() {
+        let sandbox = Sandbox::new();
+        sandbox.write("fstab", "# mine\nproc /proc proc defaults 0 0\n");
+        let line = "{name: /dev/sdz1, fs_file: /data/, fs_vfstype: ext4, fs_mntops: [noatime, nodev], mount: false, config: @/fstab}";
+        let new = sandbox.settle("mount.fstab_present", line);
+        assert_eq!(new.comment, format!("/data entry added in {}/fstab.", sandbox.path));
+        let text = "# mine\nproc /proc proc defaults 0 0\n/dev/sdz1\t\t/data\text4\tnoatime,nodev\t0 0\n";
+        assert_eq!(sandbox.read("fstab"), text);
+        let other = line.replace("noatime, nodev", "ro").replace('}', ", not_change: true}");
+        assert_eq!(sandbox.settle("mount.fstab_present", &other).changes.entries.len(), 0);
+        sandbox.settle("mount.fstab_absent", "{name: /dev/sdz1, fs_file: /data, config: @/fstab}");
+        assert_eq!(sandbox.read("fstab"), "# mine\nproc /proc proc defaults 0 0\n");
+        let bad = sandbox.state("mount.fstab_present", &line.replace("@/fstab", "@/none"), false, &[]);
+        assert_eq!(bad.comment, format!("Bad config file \"{}/none\"", sandbox.path));
+    }
+}

@@ -199,15 +199,12 @@ pub(super) fn unescaped(field: &str) -> String {
     let mut rest = field.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
         let octal = after.get(..3).filter(|_| *byte == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
-        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(escaped) => {
-                text.push(escaped);
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                text.push(*byte);
-                rest = after;
-            }
+        if let Some(escaped) = octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            text.push(escaped);
+            rest = after.get(3..).unwrap_or_default();
+        } else {
+            text.push(*byte);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&text).into_owned()

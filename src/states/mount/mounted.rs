@@ -130,7 +130,7 @@ fn mount(call: &Call<'_>, name: &Utf8Path, wanted: &Wanted<'_>, outcome: &mut Ou
         return Err(format!("`mount` said nothing, but nothing is mounted on {name}").into());
     }
     Kept::read(call.host).keep(wanted, makes_point)?;
-    outcome.said = "Target was successfully mounted".to_owned();
+    "Target was successfully mounted".clone_into(&mut outcome.said);
     Ok(false)
 }
 
@@ -208,17 +208,14 @@ fn settle(call: &Call<'_>, there: &Mount, wanted: &Wanted<'_>, outcome: &mut Out
     }
     // Some file systems take new options only when they are mounted.
     let change = if matches!(wanted.fstype, "nfs" | "cvfs") || wanted.fstype.starts_with("fuse") {
-        let change = match unmount(call.host, wanted.point, wanted.user, false) {
-            Ok(()) => format!("Forced unmount and mount because options ({changed}) changed"),
-            Err(_) => {
-                unmount(call.host, wanted.point, wanted.user, true)
-                    .map_err(|failed| format!("Unable to unmount {}: {}.", wanted.point, failed.comment))?;
-                format!(
-                    "Forced a lazy unmount and mount because the previous unmount failed and because the options \
-                     ({changed}) changed"
-                )
-            }
-        };
+        let mut why = "because";
+        if unmount(call.host, wanted.point, wanted.user, false).is_err() {
+            unmount(call.host, wanted.point, wanted.user, true)
+                .map_err(|failed| format!("Unable to unmount {}: {}.", wanted.point, failed.comment))?;
+            why = "because the previous unmount failed and because the";
+        }
+        let lazy = if why == "because" { "unmount" } else { "a lazy unmount" };
+        let change = format!("Forced {lazy} and mount {why} options ({changed}) changed");
         outcome.changes.insert("umount", change.as_str());
         wanted.mount(call.host)?;
         change
