@@ -196,6 +196,8 @@ module-run:
   module.run: [{name: cmd.run}, {cmd: touch /srv/p/module}]
 module-wait:
   module.wait: [{name: cmd.run}, {cmd: touch /srv/p/module}, {watch: [{cmd: cmd-run}]}]
+module-watch:
+  module.watch: [{name: cmd.run}, {cmd: touch /srv/p/module}, {watch: [{cmd: cmd-run}]}]
 
 mount-mounted:
   mount.mounted: [{name: /srv/new}, {device: tmpfs}, {fstype: tmpfs}, {mkmnt: true}]
