@@ -28,6 +28,9 @@ const CALLS: &str = "write,rename,renameat,renameat2,fchmod,fchmodat,chmod,lchow
 const ROUNDS: u32 = 200;
 const SEED: u64 = 20_261_123;
 
+/// How many processes are killed at a time.
+const WORKERS: usize = 2;
+
 /// What is there before.
 const BEFORE: [(&str, &str); 18] = [
     ("aliases", "old: root\n"),
@@ -169,14 +172,20 @@ impl Ends {
     }
 }
 
+/// When a process is killed.
+enum Moment {
+    /// By `strace`, before it makes a system call for the nth time.
+    Call(String, u32),
+    /// So long after it has begun.
+    After(Duration),
+}
+
 /// This test in a process of its own, through another program if there is one.
-fn process(path: &Utf8Path, through: &[&str]) -> Command {
-    let test = std::thread::current().name().unwrap().to_owned();
+fn process(test: &str, path: &Utf8Path, through: &[&str]) -> Command {
     let this = std::env::current_exe().unwrap();
-    let mut words: Vec<std::ffi::OsString> = through.iter().map(Into::into).collect();
-    words.push(this.into());
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).args(["--exact", &test, "--nocapture", "--test-threads", "1"]).env(FOLDER, path);
+    let words: Vec<&str> = through.iter().copied().chain(this.to_str()).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(["--exact", test, "--nocapture", "--test-threads", "1"]).env(FOLDER, path);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
@@ -191,19 +200,32 @@ fn whenever_its_process_is_killed_every_file_is_the_old_one_or_the_new_one() {
     let memory = Utf8Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     let base = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+    let test = std::thread::current().name().unwrap().to_owned();
     let path = base.join("states");
     let ends = Ends::of(&path);
     let has_strace = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
-    if has_strace { at_every_call(&base, &path, &ends) } else { at_random(&path, &ends) }
+    let moments = if has_strace { every_call(&test, &path) } else { at_random(&path) };
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let (path, test, ends, moments) = (base.join(worker.to_string()), &test, &ends, &moments);
+            scope.spawn(move || {
+                for moment in moments.iter().skip(worker).step_by(WORKERS) {
+                    prepare(&path);
+                    let said = moment.kill(test, &path);
+                    ends.check(&path, &said);
+                }
+            });
+        }
+    });
 }
 
-fn at_every_call(base: &Utf8Path, path: &Utf8Path, ends: &Ends) {
-    let log = base.join("log");
+/// Every system call of this test that changes something: each call of a thread is counted by its name.
+fn every_call(test: &str, path: &Utf8Path) -> Vec<Moment> {
+    let log = path.with_extension("log");
     prepare(path);
     let trace = format!("trace={CALLS}");
-    let said = process(path, &["strace", "-f", "-qq", "-o", log.as_str(), "-e", &trace]).output().unwrap();
+    let said = process(test, path, &["strace", "-f", "-qq", "-o", log.as_str(), "-e", &trace]).output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
-    // Each call of a thread is counted by its name.
     let mut counts: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
     for line in fs::read_to_string(&log).unwrap().lines() {
         let (thread, call) = line.split_once(' ').unwrap();
@@ -211,32 +233,42 @@ fn at_every_call(base: &Utf8Path, path: &Utf8Path, ends: &Ends) {
         *counts.entry(name.to_owned()).or_default().entry(thread.to_owned()).or_default() += 1;
     }
     assert!(counts.contains_key("rename") && counts.contains_key("fchmod"), "{counts:?}");
-    for (name, threads) in counts {
-        for when in 1..=threads.into_values().max().unwrap_or_default() {
-            prepare(path);
-            let (inject, trace) = (format!("inject={name}:signal=KILL:when={when}"), format!("trace={name}"));
-            let mut killed = process(path, &["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
-            assert!(!killed.status().unwrap().success());
-            ends.check(path, &format!("killed before {name} number {when}"));
-        }
-    }
+    let most = |threads: BTreeMap<String, u32>| threads.into_values().max().unwrap_or_default();
+    counts
+        .into_iter()
+        .flat_map(|(name, threads)| (1..=most(threads)).map(move |when| Moment::Call(name.clone(), when)))
+        .collect()
 }
 
-fn at_random(path: &Utf8Path, ends: &Ends) {
+fn at_random(path: &Utf8Path) -> Vec<Moment> {
     prepare(path);
     let begun = Instant::now();
     apply(path);
-    let longest = begun.elapsed();
+    let longest = begun.elapsed().as_secs_f64() * 1.2;
     let mut random = StdRng::seed_from_u64(SEED);
-    for round in 0..ROUNDS {
-        prepare(path);
-        let mut child = process(path, &[]).spawn().unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap()).lines();
-        said.map(Result::unwrap).take_while(|line| !line.contains(BEGUN)).for_each(drop);
-        let pause = Duration::from_secs_f64(longest.as_secs_f64() * random.random_range(0.0..1.2));
-        std::thread::sleep(pause);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        ends.check(path, &format!("round {round}, killed after {pause:?}"));
+    let mut pause = || Duration::from_secs_f64(longest * random.random_range(0.0..1.0));
+    (0..ROUNDS).map(|_| Moment::After(pause())).collect()
+}
+
+impl Moment {
+    /// Kills the process. Says when.
+    fn kill(&self, test: &str, path: &Utf8Path) -> String {
+        match self {
+            Self::Call(name, when) => {
+                let (trace, inject) = (format!("trace={name}"), format!("inject={name}:signal=KILL:when={when}"));
+                let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+                assert!(!process(test, path, &strace).status().unwrap().success());
+                format!("killed before {name} number {when}")
+            }
+            Self::After(pause) => {
+                let mut child = process(test, path, &[]).spawn().unwrap();
+                let said = BufReader::new(child.stdout.take().unwrap()).lines();
+                said.map(Result::unwrap).take_while(|line| !line.contains(BEGUN)).for_each(drop);
+                std::thread::sleep(*pause);
+                child.kill().unwrap();
+                child.wait().unwrap();
+                format!("killed after {pause:?}")
+            }
+        }
     }
 }
