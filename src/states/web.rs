@@ -39,6 +39,38 @@ fn host(address: &str) -> &str {
     authority.rsplit('@').next().unwrap_or_default()
 }
 
+/// Something to ask a server.
+pub(super) struct Query<'a> {
+    pub(super) address: &'a str,
+    pub(super) method: &'a str,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Option<String>,
+    pub(super) verify: bool,
+}
+
+/// What a server said, whatever it thought of the question.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) text: String,
+}
+
+/// Asks a server; only that nobody answers is an error.
+pub(super) fn ask(query: &Query<'_>) -> Result<Answer, String> {
+    let mut request = ureq::http::Request::builder().method(query.method).uri(query.address);
+    for (name, value) in &query.headers {
+        request = request.header(name, value);
+    }
+    let failed = |error: &ureq::Error| format!("{}: {}", redacted(query.address), reason(error));
+    let agent = agent(query.verify);
+    let body = query.body.clone().unwrap_or_default();
+    let request = request.body(body).map_err(|error| failed(&error.into()))?;
+    let request = agent.configure_request(request).http_status_as_error(false).allow_non_standard_methods(true).build();
+    let mut answer = agent.run(request).map_err(|error| failed(&error))?;
+    let text = answer.body_mut().with_config().limit(u64::MAX).lossy_utf8(true).read_to_string();
+    Ok(Answer { status: answer.status().as_u16(), text: text.map_err(|error| failed(&error))? })
+}
+
 fn agent(verify: bool) -> ureq::Agent {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::NativeTls)

@@ -17,6 +17,7 @@ mod journal;
 mod kill;
 mod lab;
 mod limits;
+mod previews;
 mod promote;
 mod reader;
 mod report;
