@@ -1,6 +1,7 @@
 """Applies the same formulas with Salt and with upshift, each to a host of its own, and compares what becomes of the hosts.
 
     ./compare --upshift BINARY                        the shipped formulas' cases (--only TEXT for some of them)
+    ./compare --upshift BINARY --families             cases of the functions that act on the system itself
     ./compare --upshift BINARY --root DIR [--pillar FILE] [--install PACKAGE]... SLS...
                                                       a formula tree of your own
 
@@ -26,18 +27,20 @@ def read(text):
     return salt.utils.yamlloader.load(text) or {}
 
 
-def pillar_files(pillar):
-    text = yaml.safe_dump(pillar, sort_keys=False, allow_unicode=True)
-    return {"pillar.yaml": text, "pillar/top.sls": "base: {'*': [pillar]}\n", "pillar/pillar.sls": "#!yaml\n" + text}
+def files(case):
+    """What a host has besides the case's trees."""
+    text = yaml.safe_dump(case.pillar, sort_keys=False, allow_unicode=True)
+    return {"pillar.yaml": text, "pillar/top.sls": "base: {'*': [pillar]}\n", "pillar/pillar.sls": "#!yaml\n" + text,
+            **{f"root/{name}.sls": sls for name, sls in case.texts.items()}}
 
 
 def compare(pair, case, is_first, found):
     """Applies a case to both hosts, which stay as they are then; `found` gets the differences."""
     sides = ("salt", "upshift")
     if is_first:
-        pair.both("prepare", case.identity, case.packages, case.tree, pillar_files(case.pillar), case.commands)
+        pair.both("prepare", case.identity, case.packages, case.tree, files(case), case.commands)
     else:
-        pair.both("again", pillar_files(case.pillar), case.commands)
+        pair.both("again", files(case), case.commands)
     before = verdict.disks("before", pair, found)
     facts = pair.both("facts")
     previews = pair.both("apply", case.sls, True)
@@ -64,7 +67,7 @@ def compare(pair, case, is_first, found):
 
 def report(case, salt, seconds, found, verbose):
     states = "refused" if isinstance(salt, str) else f"{len(salt)} states, {sum(a.get('result') is False for a in salt.values())} failed"
-    print(f"{'DIFFERS' if found.wrong else 'same':8}{case.name:36}{states:24} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s")
+    print(f"{'DIFFERS' if found.wrong else 'same':8}{case.name:44}{states:24} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s")
     failed = [] if isinstance(salt, str) else [f"fails: {tag}: {verdict.short(a.get('comment'))}" for tag, a in salt.items() if not a.get("result")]
     for line in found.wrong + (found.notes + failed if verbose else []):
         print("  " + line.replace("\n", "\n  "))
@@ -90,6 +93,7 @@ def main():
     parser.add_argument("--install", action="append", default=[], metavar="PACKAGE", help="of Debian; is there before")
     parser.add_argument("--only", default="", metavar="TEXT", help="the cases whose name has this text, and those before them")
     parser.add_argument("--quick", action="store_true", help="only the cases that a build has time for")
+    parser.add_argument("--families", action="store_true", help="every way to use the functions that act on the system")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("sls", nargs="*")
     args = parser.parse_args()
@@ -99,12 +103,16 @@ def main():
         grains = read((shipped.FORMULAS / "tests-grains.yaml").read_text())["debian-12"]
         scenarios = [[shipped.Case(args.root.name, args.sls, pillar, [args.root], shipped.identity(grains), args.install)]]
         folders = [real.fetch(args.install)] if args.install else []
+    elif args.families:
+        chains = [shipped.family(path, read) for path in sorted(shipped.FAMILIES.glob("*.yaml"))]
+        scenarios = [chain for chain in chains if any(args.only in case.name for case in chain)]
+        folders = [real.fetch(shipped.family_packages(read))]
     else:
-        names = shipped.QUICK if args.quick else shipped.SCENARIOS
+        names = shipped.QUICK if args.quick else [*shipped.SCENARIOS, shipped.refused(read)]
         scenarios = [[shipped.case(name, read) for name in chain] for chain in names if args.only in " ".join(chain)]
         folders = [real.fetch(shipped.REAL)]
     with tempfile.TemporaryDirectory() as made, Pair(args.upshift) as pair:
-        if not args.root:
+        if not args.root and not args.families:
             for package in shipped.stand_ins():
                 debs.write(package, made)
             folders.append(made)
