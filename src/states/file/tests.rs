@@ -37,6 +37,7 @@ impl Sandbox {
         let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
         let files = [
             ("app/plain", "one\ntwo\n"),
+            ("app/includes", "{% include file %}\n"),
             ("app/template", "{{ name.split('/')[-1] }} {{ x }} {{ y }} {{ extra }} {{ mode }}\n"),
             ("tree/a", "a\n"),
             ("tree/sub/b", "b\n"),
@@ -133,6 +134,14 @@ fn a_template_sees_its_state_and_context_wins_over_defaults() {
                       context: {x: 1}, defaults: {x: 2, y: 3}, extra: more}";
     sandbox.settle("file.managed", arguments);
     assert_eq!(sandbox.read("f"), "f 1 3 more 0600\n");
+}
+
+#[test]
+fn a_template_includes_a_file_of_the_host() {
+    let sandbox = Sandbox::new();
+    sandbox.write("key", "of the host\n");
+    sandbox.settle("file.managed", "{name: @/f, source: salt://app/includes, template: jinja, context: {file: @/key}}");
+    assert_eq!(sandbox.read("f"), "of the host\n");
 }
 
 #[test]

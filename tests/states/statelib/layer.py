@@ -18,7 +18,7 @@ VOLATILE = re.compile(r"""
     | var/lib/dpkg/(lock.*|status.*|available.*|updates.*|triggers.*|.*-old)
     | etc/(machine-id|\.pwd\.lock|ld\.so\.cache|ssh/(ssh_host_.*|authorized_keys)|(passwd|shadow|group|gshadow|subuid|subgid)-?)
     | (.*/)?__pycache__(/.*)?
-    | var/lib/(mysql|postgresql)/.+  # what a database has in it, `facts.py` asks the database
+    | var/lib/((mysql|postgresql)/.+|redis/dump.rdb)  # what a database has in it, `facts.py` asks the database
 """, re.X)
 
 
