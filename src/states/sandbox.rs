@@ -42,6 +42,7 @@ impl Sandbox {
     pub(super) fn at(path: Utf8PathBuf) -> Self {
         let files = [
             ("app/plain", "one\ntwo\n"),
+            ("app/includes", "{% include file %}\n"),
             ("app/template", "{{ name.split('/')[-1] }} {{ x }} {{ y }} {{ extra }} {{ mode }}\n"),
             ("tree/a", "a\n"),
             ("tree/sub/b", "b\n"),

@@ -30,6 +30,14 @@ fn a_template_sees_its_state_and_context_wins_over_defaults() {
 }
 
 #[test]
+fn a_template_includes_a_file_of_the_host() {
+    let sandbox = Sandbox::new();
+    sandbox.write("key", "of the host\n");
+    sandbox.settle("file.managed", "{name: @/f, source: salt://app/includes, template: jinja, context: {file: @/key}}");
+    assert_eq!(sandbox.read("f"), "of the host\n");
+}
+
+#[test]
 fn what_is_not_to_be_shown_is_nowhere_in_what_is_said() {
     let sandbox = Sandbox::new();
     sandbox.write("f", "old secret\n");
