@@ -8,6 +8,7 @@ use crate::states::accounts::Accounts;
 use crate::states::edit::Accumulators;
 use crate::states::environ::Environment;
 use crate::states::pkg;
+use crate::states::service::Bus;
 
 /// Whoever applies states and hears what becomes of them.
 pub trait Listener: Send + Sync {
@@ -32,6 +33,7 @@ pub struct Host<'a> {
     pub(super) packages: pkg::Memory,
     pub(super) accumulators: Accumulators,
     pub(super) environment: Environment,
+    pub(super) bus: Bus,
 }
 
 impl<'a> Host<'a> {
@@ -46,6 +48,7 @@ impl<'a> Host<'a> {
             packages: pkg::Memory::default(),
             accumulators: Accumulators::default(),
             environment: Environment::default(),
+            bus: Bus::default(),
         }
     }
 
