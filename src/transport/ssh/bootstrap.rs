@@ -33,10 +33,11 @@ pub(super) fn command(program: &Program, login: &Login) -> String {
     let _ = write!(script, "say() {{ echo \"{MARK} $*\"; }}; ");
     script += "if ! [ -x \"$f\" ]; then ";
     script += "say need \"$(uname -m)\"; read -r size || exit 1; p=$f.$$; ";
-    // The checksum is that of gzip, which fails on anything but all of what was packed.
-    script += "e=$( { mkdir -p \"$d/agent\" && head -c \"$size\" 2>/dev/null | gzip -dc > \"$p\" && ";
-    script += "chmod 700 \"$p\" && mv -f \"$p\" \"$f\"; } 2>&1 ) || ";
-    script += "{ rm -f \"$p\"; say failed ${e:-what arrived is not what was sent}; exit 1; }; fi; ";
+    script += "e=$( { mkdir -p \"$d/agent\" && head -c \"$size\" 2>/dev/null | gzip -dc > \"$p\"; } 2>&1 ); ";
+    script += "h=$(sha256sum < \"$p\" 2>/dev/null); ";
+    let _ = write!(script, "if [ \"${{h%% *}}\" != {hash} ]; then rm -f \"$p\"; ");
+    script += "say failed ${e:-what arrived is not what was sent}; exit 1; fi; ";
+    script += "e=$( { chmod 700 \"$p\" && mv -f \"$p\" \"$f\"; } 2>&1 ) || { say failed $e; exit 1; }; fi; ";
     script += "say ready; exec \"$f\" agent serve \"$d\"";
     as_root(&script, login.r#become)
 }

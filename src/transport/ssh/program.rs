@@ -55,13 +55,16 @@ impl Program {
         let mut hasher = Sha256::new();
         let mut piece = vec![0; PIECE];
         let mut kind = None;
+        let mut is_first = true;
         loop {
             let read = file.read(&mut piece)?;
             if read == 0 {
                 break;
             }
             hasher.update(&piece[..read]);
-            kind = kind.or_else(|| machine(&piece[..read]));
+            if std::mem::take(&mut is_first) {
+                kind = machine(&piece[..read]);
+            }
         }
         let machine = kind.ok_or_else(|| io::Error::other("it is no Linux program that upshift knows"))?;
         Ok(Self { hash: Hash::so_far(&hasher), machine, path, packed: OnceCell::new() })
@@ -73,7 +76,7 @@ impl Program {
             let (path, hash) = (self.path.clone(), self.hash);
             let pack = move || {
                 let bytes = fs_err::read(&path)?;
-                // Hosts keep it under this name, and check no more than that all of it arrives.
+                // Hosts keep it under this name, and take nothing else for it.
                 if Hash::of(&bytes) != hash {
                     return Err(io::Error::other(format!("`{path}` was replaced meanwhile")));
                 }
