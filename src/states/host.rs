@@ -7,7 +7,8 @@ use crate::formula::{Data, Dict};
 use crate::states::accounts::Accounts;
 use crate::states::edit::Accumulators;
 use crate::states::environ::Environment;
-use crate::states::pkg;
+use crate::states::service::Bus;
+use crate::states::{grains, pkg};
 
 /// Whoever applies states and hears what becomes of them.
 pub trait Listener: Send + Sync {
@@ -32,6 +33,8 @@ pub struct Host<'a> {
     pub(super) packages: pkg::Memory,
     pub(super) accumulators: Accumulators,
     pub(super) environment: Environment,
+    pub(super) bus: Bus,
+    pub(super) grains: grains::Changed,
 }
 
 impl<'a> Host<'a> {
@@ -46,6 +49,8 @@ impl<'a> Host<'a> {
             packages: pkg::Memory::default(),
             accumulators: Accumulators::default(),
             environment: Environment::default(),
+            bus: Bus::default(),
+            grains: grains::Changed::default(),
         }
     }
 

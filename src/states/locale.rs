@@ -1,8 +1,9 @@
 //! `locale.*`: the languages that a host has, and the one it speaks.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use crate::formula::Dict;
@@ -86,9 +87,7 @@ fn generate(host: &Host<'_>, wanted: &Locale<'_>) -> Result<(), String> {
         return Err(format!("The provided locale \"{whole}\" is not found in /usr/share/i18n/locales"));
     }
     if let Ok(list) = fs::read_to_string(LIST) {
-        let list = with_locale(&list, &whole);
-        disk::replace(Utf8Path::new(LIST), list.as_bytes(), Attributes::default())
-            .map_err(|error| error.to_string())?;
+        enter(&list, &whole).map_err(|error| error.to_string())?;
     }
     let maker = ["/usr/sbin/locale-gen", "/usr/bin/locale-gen"].into_iter().find(|path| fs::metadata(path).is_ok());
     let codeset = wanted.codeset;
@@ -102,13 +101,30 @@ fn generate(host: &Host<'_>, wanted: &Locale<'_>) -> Result<(), String> {
     if output.is_success() { Ok(()) } else { Err(output.why()) }
 }
 
-/// The list of locales to make with one more: the comment that names it becomes a line, or one comes last.
+/// Enters a locale in the list, of which a copy stays, unless it is there.
+fn enter(list: &str, locale: &str) -> io::Result<()> {
+    let new = with_locale(list, locale);
+    if new == list {
+        return Ok(());
+    }
+    let path = Utf8Path::new(LIST);
+    let mode = Some(fs::metadata(path)?.mode() & 0o7777);
+    disk::replace(
+        &Utf8PathBuf::from(format!("{LIST}.bak")),
+        list.as_bytes(),
+        Attributes { mode, ..Attributes::default() },
+    )?;
+    disk::replace(path, new.as_bytes(), Attributes::default())
+}
+
+/// The list of locales to make with one more: the comment that names it becomes a line, or one comes last. As Salt does
+/// it, an empty line follows.
 fn with_locale(list: &str, locale: &str) -> String {
     let is_comment = |line: &str| line.trim_start().strip_prefix('#').is_some_and(|rest| rest.trim() == locale);
-    let lines = list.lines().map(|line| if is_comment(line) { locale } else { line });
-    let mut new: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let lines = list.lines().flat_map(|line| if is_comment(line) { [locale, "\n\n"] } else { [line, "\n"] });
+    let mut new: String = lines.collect();
     if !new.lines().any(|line| line.trim() == locale) {
-        new.extend([locale, "\n"]);
+        new.extend([locale, "\n\n"]);
     }
     new
 }
@@ -184,9 +200,9 @@ mod tests {
     fn a_comment_in_the_list_becomes_a_line_once() {
         let list = "# en_US ISO-8859-1\n# en_US.UTF-8 UTF-8\n";
         let new = with_locale(list, "en_US.UTF-8 UTF-8");
-        assert_eq!(new, "# en_US ISO-8859-1\nen_US.UTF-8 UTF-8\n");
+        assert_eq!(new, "# en_US ISO-8859-1\nen_US.UTF-8 UTF-8\n\n");
         assert_eq!(with_locale(&new, "en_US.UTF-8 UTF-8"), new);
-        assert_eq!(with_locale("", "C.UTF-8 UTF-8"), "C.UTF-8 UTF-8\n");
+        assert_eq!(with_locale("", "C.UTF-8 UTF-8"), "C.UTF-8 UTF-8\n\n");
     }
 
     #[test]

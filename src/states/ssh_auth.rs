@@ -146,6 +146,9 @@ fn add_all(call: &Call<'_>, name: &str, user: &str, source: &str, keys: Vec<Key>
 
 fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (name, user) = (call.args.name()?, call.args.required("user")?);
+    if let Some((source, None)) = content(call)? {
+        return Ok(Return::unchanged(format!("Source file {source} is missing: it names no key to remove")));
+    }
     let (id, keys) = if let Some((_, keys)) = source(call)? {
         (name, keys.into_iter().map(|key| key.id).collect())
     } else {
@@ -217,14 +220,23 @@ fn manage(call: &Call<'_>) -> Result<Return, Failed> {
     Ok(Return::changed(changes, said))
 }
 
+/// A file by its name, and what is in it.
+type Named = (String, Option<Vec<u8>>);
+
+/// The file that a state takes keys from, and what is in it, if it is there.
+fn content(call: &Call<'_>) -> Result<Option<Named>, Failed> {
+    let Some(source) = call.args.text("source")?.filter(|source| !source.is_empty()) else { return Ok(None) };
+    let content = match source.strip_prefix("salt://") {
+        Some(path) => call.host.formula.read_file(path)?,
+        None => fs::read(&source).ok(),
+    };
+    Ok(Some((source, content)))
+}
+
 /// The file that a state takes keys from, with those keys.
 fn source(call: &Call<'_>) -> Result<Option<(String, Vec<Key>)>, Failed> {
-    let Some(source) = call.args.text("source")?.filter(|source| !source.is_empty()) else { return Ok(None) };
-    let missing = || format!("Failed to add the ssh key. Source file {source} is missing");
-    let content = match source.strip_prefix("salt://") {
-        Some(path) => call.host.formula.read_file(path)?.ok_or_else(missing)?,
-        None => fs::read(&source).map_err(|_| missing())?,
-    };
+    let Some((source, content)) = content(call)? else { return Ok(None) };
+    let content = content.ok_or_else(|| format!("Failed to add the ssh key. Source file {source} is missing"))?;
     let keys: Vec<Key> = String::from_utf8_lossy(&content).lines().filter_map(Key::of_line).collect();
     if keys.is_empty() {
         return Err(format!("No keys detected in {source}. Is file properly formatted?").into());

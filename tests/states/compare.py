@@ -1,6 +1,7 @@
 """Applies the same formulas with Salt and with upshift, each to a host of its own, and compares what becomes of the hosts.
 
     ./compare --upshift BINARY                        the shipped formulas' cases (--only TEXT for some of them)
+    ./compare --upshift BINARY --families             cases of the functions that act on the system itself
     ./compare --upshift BINARY --root DIR [--pillar FILE] [--install PACKAGE]... SLS...
                                                       a formula tree of your own
 
@@ -9,9 +10,12 @@ does not change with Salt; and each time every state's result, the disks, packag
 have to be the same. Comments and changes may differ, and are shown with -v. Exits with 1 if there is a difference.
 """
 import argparse
+import queue
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from statelib import debs, real, shipped, verdict
@@ -26,30 +30,33 @@ def read(text):
     return salt.utils.yamlloader.load(text) or {}
 
 
-def pillar_files(pillar):
-    text = yaml.safe_dump(pillar, sort_keys=False, allow_unicode=True)
-    return {"pillar.yaml": text, "pillar/top.sls": "base: {'*': [pillar]}\n", "pillar/pillar.sls": "#!yaml\n" + text}
+def files(case):
+    """What a host has besides the case's trees."""
+    text = yaml.safe_dump(case.pillar, sort_keys=False, allow_unicode=True)
+    return {"pillar.yaml": text, "pillar/top.sls": "base: {'*': [pillar]}\n", "pillar/pillar.sls": "#!yaml\n" + text,
+            **{f"root/{name}.sls": sls for name, sls in case.texts.items()}}
 
 
 def compare(pair, case, is_first, found):
     """Applies a case to both hosts, which stay as they are then; `found` gets the differences."""
     sides = ("salt", "upshift")
     if is_first:
-        pair.both("prepare", case.identity, case.packages, case.tree, pillar_files(case.pillar), case.commands)
+        pair.both("prepare", case.identity, case.packages, case.tree, files(case), case.commands)
     else:
-        pair.both("again", pillar_files(case.pillar), case.commands)
+        pair.both("again", files(case), case.commands)
     before = verdict.disks("before", pair, found)
     facts = pair.both("facts")
     previews = pair.both("apply", case.sls, True)
-    verdict.returns("preview", *previews, found)
     after = pair.both("disk")
     for side, was, now in zip(sides, before, after):
         if side == "upshift" or not was.differences(now):
             verdict.unchanged("preview", side, was, now, found)
     if any(isinstance(preview, str) for preview in previews):
+        verdict.returns("preview", *previews, found)
         return previews[0], [host.seconds for host in pair.hosts]
     answers = pair.both("apply", case.sls, False)
     seconds = [host.seconds for host in pair.hosts]
+    verdict.returns("preview", *previews, found, answers[0])
     verdict.returns("apply", *answers, found)
     first, first_facts = verdict.disks("apply", pair, found), pair.both("facts")
     verdict.facts("apply", facts, first_facts, found)
@@ -63,23 +70,41 @@ def compare(pair, case, is_first, found):
 
 
 def report(case, salt, seconds, found, verbose):
+    """What is said of a case."""
     states = "refused" if isinstance(salt, str) else f"{len(salt)} states, {sum(a.get('result') is False for a in salt.values())} failed"
-    print(f"{'DIFFERS' if found.wrong else 'same':8}{case.name:36}{states:24} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s")
     failed = [] if isinstance(salt, str) else [f"fails: {tag}: {verdict.short(a.get('comment'))}" for tag, a in salt.items() if not a.get("result")]
-    for line in found.wrong + (found.notes + failed if verbose else []):
-        print("  " + line.replace("\n", "\n  "))
-    sys.stdout.flush()
+    lines = found.wrong + (found.notes + failed if verbose else [])
+    return "\n  ".join([f"{'DIFFERS' if found.wrong else 'same':8}{case.name:44} {states:24} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s",
+                        *(line.replace("\n", "\n  ") for line in lines)])
 
 
-def run(pair, scenarios, verbose):
-    wrong = cases = 0
-    for scenario in scenarios:
-        for number, case in enumerate(scenario):
-            found, cases = verdict.Verdict(), cases + 1
-            answer, seconds = compare(pair, case, number == 0, found)
-            report(case, answer, seconds, found, verbose)
-            wrong += bool(found.wrong)
-    return cases, wrong
+def follow(pair, scenario, verbose):
+    """Applies the cases of a host one after the other; says for each whether it differs."""
+    differs = []
+    for number, case in enumerate(scenario):
+        found = verdict.Verdict()
+        answer, seconds = compare(pair, case, number == 0, found)
+        print(report(case, answer, seconds, found, verbose), flush=True)
+        differs.append(bool(found.wrong))
+    return differs
+
+
+def run(pairs, scenarios, verbose):
+    """Applies scenarios to whichever pair of hosts is free: Salt keeps one core busy, and upshift hardly the other."""
+    free = queue.SimpleQueue()
+    for pair in pairs:
+        free.put(pair)
+
+    def next_one(scenario):
+        pair = free.get()
+        try:
+            return follow(pair, scenario, verbose)
+        finally:
+            free.put(pair)
+
+    with ThreadPoolExecutor(len(pairs)) as pool:
+        differs = [differs for scenario in pool.map(next_one, scenarios) for differs in scenario]
+    return len(differs), sum(differs)
 
 
 def main():
@@ -90,6 +115,8 @@ def main():
     parser.add_argument("--install", action="append", default=[], metavar="PACKAGE", help="of Debian; is there before")
     parser.add_argument("--only", default="", metavar="TEXT", help="the cases whose name has this text, and those before them")
     parser.add_argument("--quick", action="store_true", help="only the cases that a build has time for")
+    parser.add_argument("--families", action="store_true", help="every way to use the functions that act on the system")
+    parser.add_argument("--pairs", type=int, default=2, metavar="N", help="pairs of hosts, 2 if not given")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("sls", nargs="*")
     args = parser.parse_args()
@@ -99,17 +126,23 @@ def main():
         grains = read((shipped.FORMULAS / "tests-grains.yaml").read_text())["debian-12"]
         scenarios = [[shipped.Case(args.root.name, args.sls, pillar, [args.root], shipped.identity(grains), args.install)]]
         folders = [real.fetch(args.install)] if args.install else []
+    elif args.families:
+        chains = [shipped.family(path, read) for path in sorted(shipped.FAMILIES.glob("*.yaml"))]
+        scenarios = [chain for chain in chains if any(args.only in case.name for case in chain)]
+        folders = [real.fetch(shipped.family_packages(read))]
     else:
-        names = shipped.QUICK if args.quick else shipped.SCENARIOS
+        names = shipped.QUICK if args.quick else [*shipped.SCENARIOS, shipped.refused(read)]
         scenarios = [[shipped.case(name, read) for name in chain] for chain in names if args.only in " ".join(chain)]
         folders = [real.fetch(shipped.REAL)]
-    with tempfile.TemporaryDirectory() as made, Pair(args.upshift) as pair:
-        if not args.root:
+    with tempfile.TemporaryDirectory() as made, ExitStack() as stack:
+        pairs = [stack.enter_context(Pair(args.upshift)) for _ in range(min(args.pairs, len(scenarios)))]
+        if not args.root and not args.families:
             for package in shipped.stand_ins():
                 debs.write(package, made)
             folders.append(made)
-        pair.both("lab", "repo", *map(str, folders)) if folders else None
-        cases, wrong = run(pair, scenarios, args.verbose)
+        for pair in pairs if folders else []:
+            pair.both("lab", "repo", *map(str, folders))
+        cases, wrong = run(pairs, scenarios, args.verbose)
     print(f"{cases} cases, {wrong} differ, {time.monotonic() - began:.0f} s")
     return 1 if wrong else 0
 

@@ -12,6 +12,7 @@ use super::salt::Salt;
 use super::syntax::{self, Options};
 use super::{Context, functions, trouble, value};
 use crate::formula::error::{Kind, Result};
+use crate::formula::facts::{Call, Facts};
 use crate::formula::roots::Roots;
 use crate::formula::{Data, Error as Wrong};
 
@@ -54,8 +55,8 @@ impl Engine {
         env.set_recursion_limit(DEEPEST);
         env.set_unknown_method_callback(super::strings::method);
         env.set_formatter(print);
-        let roots = context.roots.clone();
-        env.set_loader(move |name| load(&roots, name));
+        let (roots, facts) = (context.roots.clone(), Arc::clone(&context.facts));
+        env.set_loader(move |name| load(&roots, &*facts, name));
         let own = Arc::clone(&paths);
         env.set_path_join_callback(move |name, _| lock(&own).resolve(name).into());
         super::operators::add(&mut env);
@@ -213,8 +214,14 @@ pub(super) fn translated(text: &str, options: Options) -> std::result::Result<St
     syntax::translate(text, options, &known)
 }
 
-/// What minijinja compiles for a file of the roots.
-fn load(roots: &Roots, name: &str) -> std::result::Result<Option<String>, Error> {
+/// What minijinja compiles for a file of the roots, or one of the host: Salt takes a path from `/` on as such.
+fn load(roots: &Roots, facts: &dyn Facts, name: &str) -> std::result::Result<Option<String>, Error> {
+    if name.starts_with('/') {
+        let call = Call { function: "file.read".to_owned(), args: vec![name.into()], kwargs: Vec::new() };
+        // A file that cannot be read is not there for Salt either.
+        let Ok(Data::Str(text)) = facts.answer(&call) else { return Ok(None) };
+        return translated_file(name, &text).map(Some);
+    }
     let read = roots.text(name).map_err(|error| Wrong::new(Kind::Missing, error.to_string()).at(name, 0, None));
     let Some(text) = read.map_err(trouble::carry)? else { return Ok(None) };
     translated_file(name, &text).map(Some)

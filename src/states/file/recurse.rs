@@ -51,8 +51,8 @@ const PASSED_ON: [&str; 9] =
     ["keep_source", "user", "group", "owner", "template", "context", "replace", "defaults", "backup"];
 
 fn check(args: &Args<'_>) -> Result<(), String> {
-    if let Some(name) = ["include_empty", "keep_symlinks"].into_iter().find(|name| args.flag(name, false)) {
-        return Err(format!("upshift has no `{name}` for `file.recurse`"));
+    if args.flag("keep_symlinks", false) {
+        return Err("upshift has no `keep_symlinks` for `file.recurse`".to_owned());
     }
     check_template(args)
 }
@@ -65,6 +65,8 @@ struct Recurse<'a> {
     clean: bool,
     /// Each file and its address.
     files: BTreeMap<Utf8PathBuf, String>,
+    /// Folders that are made though none of the files may be in them.
+    empty: BTreeSet<Utf8PathBuf>,
 }
 
 /// What has come of the files and folders so far.
@@ -101,7 +103,8 @@ impl<'a> Recurse<'a> {
         let permissions = Permissions::read(call)?.mode(args.mode("dir_mode")?);
         let path = absolute(call, "file.recurse")?;
         let files = files(call, &path)?;
-        Ok(Self { call, path, permissions, clean: args.flag("clean", false), files })
+        let empty = if args.flag("include_empty", false) { folders(call, &path)? } else { BTreeSet::new() };
+        Ok(Self { call, path, permissions, clean: args.flag("clean", false), files, empty })
     }
 
     fn apply(&self) -> Result<Return, Failed> {
@@ -116,7 +119,8 @@ impl<'a> Recurse<'a> {
             }
         }
         let mut sum = Sum::default();
-        let folders: BTreeSet<&Utf8Path> = self.files.keys().filter_map(|file| file.parent()).collect();
+        let of_files = self.files.keys().filter_map(|file| file.parent());
+        let folders: BTreeSet<&Utf8Path> = self.empty.iter().map(Utf8PathBuf::as_path).chain(of_files).collect();
         for folder in folders {
             self.folder(folder, &mut sum);
         }
@@ -195,7 +199,7 @@ impl<'a> Recurse<'a> {
 
     fn clean(&self, sum: &mut Sum) -> Result<(), Failed> {
         let mut kept = Kept::read(self.call, &self.path)?;
-        self.files.keys().for_each(|file| kept.keep(file));
+        self.files.keys().chain(&self.empty).for_each(|path| kept.keep(path));
         let superfluous = kept.superfluous(&self.path)?;
         if superfluous.is_empty() {
             return Ok(());
@@ -255,6 +259,16 @@ fn files(call: &Call<'_>, into: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Strin
     let counts = |path: &str| depth.is_none_or(|depth| path.matches('/').count() <= depth) && selection.has(path);
     let relative = below.iter().filter_map(|file| file.strip_prefix(&folder)?.strip_prefix('/'));
     Ok(relative.filter(|path| counts(path)).map(|path| (into.join(path), format!("salt://{folder}/{path}"))).collect())
+}
+
+/// The folders below the folder of the formulas that count, as far as any file is in them: a formula travels as files.
+fn folders(call: &Call<'_>, into: &Utf8Path) -> Result<BTreeSet<Utf8PathBuf>, Failed> {
+    let (folder, selection) = (folder(call)?, Selection::read(&call.args)?);
+    let below = call.host.formula.files_below(&folder)?;
+    let relative = below.iter().filter_map(|file| file.strip_prefix(&folder)?.strip_prefix('/'));
+    let folders =
+        relative.flat_map(|path| Utf8Path::new(path).ancestors().skip(1)).filter(|path| !path.as_str().is_empty());
+    Ok(folders.filter(|path| selection.has(path.as_str())).map(|path| into.join(path)).collect())
 }
 
 /// The first folder of the sources that is there.

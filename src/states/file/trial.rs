@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8Path;
 use fs_err as fs;
 
+use crate::formula::facts::split;
 use crate::states::disk::{self, Attributes, FILE_MODE};
 use crate::states::file::permissions::Permissions;
 use crate::states::{Call, Command, Failed};
@@ -34,7 +35,10 @@ pub(super) fn trial(call: &Call<'_>, bytes: &[u8], path: &Utf8Path, permissions:
     };
     fs::write(copy, bytes)?;
     disk::set(copy, attributes)?;
-    let output = call.host.run(Command::shell("/bin/sh", &format!("{command} {copy}")))?;
+    // No shell reads it: the file is its last argument also where a line ends before that.
+    let words = split(&format!("{command} {copy}"))?;
+    let (program, arguments) = words.split_first().ok_or("`check_cmd` names no command")?;
+    let output = call.host.run(Command::new(program, arguments))?;
     if output.is_success() {
         return Ok(());
     }

@@ -33,11 +33,15 @@ pub(super) fn latest(call: &Call<'_>) -> Result<Return, Failed> {
     if !call.preview && manager.is_refresh_due(call.args) {
         manager.refresh(valid_time(call.args)?).map_err(checking)?;
     }
-    let newer = newer(manager, &names, &options).map_err(checking)?;
+    let mut newer = newer(manager, &names, &options).map_err(checking)?;
     let packages = manager.packages()?;
-    let unknown = names.iter().filter(|name| !newer.contains_key(*name) && packages.versions(name).is_empty());
-    let unknown: Vec<String> = unknown.map(|name| format!("No information found for '{name}'.")).collect();
-    if !unknown.is_empty() {
+    let is_unknown = |name: &&String| !newer.contains_key(*name) && packages.versions(name).is_empty();
+    let unknown: Vec<&String> = names.iter().filter(is_unknown).collect();
+    if call.preview && manager.is_refresh_due(call.args) {
+        // The lists that are fetched then may have them.
+        newer.extend(unknown.into_iter().map(|name| (name.clone(), "installed".to_owned())));
+    } else if !unknown.is_empty() {
+        let unknown: Vec<String> = unknown.iter().map(|name| format!("No information found for '{name}'.")).collect();
         return Err(unknown.join(" ").into());
     }
     if newer.is_empty() {

@@ -41,7 +41,11 @@ impl SysV<'_> {
 
     /// Makes it start with the host or not.
     pub(super) fn enable(&self, is_wanted: bool) -> Result<(), String> {
-        enable(self.host, self.name, is_wanted)
+        if !is_wanted && has("update-rc.d") {
+            return self.run("update-rc.d", &[self.name, "disable"]);
+        }
+        enable(self.host, self.name, is_wanted)?;
+        if has("update-rc.d") { self.run("update-rc.d", &[self.name, "enable"]) } else { Ok(()) }
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
@@ -56,16 +60,18 @@ impl SysV<'_> {
     }
 }
 
-/// Makes an init script start with the host or not, with whatever the distribution has for that.
+/// Makes an init script start with the host or not, under systemd too, with whatever the distribution has for that. On
+/// Debian one that is not to start has no links left.
 pub(super) fn enable(host: &Host<'_>, name: &str, is_wanted: bool) -> Result<(), String> {
-    let has =
-        |program: &str| ["/usr/sbin", "/sbin"].iter().any(|folder| fs::metadata(format!("{folder}/{program}")).is_ok());
     match (has("update-rc.d"), is_wanted) {
-        (true, true) => run(host, "update-rc.d", &["-f", name, "defaults", "99"])
-            .and_then(|()| run(host, "update-rc.d", &[name, "enable"])),
-        (true, false) => run(host, "update-rc.d", &[name, "disable"]),
+        (true, true) => run(host, "update-rc.d", &["-f", name, "defaults", "99"]),
+        (true, false) => run(host, "update-rc.d", &["-f", name, "remove"]),
         (false, _) => run(host, "chkconfig", &[name, if is_wanted { "on" } else { "off" }]),
     }
+}
+
+fn has(program: &str) -> bool {
+    ["/usr/sbin", "/sbin"].iter().any(|folder| fs::metadata(format!("{folder}/{program}")).is_ok())
 }
 
 fn run(host: &Host<'_>, program: &str, arguments: &[&str]) -> Result<(), String> {

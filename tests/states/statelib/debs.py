@@ -36,16 +36,24 @@ Description=A stand-in for {name}
 WantedBy=multi-user.target
 """
 
-# Says that all is well to whoever asks, as HTTP or as ZooKeeper.
+# Says that all is well to whoever asks, as HTTP or as ZooKeeper; asked for what is elsewhere, it is a proxy.
 DAEMON = """\
-import os, socket, sys
+import os, socket, sys, urllib.request
+from urllib.error import HTTPError
+def answer(asked):
+    if asked.startswith(b"GET http"):
+        try:
+            page = urllib.request.urlopen(asked.split()[1].decode()).read()
+        except HTTPError as error:
+            return b"HTTP/1.1 %d No\\r\\nContent-Length: 0\\r\\n\\r\\n" % error.code
+        return b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n%b" % (len(page), page)
+    return b"HTTP/1.0 200 OK\\r\\n\\r\\nEstablished\\n" if asked.startswith(b"GET") else b"Mode: standalone\\n"
 server = socket.create_server(("", int(sys.argv[1])))
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
     notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"].replace("@", "\\0", 1))
 while True:
     asker, _ = server.accept()
-    asked = asker.recv(4096)
-    asker.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nEstablished\\n" if asked.startswith(b"GET") else b"Mode: standalone\\n")
+    asker.sendall(answer(asker.recv(4096)))
     asker.close()
 """
 

@@ -89,5 +89,29 @@ def rules():
     return {f"{number:03}": re.sub(r"\[\d+:\d+\]", "", line) for number, line in enumerate(lines)}
 
 
+MARIADB = """\
+select 'schema', schema_name, concat_ws(' ', default_character_set_name, default_collation_name) from information_schema.schemata;
+select 'account', concat(user, '@', host), json_remove(priv, '$.password_last_changed') from mysql.global_priv;
+select 'grant', concat_ws(' ', grantee, table_catalog, privilege_type), is_grantable from information_schema.user_privileges;
+select 'grant', concat_ws(' ', grantee, table_schema, privilege_type), is_grantable from information_schema.schema_privileges;
+select 'grant', concat_ws(' ', grantee, table_schema, table_name, privilege_type), is_grantable from information_schema.table_privileges;
+"""
+POSTGRES = """\
+select 'database', datname, concat_ws(' ', pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datacl) from pg_database;
+select 'role', rolname, concat_ws(' ', rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication) from pg_roles;
+select 'member', pg_get_userbyid(member), pg_get_userbyid(roleid) from pg_auth_members;
+"""
+
+
+def databases():
+    """What is in the host's databases: a server's files never are the same twice."""
+    asked = []
+    if os.path.exists("/run/mysqld/mysqld.sock"):
+        asked += ask("mariadb", "-NBe", MARIADB)
+    if os.path.exists("/run/postgresql/.s.PGSQL.5432"):
+        asked += ask("runuser", "-u", "postgres", "--", "psql", "-XAtF", "\t", "-c", POSTGRES)
+    return {f"{what} {name}": value for what, name, value in (line.split("\t", 2) for line in asked if line.count("\t") > 1)}
+
+
 print(json.dumps({"package": packages(), "mark": marks(), "unit": units(), "running": running(), "started": started(),
-                  "account": accounts(), "kernel": kernel(), "rule": rules()}))
+                  "account": accounts(), "kernel": kernel(), "rule": rules(), "database": databases()}))
