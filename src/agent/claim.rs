@@ -85,6 +85,9 @@ impl Place {
         let Some(claim) = self.read()? else { return Ok(None) };
         let under_way = steps.under_way(&claim.id())?;
         let connected = self.held.is_none() && open(&self.live)?.try_lock().is_err();
+        if claim.fleeting && !connected {
+            return Ok(None);
+        }
         Ok(Some(Held { claim, connected, under_way }))
     }
 
@@ -104,6 +107,33 @@ impl Place {
     }
 }
 
+/// This host, which nobody else has as long as this lives.
+#[derive(Debug)]
+pub struct Hold {
+    place: Place,
+    id: String,
+}
+
+impl Hold {
+    /// Takes this host, unless somebody has it; `folder` is where the agent keeps what is its own.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn take(folder: &Utf8Path, claim: &Claim) -> io::Result<Result<Self, Held>> {
+        super::serve::prepare(folder)?;
+        let mut place = Place::of(folder);
+        let taken = place.take(claim, &Steps::of_host(folder.join("spool")))?;
+        Ok(taken.map(|()| Self { place, id: claim.id() }))
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // One that stays behind counts for nothing once this process is gone.
+        let _ = self.place.release(&self.id);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -120,6 +150,7 @@ mod tests {
             machine: "admin".into(),
             project: project.into(),
             since: Timestamp::UNIX_EPOCH,
+            fleeting: false,
         }
     }
 

@@ -23,6 +23,7 @@ mod tail;
 mod wait;
 mod watch;
 
+pub use claim::Hold;
 pub use output::last_line;
 pub use protocol::Order;
 pub use steps::Steps;

@@ -61,6 +61,11 @@ impl Group {
         }
     }
 
+    /// Whether the process that leads the group is there, be it that it has ended.
+    pub(super) fn has_leader(self) -> bool {
+        Stat::of(self.id).is_some_and(|leader| leader.since == self.since)
+    }
+
     /// Whether a process of the group, in that session, is alive.
     fn lives_in(self, session: i32) -> bool {
         if Stat::of(self.id).is_some_and(|leader| leader.since != self.since) {
@@ -101,10 +106,15 @@ pub async fn end_left(started: &Started) -> Left {
     if boot().is_ok_and(|boot| boot != started.boot) {
         return Left::Restarted;
     }
-    let Some(group) = started.group.filter(|group| group.lives_in(started.agent)) else { return Left::Nothing };
-    group.signal(Signal::KILL);
+    let left: Vec<Group> = started.groups.iter().copied().filter(|group| group.lives_in(started.agent)).collect();
+    if left.is_empty() {
+        return Left::Nothing;
+    }
+    for group in &left {
+        group.signal(Signal::KILL);
+    }
     let killed = Instant::now();
-    while group.lives_in(started.agent) {
+    while left.iter().any(|group| group.lives_in(started.agent)) {
         if killed.elapsed() > Duration::from_secs(1) {
             return Left::Stuck;
         }

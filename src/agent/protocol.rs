@@ -4,8 +4,11 @@
 //! once as it likes: every question has a number, and every answer has the number of its question.
 //! An order holds everything a step needs: an agent asks nobody while it works.
 
+use std::fmt;
+
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +164,9 @@ pub struct Claim {
     pub project: Utf8PathBuf,
     /// Since when.
     pub since: Timestamp,
+    /// Whether it ends with the process that took it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fleeting: bool,
 }
 
 impl Claim {
@@ -180,6 +186,20 @@ pub struct Held {
     pub connected: bool,
     /// How many of its steps are under way here.
     pub under_way: usize,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Claim { run, by, machine, project, since, .. } = &self.claim;
+        let since = since.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M");
+        write!(f, "run {run} in {machine}:{project} by {} has it since {since}; ", by.user)?;
+        match (self.connected, self.under_way) {
+            (true, _) => f.write_str("it is going on"),
+            (false, 0) => f.write_str("it is not connected"),
+            (false, 1) => f.write_str("it is not connected, and one of its steps is under way here"),
+            (false, n) => write!(f, "it is not connected, and {n} of its steps are under way here"),
+        }
+    }
 }
 
 /// One step on one host, with everything needed to carry it out.

@@ -59,7 +59,7 @@ pub fn main(folder: &Utf8Path) -> Result<(), Error> {
 }
 
 /// Makes sure that the folder is there and that nobody else can look into it.
-fn prepare(folder: &Utf8Path) -> io::Result<()> {
+pub(super) fn prepare(folder: &Utf8Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let metadata = fs::symlink_metadata(folder)?;
     if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() {

@@ -61,8 +61,8 @@ pub struct Started {
     pub agent: i32,
     /// The boot that these process ids belong to.
     pub boot: String,
-    /// The newest command's process group; `None` while there is no command.
-    pub group: Option<Group>,
+    /// The process groups of its commands that may still be going.
+    pub groups: Vec<Group>,
 }
 
 /// What a step's folder says; see the table above.

@@ -55,7 +55,7 @@ pub fn main(folder: Utf8PathBuf, may_restart: bool) -> Result<(), Error> {
     let order = folder.read_order()?;
     let room = folder.reserve()?;
     let output = folder.open_output()?;
-    let started = Started { agent: rustix::process::getpid().as_raw_pid(), boot: process::boot()?, group: None };
+    let started = Started { agent: rustix::process::getpid().as_raw_pid(), boot: process::boot()?, groups: Vec::new() };
     let watch = Watch::new(order.timeout, folder.clone());
     let mut carrying = Carrying { order, folder, watch, output, started, may_restart };
     let end =
@@ -71,7 +71,7 @@ pub(super) struct Carrying {
     pub(super) folder: Folder,
     pub(super) watch: Watch,
     output: File,
-    started: Started,
+    pub(super) started: Started,
     may_restart: bool,
 }
 
@@ -125,7 +125,7 @@ impl Carrying {
     pub(super) fn command(&mut self, text: &str, output: &File, limit: Duration) -> io::Result<Ended> {
         let Self { order, folder, watch, started, .. } = self;
         command::run(text, order, output, watch, limit, |group| {
-            started.group = Some(group);
+            started.groups = vec![group];
             folder.start(started)
         })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,6 +60,9 @@ pub(super) struct Apply {
     /// Read formulas as those of 2015 to 2019 were written
     #[arg(long)]
     python2: bool,
+    /// What applies them: upshift itself, or the Salt that the hosts have, for formulas with Python modules of their own
+    #[arg(long, value_enum, default_value_t = Engine::Upshift)]
+    engine: Engine,
     /// Also list the states that were as they should be
     #[arg(long)]
     all: bool,
@@ -67,6 +71,13 @@ pub(super) struct Apply {
     json: bool,
     #[command(flatten)]
     manner: Manner,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+enum Engine {
+    Upshift,
+    Salt,
 }
 
 /// A pipeline with one stage of one step.
@@ -93,6 +104,7 @@ struct Stage<'a> {
     hosts: &'a str,
     fan_out: NonZeroU32,
     max_failures: &'a str,
+    engine: Engine,
     step: [Step<'a>; 1],
 }
 
@@ -108,10 +120,12 @@ impl Apply {
     pub(super) fn main(self) -> Result<Exit> {
         let pipeline = self.write()?;
         let files = Files { pipeline, inventory: self.inventory.clone() };
-        let (run, exit) = RunCommand { files, time_scale: None, manner: self.manner }.carry_out()?;
-        let hosts = read(&run)?;
+        let read = files.read()?;
+        let command = RunCommand { files, time_scale: None, if_changed: false, manner: self.manner };
+        let (run, exit) = command.carry_out(read)?;
+        let hosts = applied(&run)?.into_values().next().unwrap_or_default();
         super::print(&if self.json { json(&hosts)? } else { states::text(&hosts, self.all) })?;
-        Ok(exit)
+        exit
     }
 
     /// Writes the pipeline, under a name that is made of what it says.
@@ -137,6 +151,7 @@ impl Apply {
                 hosts: &self.hosts,
                 fan_out: self.fan_out,
                 max_failures: "100%",
+                engine: self.engine,
                 step: [Step { apply: &self.sls, preview: self.preview, timeout: &self.timeout, pillar }],
             }],
         };
@@ -157,18 +172,23 @@ impl Apply {
 #[derive(Deserialize)]
 struct Line {
     host: String,
+    stage: String,
+    step: String,
     states: Vec<Ran>,
 }
 
-/// What became of the states of every host, by the last try.
-fn read(run: &Run) -> Result<Vec<Host>> {
+/// What became of the states of every host, by the last try, for every step by its stage and title.
+pub(super) fn applied(run: &Run) -> Result<IndexMap<(String, String), Vec<Host>>> {
     let text = match fs_err::read_to_string(run.returns_file()) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         text => text?,
     };
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    let last: BTreeMap<String, Vec<Ran>> = lines.map(|line| (line.host, line.states)).collect();
-    Ok(last.into_iter().map(|(name, ran)| Host { name, ran }).collect())
+    let mut steps: IndexMap<_, BTreeMap<String, Vec<Ran>>> = IndexMap::new();
+    for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        steps.entry((line.stage, line.step)).or_default().insert(line.host, line.states);
+    }
+    let hosts = |last: BTreeMap<_, _>| last.into_iter().map(|(name, ran)| Host { name, ran }).collect();
+    Ok(steps.into_iter().map(|(step, last)| (step, hosts(last))).collect())
 }
 
 fn json(hosts: &[Host]) -> Result<String> {

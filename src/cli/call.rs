@@ -9,9 +9,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::formula::files::{Files, Minion, Pillar};
+use super::{person, project};
+use crate::agent::Hold;
 use crate::agent::apply::{self, Work};
+use crate::agent::protocol::Claim;
+use crate::engine::clock;
 use crate::error::{Error, Exit, Result};
 use crate::formula::{self, Data, yaml};
+use crate::model::inventory;
 use crate::report::states::{self, Host};
 use crate::states::Listener;
 use crate::states::run::{Progress, Ran, State};
@@ -55,9 +60,11 @@ impl Call {
         let subject = self.minion.read()?;
         let pillar = self.pillar.of(&subject)?;
         let work = Work { subject, roots: self.files.read()?, pillar, sls: self.sls.clone(), preview: self.preview };
+        let hold = if self.preview { None } else { hold()? };
         let screen = Screen::new()?;
         let ran = apply::apply(work, &screen, &screen);
         screen.bar.finish_and_clear();
+        drop(hold);
         let ran = ran.map_err(|errors| refused(&errors))?;
         let host = [Host { name: "local".to_owned(), ran }];
         super::print(&match self.format {
@@ -73,6 +80,28 @@ impl Call {
             false if host[0].ran.iter().any(Ran::is_failed) => Exit::Failed,
             false => Exit::Done,
         })
+    }
+}
+
+/// Takes this machine as a run would take it, so that the two do not meet. Only root's runs and calls can.
+fn hold() -> Result<Option<Hold>> {
+    if !rustix::process::getuid().is_root() {
+        return Ok(None);
+    }
+    let (by, since) = (person::me(), clock::real_now());
+    let claim = Claim {
+        run: "of `upshift call`".to_owned(),
+        key: format!("{}-{}", by.pid, since.as_nanosecond()),
+        by,
+        machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        project: project::folder()?,
+        since,
+        fleeting: true,
+    };
+    match Hold::take(&inventory::Login::default().folder, &claim)? {
+        Ok(hold) => Ok(Some(hold)),
+        Err(held) => Err(Error::new(Exit::Locked, format!("this machine is not free: {held}"))
+            .hint("wait for its end; or, when that run is given up for good, `upshift unlock` on its controller")),
     }
 }
 

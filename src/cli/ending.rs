@@ -81,6 +81,10 @@ impl Ended<'_> {
         let (message, hint) = match verdict {
             Verdict::Done => return Ok(None),
             Verdict::Failed => (self.failed(&failed)?, self.look_then(&failed, &resume)),
+            Verdict::Stuck if self.stuck().is_empty() => {
+                let message = format!("the rollback is stuck: {} could not be taken back", fold(&failed));
+                (message, self.look_then(&failed, &resume))
+            }
             Verdict::Stuck => {
                 let message = format!("{} could not be put back into service", fold(&self.stuck()));
                 let hint =

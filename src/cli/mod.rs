@@ -3,6 +3,7 @@
 mod agent;
 mod answer;
 mod apply;
+mod bundle;
 mod call;
 mod check;
 mod control;
@@ -18,6 +19,7 @@ mod ping;
 mod plan;
 mod project;
 mod report;
+mod rollback;
 mod run;
 mod runs;
 mod status;
@@ -67,12 +69,16 @@ enum Command {
     Run(run::RunCommand),
     /// Continue a run that stopped, failed or crashed; hosts that failed are taken up again
     Resume(run::Resume),
+    /// Take back what a run did, on the hosts that it touched
+    Rollback(rollback::Rollback),
     /// List the runs of this project
     Runs(runs::RunsCommand),
     /// Show where a run stands
     Status(status::Status),
     /// Compare what a run took with what was planned
     Report(report::ReportCommand),
+    /// Put all that is kept of a run into one archive, without secrets
+    Bundle(bundle::Bundle),
     /// Tell a live run to start nothing new
     Hold(control::Hold),
     /// Tell a held run to go on
@@ -122,9 +128,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Copy(command) => command.main(),
         Command::Run(command) => command.main(),
         Command::Resume(command) => command.main(),
+        Command::Rollback(command) => command.main(),
         Command::Runs(command) => command.main(),
         Command::Status(command) => command.main(),
         Command::Report(command) => command.main(),
+        Command::Bundle(command) => command.main(),
         Command::Hold(command) => command.main(),
         Command::Release(command) => command.tell(&crate::model::Command::Release),
         Command::Pace(command) => command.main(),
@@ -144,7 +152,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 /// Prints an error and its hint.
-fn complain(error: &Error) {
+pub(super) fn complain(error: &Error) {
     use owo_colors::OwoColorize;
     use std::io::Write;
     let mut stderr = anstream::stderr().lock();

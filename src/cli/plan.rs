@@ -2,13 +2,18 @@
 
 use jiff::SignedDuration;
 
-use super::project::{self, Files};
+use super::apply::applied;
+use super::project::{self, Files, Read};
+use super::rollback;
+use super::run::{Manner, RunCommand};
 use crate::engine::forecast;
 use crate::error::{Error, Exit, Result};
 use crate::model::{Plan, selector};
 use crate::plan::{self, Show};
+use crate::report::states;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct PlanCommand {
     #[command(flatten)]
     files: Files,
@@ -24,6 +29,12 @@ pub(super) struct PlanCommand {
     /// Show what differs from the plan of an earlier run
     #[arg(long, value_name = "RUN")]
     against: Option<String>,
+    /// Ask the hosts what the formulas would change there; nothing is changed
+    #[arg(long, conflicts_with_all = ["against", "json"])]
+    preview: bool,
+    /// Show how a run of it would be taken back
+    #[arg(long, conflicts_with_all = ["against", "json", "preview", "hosts", "full"])]
+    rollback: bool,
 }
 
 impl PlanCommand {
@@ -32,6 +43,8 @@ impl PlanCommand {
         let (plan, _) = read.plan()?;
         if self.json {
             super::print(&format!("{}\n", serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?))?;
+        } else if self.rollback {
+            super::print(&rollback::show(&read, &plan))?;
         } else if let Some(run) = &self.against {
             super::print(&against(run, &plan)?)?;
         } else {
@@ -40,9 +53,30 @@ impl PlanCommand {
                 None => Vec::new(),
             };
             let expected: Vec<Option<SignedDuration>> = forecast::stage_times(&plan);
-            super::print(&plan::render(&plan, &Show { hosts, full: self.full, expected }))?;
+            super::print(&plan::render(&plan, &Show { hosts: hosts.clone(), full: self.full, expected }))?;
+            if self.preview {
+                return self.preview(read, &hosts);
+            }
         }
         Ok(Exit::Done)
+    }
+
+    /// Runs nothing but the plan's `apply` steps, as previews, on these hosts or on all.
+    fn preview(self, read: Read, hosts: &[String]) -> Result<Exit> {
+        let read = Read { pipeline: read.pipeline.preview(), ..read };
+        if read.pipeline.stages.is_empty() {
+            return Err(Error::usage("no step of the pipeline applies formulas: there is nothing to preview"));
+        }
+        let (plan, _) = read.plan()?;
+        let names = plan.hosts.into_iter().map(|host| host.name);
+        let left_out = names.filter(|name| !hosts.is_empty() && !hosts.contains(name)).collect();
+        let run =
+            RunCommand { files: self.files, time_scale: None, if_changed: false, manner: Manner::without(left_out) };
+        let (run, exit) = run.carry_out(read)?;
+        for ((stage, step), hosts) in applied(&run)? {
+            super::print(&format!("\n{stage}: {step}\n{}", states::text(&hosts, false)))?;
+        }
+        exit
     }
 }
 

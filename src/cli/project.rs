@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use jiff::Timestamp;
 
 use crate::engine::past;
 use crate::engine::supply::Supply;
 use crate::error::{Error, Exit, Result};
-use crate::journal::Runs;
+use crate::journal::{Run, Runs};
 use crate::model::address::redact;
+use crate::model::hash::Hash;
 use crate::model::inventory::{Host, Ssh, Transport};
 use crate::model::plan::{Action, Plan};
-use crate::model::{History, Inventory, Pipeline, selector};
+use crate::model::{History, Inventory, Pipeline, Record, Verdict, selector};
 use crate::{agent, config, plan};
 
 /// The inventory that is read when no other is named.
@@ -127,10 +129,40 @@ impl Read {
     fn plan_with(&self, resolve: &mut plan::Resolve) -> Result<(Plan, History)> {
         let learn = |simulated| past::learn(&runs(), &self.pipeline.name, simulated);
         let mut plan = plan::build(&self.pipeline, &self.inventory, &History::default(), self.formulas(), resolve)?;
+        plan.content = self.content(&plan);
         let history = learn(plan.is_simulated());
         plan::expect(&mut plan, &history);
         Ok((plan, history))
     }
+}
+
+impl Read {
+    /// What tells what is done from all else, whatever hosts it is done on: the pipeline as it is, its formulas and commits.
+    fn content(&self, plan: &Plan) -> String {
+        let units = plan.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
+        let commits = units.filter_map(|unit| match &unit.action {
+            Action::Pull { commit, .. } => Some(commit.as_str()),
+            _ => None,
+        });
+        let text = fs_err::read_to_string(&self.pipeline.file).unwrap_or_default();
+        let formulas = self.formulas().map(|formulas| (formulas.files.hash.to_string(), formulas.tree));
+        Hash::of(format!("{text}\0{formulas:?}\0{:?}", commits.collect::<Vec<_>>()).as_bytes()).to_string()
+    }
+}
+
+/// The newest run that did the same to an inventory and came to its end; and when that was.
+pub(super) fn done_before(plan: &Plan, inventory: &Utf8Path) -> Result<Option<(Run, Timestamp)>> {
+    let same =
+        |file: &str| file == inventory || Utf8Path::new(file).canonicalize().ok() == inventory.canonicalize().ok();
+    for run in runs().list()?.into_iter().rev().filter(|run| run.id.contains(&plan.pipeline)) {
+        // A run that cannot be read is no proof of anything.
+        let (Ok(other), Ok(journal)) = (super::run::read_plan(&run), run.read()) else { continue };
+        let ended = journal.entries.last().filter(|entry| entry.record == Record::Ended { verdict: Verdict::Done });
+        if let Some(ended) = ended.filter(|_| other.content == plan.content && same(&other.inventory_file)) {
+            return Ok(Some((run, ended.at)));
+        }
+    }
+    Ok(None)
 }
 
 /// The runs of the project in this folder.

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::ending::Ending;
 use super::project::{self, Files, Read};
+use super::rollback::{self, Rollback};
 use super::{answer, person};
 use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
@@ -24,11 +25,12 @@ use crate::engine::window;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run, Writer};
 use crate::model::hash::Hash;
+use crate::model::pipeline::{self, Pipeline, Requires};
 use crate::model::plan::{Action, Step, Unit};
 use crate::model::record::{Entry, Opened};
 use crate::model::{Command, History, Person, Plan, Record, Verdict, pattern};
 use crate::plan;
-use crate::report::screen;
+use crate::report::{notify, screen};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunCommand {
@@ -38,6 +40,9 @@ pub(super) struct RunCommand {
     /// minute. Without it, a run whose hosts are all simulated does not wait at all
     #[arg(long, value_name = "N", value_parser = time_scale)]
     pub(super) time_scale: Option<f64>,
+    /// Do nothing, quietly, when the same pipeline, formulas and commits have been run on this inventory before
+    #[arg(long)]
+    pub(super) if_changed: bool,
     #[command(flatten)]
     pub(super) manner: Manner,
 }
@@ -73,7 +78,7 @@ enum Progress {
     Json,
 }
 
-fn time_scale(text: &str) -> Result<f64, String> {
+pub(super) fn time_scale(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(scale) if (0.001..=1e6).contains(&scale) => Ok(scale),
         _ => Err("wanted a number such as `60`".into()),
@@ -82,23 +87,87 @@ fn time_scale(text: &str) -> Result<f64, String> {
 
 impl RunCommand {
     pub(super) fn main(self) -> Result<Exit> {
-        self.carry_out().map(|(_, exit)| exit)
+        let read = self.files.read()?;
+        if self.if_changed {
+            let (plan, _) = read.plan()?;
+            if project::done_before(&plan, Utf8Path::new(&plan.inventory_file))?.is_some() {
+                return Ok(Exit::Done);
+            }
+        }
+        let (run, exit) = self.carry_out(read)?;
+        match exit {
+            Err(error) if error.exit == Exit::Failed && rolls_back(&run)? => {
+                super::complain(&error);
+                Rollback::of(&run, self.time_scale, self.manner).main()
+            }
+            exit => exit,
+        }
     }
 
-    /// Carries a new run out, and says which it was.
-    pub(super) fn carry_out(self) -> Result<(Run, Exit)> {
-        let read = self.files.read()?;
+    /// Carries a new run of what the files say out, and says which it was and how it ended.
+    pub(super) fn carry_out(&self, read: Read) -> Result<(Run, Result<Exit>)> {
         let (plan, history) = read.plan()?;
-        self.manner.check(&plan)?;
+        if let Some(requires) = &read.pipeline.requires {
+            rehearsed(requires, &plan)?;
+        }
+        let Pipeline { window, notify, .. } = read.pipeline;
+        let new = New { plan, history, window, notify, time_scale: self.time_scale };
+        new.carry_out(read.supply, &self.manner, |_| Ok(()))
+    }
+}
+
+/// Refuses a plan that was not carried out on another inventory before, as its pipeline requires.
+fn rehearsed(requires: &Requires, plan: &Plan) -> Result<()> {
+    let Requires { inventory, within } = requires;
+    let same = |file: &Utf8Path| file.canonicalize().ok().filter(|_| !plan.inventory_file.is_empty());
+    if same(inventory).is_some() && same(inventory) == same(Utf8Path::new(&plan.inventory_file)) {
+        return Ok(());
+    }
+    let hint = format!("`upshift run {} --inventory {inventory}` first", plan.pipeline_file);
+    let refused = |why: String| Err(Error::usage(why).hint(hint.clone()));
+    match project::done_before(plan, inventory)? {
+        None => refused(format!("this pipeline, with these formulas and commits, was not run on {inventory} yet")),
+        Some((run, at)) if clock::real_now().duration_since(at) > *within => {
+            refused(format!("its last run on {inventory}, {}, is older than {within:#}", run.id))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Whether the stage that a run failed in has it taken back.
+fn rolls_back(run: &Run) -> Result<bool> {
+    let (plan, state) = (read_plan(run)?, fold(run, &run.read()?)?);
+    Ok(plan.stages.get(state.current).or(plan.stages.last()).is_some_and(|stage| stage.rollback))
+}
+
+/// A run that has not begun.
+pub(super) struct New {
+    pub(super) plan: Plan,
+    pub(super) history: History,
+    pub(super) window: pipeline::Window,
+    pub(super) notify: pipeline::Notify,
+    pub(super) time_scale: Option<f64>,
+}
+
+impl New {
+    /// Opens the run and carries it out; `begun` is told once it is sure to begin, before it does.
+    pub(super) fn carry_out(
+        self,
+        supply: Option<Arc<Supply>>,
+        manner: &Manner,
+        begun: impl FnOnce(&Run) -> Result<()>,
+    ) -> Result<(Run, Result<Exit>)> {
+        let Self { plan, history, window, notify, time_scale } = self;
+        manner.check(&plan)?;
         let real_now = clock::local_now();
-        let closes = window::closes(&read.pipeline.window, &real_now)?;
-        let time_scale = self.time_scale.or((!plan.is_simulated()).then_some(1.0));
+        let closes = window::closes(&window, &real_now)?;
+        let time_scale = time_scale.or((!plan.is_simulated()).then_some(1.0));
         let runs = project::runs();
         runs.prepare()?;
         let run = runs.create(&plan.pipeline, &real_now)?;
         let by = person::me();
         let lock = lock(&run, &by).inspect_err(|_| run.discard())?;
-        write_plan(&run, &plan).inspect_err(|_| run.discard())?;
+        write_plan(&run, &plan).and_then(|()| begun(&run)).inspect_err(|_| run.discard())?;
         let outline = Arc::new(plan.outline());
         let opened = Opened {
             run: run.id.clone(),
@@ -115,7 +184,8 @@ impl RunCommand {
             run: run.clone(),
             key: opened.key.clone(),
             plan,
-            supply: read.supply,
+            supply,
+            notify,
             history,
             journal,
             entries: Vec::new(),
@@ -126,11 +196,11 @@ impl RunCommand {
             lock,
         };
         // Another run has a host of this one: it never began.
-        let exit = start.go(&self.manner).inspect_err(|error| {
+        let exit = start.go(manner).inspect_err(|error| {
             if error.exit == Exit::Locked {
                 run.discard();
             }
-        })?;
+        });
         Ok((run, exit))
     }
 }
@@ -156,8 +226,26 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
     if old.digest != journal.outline.digest {
         return Err(Error::usage(format!("{}: this is not the plan the journal was opened with", run.plan_file())));
     }
-    let read = reread(&old)?;
-    let (plan, history) = read.plan_like(&old)?;
+    if let Some(rollback) = rollback::started(&run)? {
+        return Err(Error::usage(format!("run {} has been taken back by {rollback}, and cannot go on", run.id)).hint(
+            format!(
+                "`upshift resume {rollback}` continues the rollback; `upshift run {}` is a new run",
+                old.pipeline_file
+            ),
+        ));
+    }
+    let mut read = reread(&old)?;
+    let (plan, history) = match &old.undoes {
+        None => read.plan_like(&old)?,
+        Some(source) => {
+            // It goes on whatever time it is.
+            read.pipeline.window = pipeline::Window::default();
+            let source = project::runs().find(Some(source))?;
+            let mut plan = rollback::reversed(&source, &read_plan(&source)?, read.formulas())?;
+            let history = rollback::expect(&mut plan);
+            (plan, history)
+        }
+    };
     if plan.digest != old.digest {
         return Err(changed(&run, &old, &plan));
     }
@@ -185,6 +273,7 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
         key: journal.opened.key.clone(),
         plan,
         supply: read.supply,
+        notify: read.pipeline.notify,
         history,
         journal: writer,
         entries,
@@ -205,7 +294,7 @@ fn key(now: &Zoned) -> Result<String> {
 }
 
 /// Reads the files that a plan was made from.
-fn reread(plan: &Plan) -> Result<Read> {
+pub(super) fn reread(plan: &Plan) -> Result<Read> {
     let inventory = Some(plan.inventory_file.as_str()).filter(|file| !file.is_empty());
     project::read(Utf8Path::new(&plan.pipeline_file), inventory.map(Utf8Path::new))
 }
@@ -267,6 +356,11 @@ fn locked(holder: Option<&Holder>) -> Error {
 }
 
 impl Manner {
+    /// As usual, without these hosts.
+    pub(super) fn without(hosts: Vec<String>) -> Self {
+        Self { skip: hosts, ..Self::default() }
+    }
+
     /// Checks what the options name before anything is started.
     fn check(&self, plan: &Plan) -> Result<()> {
         let gates = plan.stages.iter().flat_map(|stage| {
@@ -312,6 +406,7 @@ struct Start {
     key: String,
     plan: Plan,
     supply: Option<Arc<Supply>>,
+    notify: pipeline::Notify,
     history: History,
     journal: Writer,
     /// What is in the journal already.
@@ -356,7 +451,13 @@ impl Start {
             zone: jiff::tz::TimeZone::system(),
             colour: anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
         };
-        let (news, reporter) = screen::start(progress, setup, move || reporter_clock.now());
+        let (mut news, mut reporter) = screen::start(progress, setup.clone(), move || reporter_clock.now());
+        if !self.notify.on.is_empty() {
+            let shown = reporter;
+            let (sender, told) = notify::tell(self.notify, setup, news);
+            news = sender;
+            reporter = std::thread::spawn(move || drop((told.join(), shown.join())));
+        }
         let (tell, told) = mpsc::unbounded_channel();
         let listener = Listener::open(self.run.control_socket(), tell.clone())?;
         let enough = Arc::new(Notify::new());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use fs_err::File;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -90,6 +90,7 @@ impl Executor {
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             project: folder.clone(),
             since: clock::real_now(),
+            fleeting: false,
         };
         let hosts = connect(&plan, &claim)?;
         let aborts = HashMap::new();
@@ -191,7 +192,7 @@ impl Executor {
             Slot::Step(step) => format!("step {}", step + 1),
             Slot::Always(step) => format!("after step {}", step + 1),
         };
-        let stage = &self.plan.stages[usize::from(unit.stage)].name;
+        let stage = self.plan.stages[usize::from(unit.stage)].name.clone();
         let heading = format!("{stage}, {step}: {}, attempt {attempt}", self.plan.title(unit));
         let log = HostLog::open(&self.run.host_log(&self.plan.host(unit).name), &heading, again);
         let host = self.hosts[self.plan.unit(unit).on as usize].clone();
@@ -223,7 +224,11 @@ impl Executor {
             };
             let (Ended { end, returns: states }, ()) = tokio::join!(execute, keep);
             if let Some(returns) = &returns {
-                keep_returns(returns, &name, &title, attempt, &states);
+                keep_returns(
+                    returns,
+                    &json!({ "host": name, "stage": stage, "step": title, "attempt": attempt }),
+                    &states,
+                );
             }
             let _ = finished.send(Finished { unit, attempt, end });
         });
@@ -376,13 +381,12 @@ fn open_returns(run: &Run) -> std::io::Result<Arc<File>> {
 }
 
 /// Keeps what became of the states of a unit: one line, so that units that end at once do not mix.
-fn keep_returns(file: &File, host: &str, step: &str, attempt: u16, returns: &[u8]) {
+fn keep_returns(file: &File, of: &Value, returns: &[u8]) {
     let states: Vec<&str> = std::str::from_utf8(returns).unwrap_or_default().lines().collect();
     if states.is_empty() {
         return;
     }
-    let head = serde_json::json!({ "host": host, "step": step, "attempt": attempt }).to_string();
-    let line = format!("{},\"states\":[{}]}}\n", head.trim_end_matches('}'), states.join(","));
+    let line = format!("{},\"states\":[{}]}}\n", of.to_string().trim_end_matches('}'), states.join(","));
     // They are for people; a run goes on where they cannot be kept.
     let _ = (&*file).write_all(line.as_bytes());
 }

@@ -362,7 +362,7 @@ mod tests {
 
     fn undoable(mut step: crate::model::plan::Step) -> crate::model::plan::Step {
         for unit in &mut step.units {
-            unit.undo = Some("true".into());
+            unit.undo = vec![sample::undo()];
         }
         step
     }

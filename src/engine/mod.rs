@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod control;
 pub mod dispatcher;
+pub mod done;
 pub mod draw;
 pub mod executor;
 pub mod forecast;

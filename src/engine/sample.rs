@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::inventory::{Login, Ssh, Transport};
-use crate::model::plan::{Action, Domains, Expected, Host, Plan, Source, Stage, Step, Unit, Window};
+use crate::model::plan::{Action, Domains, Expected, Host, Plan, Source, Stage, Step, Undo, Unit, Window};
 use crate::model::record::{Opened, Person};
 use crate::model::{Budget, Record, Takes};
 
@@ -21,8 +21,10 @@ pub(crate) fn plan(hosts: u32, stages: Vec<Stage>) -> Plan {
         pipeline: "train".into(),
         summary: None,
         digest: "0".repeat(64),
+        content: String::new(),
         pipeline_file: "train.toml".into(),
         inventory_file: "inventory.toml".into(),
+        undoes: None,
         window: Window::default(),
         reserve: SignedDuration::ZERO,
         budget: Budget::default(),
@@ -45,6 +47,7 @@ pub(crate) fn stage(name: &str, hosts: u32, steps: Vec<Step>) -> Stage {
         settle: SignedDuration::ZERO,
         spread: None,
         budget: Budget { total: Some(1), ..Budget::default() },
+        rollback: false,
         hosts: (0..hosts).collect(),
         domains: Domains::default(),
         steps,
@@ -58,7 +61,7 @@ pub(crate) fn step(title: &str, hosts: u32, takes: SignedDuration) -> Step {
         action: Action::Run { command: "true".into(), until: None },
         unless: None,
         env: IndexMap::new(),
-        undo: None,
+        undo: Vec::new(),
         always: None,
     };
     Step {
@@ -71,8 +74,14 @@ pub(crate) fn step(title: &str, hosts: u32, takes: SignedDuration) -> Step {
         put_back: SignedDuration::from_secs(1),
         takes: Some(Takes { mean: takes, deviation: SignedDuration::ZERO }),
         failure_rate: 0.0,
+        no_return: false,
         units: (0..hosts).map(unit).collect(),
     }
+}
+
+/// A command that takes a step back.
+pub(crate) fn undo() -> Undo {
+    Undo { action: Action::Run { command: "true".into(), until: None }, timeout: None }
 }
 
 /// The same step with an `always` on every host.

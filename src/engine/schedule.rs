@@ -38,7 +38,7 @@ pub fn decide(plan: &Plan, state: &RunState, now: Timestamp) -> Decision {
     let rolling = |(index, (stage, progress))| Rolling { plan, state, index, stage, progress, now };
     let mut stages = plan.stages.iter().zip(&state.stages).enumerate().skip(state.current).map(rolling);
     let Some(current) = stages.next() else {
-        return Decision::end(finished(state));
+        return Decision::end(ended(plan, finished(state)));
     };
     // A resume may go back to a stage that tolerated failures while a crash left hosts of a later one
     // under way: those end first, and nothing starts beside them.
@@ -49,6 +49,14 @@ pub fn decide(plan: &Plan, state: &RunState, now: Timestamp) -> Decision {
         is_last = false;
     }
     current.decide(decision, is_last)
+}
+
+/// A rollback that failed is stuck: neither the new release nor the old one is whole.
+fn ended(plan: &Plan, verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Failed if plan.undoes.is_some() => Verdict::Stuck,
+        verdict => verdict,
+    }
 }
 
 /// How a run ends in which every stage is over.
@@ -141,7 +149,7 @@ impl Rolling<'_> {
             decision.records.push(Record::StageEnded { stage: self.id() });
         } else if let Some(verdict) = self.barred() {
             if idle {
-                return Decision::end(verdict);
+                return Decision::end(ended(self.plan, verdict));
             }
         } else if self.state.held.is_none() && !self.has_aborted() {
             self.start(&mut decision);

@@ -5,7 +5,11 @@ use indexmap::IndexMap;
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::plan::Engine;
 use crate::model::{Amount, Budget, Pace, Place, Takes, Text};
+
+/// Hosts that are asked at once for what would change on them.
+const PREVIEWS: Amount = Amount::Count(100);
 
 /// A pipeline: what happens, stage after stage.
 #[derive(Debug, Clone)]
@@ -22,12 +26,106 @@ pub struct Pipeline {
     pub reserve: SignedDuration,
     /// Failures that the run as a whole stops at.
     pub budget: Budget,
+    /// Whether the run is taken back once it has failed.
+    pub rollback: bool,
+    /// Where it has to have been done before.
+    pub requires: Option<Requires>,
+    /// Who is told of its runs.
+    pub notify: Notify,
     /// Where its formulas are.
     pub formulas: Formulas,
     /// Variables for templates.
     pub vars: IndexMap<String, serde_json::Value>,
     /// Its stages, in order.
     pub stages: Vec<Stage>,
+}
+
+impl Pipeline {
+    /// The same with nothing left but its `apply` steps, which say what they would change and change nothing.
+    #[must_use]
+    pub fn preview(self) -> Self {
+        let stages = self.stages.into_iter().map(Stage::preview).filter(|stage| !stage.steps.is_empty()).collect();
+        let name = format!("{}-preview", self.name);
+        Self {
+            name,
+            window: Window::default(),
+            reserve: SignedDuration::ZERO,
+            budget: Budget::default(),
+            requires: None,
+            notify: Notify::default(),
+            stages,
+            ..self
+        }
+    }
+}
+
+impl Stage {
+    fn preview(self) -> Self {
+        let steps = self.steps.into_iter().filter_map(Step::preview).collect();
+        let cascade = Cascade {
+            pace: None,
+            fan_out: PREVIEWS,
+            canary: Vec::new(),
+            settle: SignedDuration::ZERO,
+            spread: None,
+            ..self.cascade
+        };
+        Self { window: None, cascade, budget: Budget::default(), steps, ..self }
+    }
+}
+
+impl Step {
+    fn preview(self) -> Option<Self> {
+        let StepKind::Apply { sls, pillar, .. } = self.kind else { return None };
+        let kind = StepKind::Apply { sls, pillar, preview: true };
+        Some(Self { kind, retries: 0, undo: Undo::Nothing, always: None, on_interrupt: OnInterrupt::Retry, ..self })
+    }
+}
+
+/// Who is told what happens to a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// A command that gets it to read.
+    pub command: Option<String>,
+    /// An address that it is posted to.
+    pub webhook: Option<String>,
+    /// What of.
+    pub on: Vec<Occasion>,
+}
+
+/// Something that others are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The run began, or goes on.
+    Started,
+    /// The run is held.
+    Held,
+    /// The run ended.
+    Finished,
+}
+
+impl Occasion {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Started, Self::Held, Self::Finished];
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Held => "held",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// The rehearsal without which a pipeline is not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requires {
+    /// The inventory that it has to have been done on.
+    pub inventory: Utf8PathBuf,
+    /// How long ago at most.
+    pub within: SignedDuration,
 }
 
 /// Where formulas and pillar are found, in folders of the project.
@@ -80,6 +178,10 @@ pub struct Stage {
     pub cascade: Cascade,
     /// Failures that the stage stops at.
     pub budget: Budget,
+    /// Whether the run is taken back once it has failed here; `None` is what the pipeline says.
+    pub rollback: Option<bool>,
+    /// What applies formulas on its hosts.
+    pub engine: Engine,
     /// Its steps, in order.
     pub steps: Vec<Step>,
     /// Where it stands.
@@ -137,8 +239,8 @@ pub struct Step {
     pub unless: Option<Text>,
     /// Environment variables for its commands.
     pub env: IndexMap<String, Text>,
-    /// The command that takes it back.
-    pub undo: Option<Text>,
+    /// What takes it back.
+    pub undo: Undo,
     /// The command that puts the host back into service, for every touched host, whatever happened.
     pub always: Option<Text>,
     /// What to do when it was cut off and nobody knows how far it came.
@@ -149,6 +251,18 @@ pub struct Step {
     pub failure_rate: f64,
     /// Where it stands.
     pub place: Place,
+}
+
+/// What takes a step back.
+#[derive(Debug, Clone, Default)]
+pub enum Undo {
+    /// There is nothing to take back.
+    #[default]
+    Nothing,
+    /// Nothing can: it is the point of no return.
+    Never,
+    /// These, in this order: each with the time after which it is ended, unless that is the step's.
+    Steps(Vec<(StepKind, Option<SignedDuration>)>),
 }
 
 /// What becomes of a step that was cut off.

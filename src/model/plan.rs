@@ -20,10 +20,16 @@ pub struct Plan {
     pub summary: Option<String>,
     /// SHA-256, in hexadecimal, of what a run of it would do; the window and expected times do not count.
     pub digest: String,
+    /// What tells pipeline and formulas from all others, on whatever hosts.
+    #[serde(default)]
+    pub content: String,
     /// The file the pipeline was read from.
     pub pipeline_file: String,
     /// The file the inventory was read from; empty when there was none.
     pub inventory_file: String,
+    /// The run that it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
     /// When the run may work on hosts.
     pub window: Window,
     /// Time kept back for undoing the whole run.
@@ -87,6 +93,9 @@ pub struct Stage {
     pub spread: Option<String>,
     /// Failures that the stage stops at.
     pub budget: Budget<u32>,
+    /// Whether the run is taken back once it has failed here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rollback: bool,
     /// Its hosts as ids, in the order in which they start.
     pub hosts: Vec<u32>,
     /// For each host, which spread domain it is in; empty without `spread`.
@@ -159,6 +168,9 @@ pub struct Step {
     pub takes: Option<Takes>,
     /// The share of tries that fails on a simulated host and in a forecast.
     pub failure_rate: f64,
+    /// Whether nothing takes it back: the point of no return.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_return: bool,
     /// What it does on each host, in the order of the stage's hosts.
     pub units: Vec<Unit>,
 }
@@ -206,12 +218,22 @@ pub struct Unit {
     /// Environment variables for its commands.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub env: IndexMap<String, String>,
-    /// The command that takes it back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undo: Option<String>,
+    /// What takes it back, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<Undo>,
     /// The command that puts the host back into service, whatever happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub always: Option<String>,
+}
+
+/// A part of what takes a step back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// What is done.
+    pub action: Action,
+    /// After this long it is ended and has timed out; `None` is the time that the step has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<SignedDuration>,
 }
 
 /// What is done, with every template filled in.
@@ -283,6 +305,20 @@ pub struct Apply {
     /// Whether the formulas were written for Python 2.
     #[serde(default)]
     pub python2: bool,
+    /// What compiles and applies them.
+    #[serde(default)]
+    pub engine: Engine,
+}
+
+/// What compiles formulas and applies them on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// upshift itself.
+    #[default]
+    Upshift,
+    /// Salt, which the host has to have: for formulas with Python modules of their own.
+    Salt,
 }
 
 /// What a `wait` step waits for.
@@ -384,7 +420,7 @@ impl Stage {
             if unit.always.is_some() {
                 forward = forward.saturating_add(step.put_back);
             }
-            if unit.undo.is_some() {
+            if !unit.undo.is_empty() {
                 undo = undo.saturating_add(time);
             }
         }

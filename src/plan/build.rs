@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::inventory::{Host, Inventory, Ssh, Transport};
 use crate::model::outline::MAX_PLACES;
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
-use crate::model::plan::{self, Action, Apply, Expected, Formulas, Plan, Unit};
+use crate::model::plan::{self, Action, Apply, Expected, Formulas, Plan, Undo, Unit};
 use crate::model::{Address, History, Text, selector};
 
 /// Finds the commit that a revision of a repository names.
@@ -56,8 +56,10 @@ pub fn build(
         pipeline: pipeline.name.clone(),
         summary: pipeline.summary.clone(),
         digest: String::new(),
+        content: String::new(),
         pipeline_file: String::new(),
         inventory_file: String::new(),
+        undoes: None,
         window: plan::Window::default(),
         reserve: pipeline.reserve,
         budget: pipeline.budget.of(u32::try_from(hosts.len()).unwrap_or(u32::MAX)),
@@ -120,6 +122,7 @@ impl<'a> Builder<'a, '_> {
             settle: cascade.settle,
             spread: spread.map(|(attribute, _)| attribute.clone()),
             budget: stage.budget.of(count),
+            rollback: stage.rollback.unwrap_or(pipeline.rollback),
             hosts: hosts.iter().map(|host| self.id(host)).collect(),
             domains: domains.unwrap_or_default(),
             steps: Vec::with_capacity(stage.steps.len()),
@@ -128,7 +131,7 @@ impl<'a> Builder<'a, '_> {
             let mut units = Vec::with_capacity(hosts.len());
             let mut placed: HashMap<String, &'a Host> = HashMap::new();
             for (host, context) in hosts.iter().zip(&contexts) {
-                let fill = Fill { templates: &templates, host, context };
+                let fill = Fill { stage, templates: &templates, host, context };
                 units.push(self.unit(step, &fill, &mut placed)?);
             }
             planned.steps.push(planned_step(step, units, &planned.steps));
@@ -145,7 +148,7 @@ impl<'a> Builder<'a, '_> {
             None => self.host(&fill.host.name),
             Some(text) => self.place(text, fill, placed)?,
         };
-        let action = self.action(step, fill)?;
+        let action = self.action(step, &step.kind, fill)?;
         if action == Action::Reboot && on.transport == Transport::Local {
             return Err(Error::usage(format!(
                 "{}: host `{}` is the machine upshift runs on, and restarting it would end the run",
@@ -159,7 +162,7 @@ impl<'a> Builder<'a, '_> {
             action,
             unless: fill.option(step.unless.as_ref())?,
             env: env.collect::<Result<IndexMap<_, _>>>()?,
-            undo: fill.option(step.undo.as_ref())?,
+            undo: self.undo(step, fill)?,
             always: fill.option(step.always.as_ref())?,
         })
     }
@@ -193,8 +196,14 @@ impl<'a> Builder<'a, '_> {
         Ok(host)
     }
 
-    fn action(&mut self, step: &pipeline::Step, fill: &Fill) -> Result<Action> {
-        Ok(match &step.kind {
+    fn undo(&mut self, step: &pipeline::Step, fill: &Fill) -> Result<Vec<Undo>> {
+        let pipeline::Undo::Steps(parts) = &step.undo else { return Ok(Vec::new()) };
+        let part = |(kind, timeout): &_| Ok(Undo { action: self.action(step, kind, fill)?, timeout: *timeout });
+        parts.iter().map(part).collect()
+    }
+
+    fn action(&mut self, step: &pipeline::Step, kind: &StepKind, fill: &Fill) -> Result<Action> {
+        Ok(match kind {
             StepKind::Run { command, until } => {
                 Action::Run { command: fill.text(command)?, until: fill.pattern(until.as_ref())? }
             }
@@ -207,33 +216,28 @@ impl<'a> Builder<'a, '_> {
                 Action::Pull { repo: Address::new(repo), rev, commit, into: fill.text(into)? }
             }
             StepKind::Gate { question } => Action::Gate { question: fill.text(question)? },
-            StepKind::Apply { sls, pillar, preview } => self.apply(step, fill, sls, pillar, *preview)?,
+            StepKind::Apply { sls, pillar, preview } => {
+                let Formulas { files, tree } = self.formulas(step)?;
+                Action::Apply(Box::new(Apply {
+                    sls: sls.iter().map(|name| fill.text(name)).collect::<Result<_>>()?,
+                    formulas: files,
+                    tree,
+                    pillar: pillar.clone(),
+                    preview: *preview,
+                    python2: self.python2,
+                    engine: fill.stage.engine,
+                }))
+            }
             StepKind::Reboot => Action::Reboot,
         })
     }
 
-    fn apply(
-        &self,
-        step: &pipeline::Step,
-        fill: &Fill,
-        sls: &[Text],
-        pillar: &serde_json::Map<String, serde_json::Value>,
-        preview: bool,
-    ) -> Result<Action> {
-        let Some(Formulas { files, tree }) = self.formulas else {
+    /// The formulas and what tells the pillar tree from all others.
+    fn formulas(&self, step: &pipeline::Step) -> Result<Formulas> {
+        self.formulas.ok_or_else(|| {
             let message = format!("{}: the pipeline does not say where its formulas are", step.place);
-            return Err(
-                Error::usage(message).hint("`formulas = [\"formulas\"]` below `[pipeline]` names their folders")
-            );
-        };
-        Ok(Action::Apply(Box::new(Apply {
-            sls: sls.iter().map(|name| fill.text(name)).collect::<Result<_>>()?,
-            formulas: files,
-            tree,
-            pillar: pillar.clone(),
-            preview,
-            python2: self.python2,
-        })))
+            Error::usage(message).hint("`formulas = [\"formulas\"]` below `[pipeline]` names their folders")
+        })
     }
 
     fn commit(&mut self, repo: &str, rev: &str) -> Result<String> {
@@ -275,6 +279,7 @@ impl<'a> Builder<'a, '_> {
 
 /// Filling in templates for one host.
 struct Fill<'a> {
+    stage: &'a pipeline::Stage,
     templates: &'a Templates<'a>,
     host: &'a Host,
     context: &'a Value,
@@ -332,6 +337,7 @@ fn planned_step(step: &pipeline::Step, units: Vec<Unit>, before: &[plan::Step]) 
         put_back: SignedDuration::ZERO,
         takes: step.takes,
         failure_rate: step.failure_rate,
+        no_return: matches!(step.undo, pipeline::Undo::Never),
         units,
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn digest(plan: &Plan) -> String {
 pub fn is_whole(plan: &Plan) -> bool {
     let mut bare = plan.clone();
     bare.digest.clear();
+    bare.content.clear();
     bare.pipeline_file.clear();
     bare.inventory_file.clear();
     bare.window = Window::default();

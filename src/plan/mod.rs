@@ -8,12 +8,14 @@ mod compare;
 mod digest;
 mod expected;
 mod hosts;
+mod reverse;
 mod template;
 mod text;
 
 pub use build::{Resolve, build, expect};
 pub use compare::compare;
 pub use digest::is_whole;
+pub use reverse::{Done, passed_no_return, reverse};
 pub use text::{Show, render};
 
 /// The first digits of a digest, as a person compares them.

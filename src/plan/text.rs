@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use crate::model::pattern;
-use crate::model::plan::{Action, Apply, Plan, Source, Stage, Step, Unit, Wait};
+use crate::model::plan::{Action, Apply, Engine, Plan, Source, Stage, Step, Unit, Wait};
 use crate::model::span::short;
 use crate::plan::short_digest;
 
@@ -186,12 +186,27 @@ fn step_times(step: &Step) -> String {
         n => format!(", {n} more tr{} after {}", if n == 1 { "y" } else { "ies" }, short(step.retry_delay)),
     };
     let interrupted = if step.retry_interrupted { ", tried again when cut off" } else { "" };
-    format!("{expected}{timeout}{retries}{interrupted}")
+    let no_return = if step.no_return { ", THE POINT OF NO RETURN" } else { "" };
+    format!("{expected}{timeout}{retries}{interrupted}{no_return}")
 }
 
 /// A unit as labelled lines.
 pub(super) fn lines(unit: &Unit) -> Vec<(&'static str, String)> {
-    let mut lines = match &unit.action {
+    let mut lines = action_lines(&unit.action);
+    lines.extend(unit.env.iter().map(|(name, value)| ("env", format!("{name}={value}"))));
+    lines.extend(unit.unless.iter().map(|command| ("unless", command.clone())));
+    lines.extend(unit.always.iter().map(|command| ("always", command.clone())));
+    for undo in &unit.undo {
+        lines.extend(action_lines(&undo.action).into_iter().map(|(label, text)| match label {
+            "run" => ("undo", text),
+            other => ("undo", format!("{other} {text}")),
+        }));
+    }
+    lines
+}
+
+fn action_lines(action: &Action) -> Vec<(&'static str, String)> {
+    match action {
         Action::Run { command, until } => with_until("run", command, until.as_deref()),
         Action::Wait { what, every } => {
             let mut lines = match what {
@@ -211,19 +226,18 @@ pub(super) fn lines(unit: &Unit) -> Vec<(&'static str, String)> {
         Action::Gate { question } => vec![("gate", question.clone())],
         Action::Apply(apply) => apply_lines(apply),
         Action::Reboot => vec![("reboot", String::new())],
-    };
-    lines.extend(unit.env.iter().map(|(name, value)| ("env", format!("{name}={value}"))));
-    lines.extend(unit.unless.iter().map(|command| ("unless", command.clone())));
-    lines.extend(unit.always.iter().map(|command| ("always", command.clone())));
-    lines.extend(unit.undo.iter().map(|command| ("undo", command.clone())));
-    lines
+    }
 }
 
 fn apply_lines(apply: &Apply) -> Vec<(&'static str, String)> {
     let sls = if apply.sls.is_empty() { "what `top.sls` says".to_owned() } else { apply.sls.join(" ") };
     let formulas = short_digest(&apply.formulas.hash.to_string()).to_owned();
     let what = if apply.preview { "preview" } else { "apply" };
-    let mut lines = vec![(what, format!("{sls} (formulas {formulas})"))];
+    let by = match apply.engine {
+        Engine::Upshift => "",
+        Engine::Salt => ", by the host's Salt",
+    };
+    let mut lines = vec![(what, format!("{sls} (formulas {formulas}{by})"))];
     if !apply.pillar.is_empty() {
         lines.push(("pillar", serde_json::Value::from(apply.pillar.clone()).to_string()));
     }

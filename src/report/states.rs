@@ -94,13 +94,16 @@ pub fn summary(hosts: &[Host]) -> String {
     let counted =
         counted.iter().filter(|(count, _)| *count > 0).map(|(count, came)| format!("{count} {}", came.word()));
     let counted = counted.collect::<Vec<_>>().join(", ");
-    let states = all().count();
+    let states = match all().count() {
+        1 => "1 state".to_owned(),
+        count => format!("{count} states"),
+    };
     match hosts {
         [host] => {
             let took: Duration = host.ran.iter().map(|ran| ran.took).sum();
-            format!("{states} states: {counted}, in {:.2} s\n", took.as_secs_f64())
+            format!("{states}: {counted}, in {:.2} s\n", took.as_secs_f64())
         }
-        _ => format!("{states} states on {} hosts: {counted}\n", hosts.len()),
+        _ => format!("{states} on {} hosts: {counted}\n", hosts.len()),
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::states::{Failed, Host};
+use crate::states::{Failed, Host, Listener};
 use running::Running;
 
 /// What stands for a locale in Salt: everything speaks English, and no text is put in another order.
@@ -167,6 +167,17 @@ impl Command {
         self
     }
 
+    /// Runs it to its end, in our own environment. When everything is to stop, it is ended.
+    ///
+    /// # Errors
+    /// When it cannot be started, or everything is to stop.
+    pub fn run(self, listener: &dyn Listener) -> Result<Output, Failed> {
+        let cannot = self.cannot();
+        let running = Running::start(self).map_err(&cannot)?;
+        listener.started(running.pid());
+        running.attend(listener, cannot)
+    }
+
     /// The same, started by another program that does something to itself first.
     #[must_use]
     fn through<S: AsRef<OsStr>>(mut self, program: &str, arguments: impl IntoIterator<Item = S>) -> Self {
@@ -233,11 +244,8 @@ impl Host<'_> {
     /// # Errors
     /// When it cannot be started, or everything is to stop.
     pub fn run(&self, mut command: Command) -> Result<Output, Failed> {
-        let cannot = command.cannot();
         self.environment.apply(&mut command.process);
-        let running = Running::start(command).map_err(&cannot)?;
-        self.listener().started(running.pid());
-        running.attend(self.listener(), cannot)
+        command.run(self.listener())
     }
 
     /// Starts a program and leaves it to itself: what it says is not heard, and it outlives us. Returns its process.

@@ -7,7 +7,7 @@ use crate::formula::{Data, Dict};
 use crate::states::accounts::Accounts;
 use crate::states::edit::Accumulators;
 use crate::states::environ::Environment;
-use crate::states::pkg;
+use crate::states::{grains, pkg};
 
 /// Whoever applies states and hears what becomes of them.
 pub trait Listener: Send + Sync {
@@ -32,6 +32,7 @@ pub struct Host<'a> {
     pub(super) packages: pkg::Memory,
     pub(super) accumulators: Accumulators,
     pub(super) environment: Environment,
+    pub(super) grains: grains::Changed,
 }
 
 impl<'a> Host<'a> {
@@ -46,6 +47,7 @@ impl<'a> Host<'a> {
             packages: pkg::Memory::default(),
             accumulators: Accumulators::default(),
             environment: Environment::default(),
+            grains: grains::Changed::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! [`run::run`] applies a whole low state; [`run::check`] says before anything runs what upshift does not have.
 
 mod accounts;
+mod alias;
 mod alternatives;
 mod apache;
 mod archive;
@@ -18,20 +19,28 @@ mod cron;
 mod debconf;
 mod diff;
 mod disk;
+mod docker;
 mod edit;
 mod environ;
+mod event;
 mod file;
 mod gem;
 mod git;
+mod grains;
 mod group;
 mod host;
 mod hosts;
+mod http;
 mod ini;
 mod iptables;
+#[cfg(test)]
+mod killed;
 mod kmod;
 mod locale;
 mod module;
+mod mount;
 mod mysql;
+mod openvswitch;
 mod pip;
 mod pkg;
 mod pkgrepo;
@@ -40,6 +49,8 @@ mod rabbitmq;
 mod random;
 mod returns;
 pub mod run;
+#[cfg(test)]
+mod sandbox;
 mod service;
 mod source;
 mod ssh_auth;
@@ -48,7 +59,8 @@ mod sysctl;
 mod test;
 mod timezone;
 mod user;
-mod web;
+pub mod web;
+mod webutil;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -130,25 +142,32 @@ impl Function {
 }
 
 const MODULES: &[&[Function]] = &[
+    alias::FUNCTIONS,
     alternatives::FUNCTIONS,
     apache::FUNCTIONS,
     archive::FUNCTIONS,
     cmd::FUNCTIONS,
     cron::FUNCTIONS,
     debconf::FUNCTIONS,
+    docker::FUNCTIONS,
     edit::FUNCTIONS,
     environ::FUNCTIONS,
+    event::FUNCTIONS,
     file::FUNCTIONS,
     gem::FUNCTIONS,
     git::FUNCTIONS,
+    grains::FUNCTIONS,
     group::FUNCTIONS,
     hosts::FUNCTIONS,
+    http::FUNCTIONS,
     ini::FUNCTIONS,
     iptables::FUNCTIONS,
     kmod::FUNCTIONS,
     locale::FUNCTIONS,
     module::FUNCTIONS,
+    mount::FUNCTIONS,
     mysql::FUNCTIONS,
+    openvswitch::FUNCTIONS,
     pip::FUNCTIONS,
     pkg::FUNCTIONS,
     pkgrepo::FUNCTIONS,
@@ -161,6 +180,7 @@ const MODULES: &[&[Function]] = &[
     test::FUNCTIONS,
     timezone::FUNCTIONS,
     user::FUNCTIONS,
+    webutil::FUNCTIONS,
 ];
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> =

@@ -22,6 +22,55 @@ pub(super) fn is_there(address: &str) -> bool {
     agent(true).head(address).call().is_ok()
 }
 
+/// Posts JSON to an address.
+///
+/// # Errors
+/// Why nobody took it, without what is secret in the address.
+pub fn post(address: &str, json: &str, patience: Duration) -> Result<(), String> {
+    let request = agent(true).post(address).header("content-type", "application/json");
+    let sent = request.config().timeout_global(Some(patience)).build().send(json);
+    sent.map(drop).map_err(|error| format!("{}: {}", host(address), reason(&error)))
+}
+
+/// The host of an address: path and query of a webhook are its password.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+/// Something to ask a server.
+pub(super) struct Query<'a> {
+    pub(super) address: &'a str,
+    pub(super) method: &'a str,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Option<String>,
+    pub(super) verify: bool,
+}
+
+/// What a server said, whatever it thought of the question.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) text: String,
+}
+
+/// Asks a server; only that nobody answers is an error.
+pub(super) fn ask(query: &Query<'_>) -> Result<Answer, String> {
+    let mut request = ureq::http::Request::builder().method(query.method).uri(query.address);
+    for (name, value) in &query.headers {
+        request = request.header(name, value);
+    }
+    let failed = |error: &ureq::Error| format!("{}: {}", redacted(query.address), reason(error));
+    let agent = agent(query.verify);
+    let body = query.body.clone().unwrap_or_default();
+    let request = request.body(body).map_err(|error| failed(&error.into()))?;
+    let request = agent.configure_request(request).http_status_as_error(false).allow_non_standard_methods(true).build();
+    let mut answer = agent.run(request).map_err(|error| failed(&error))?;
+    let text = answer.body_mut().with_config().limit(u64::MAX).lossy_utf8(true).read_to_string();
+    Ok(Answer { status: answer.status().as_u16(), text: text.map_err(|error| failed(&error))? })
+}
+
 fn agent(verify: bool) -> ureq::Agent {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::NativeTls)

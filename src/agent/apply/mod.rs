@@ -2,6 +2,7 @@
 
 mod manifest;
 mod recorder;
+mod salt;
 mod step;
 
 use crate::formula::compile::{Compiler, Subject};

@@ -1,10 +1,13 @@
 //! Writes down what becomes of states while they run: lines for people, and every return in full.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::agent::process::Group;
+use crate::agent::spool::{Folder, Started};
+use crate::agent::step::Carrying;
 use crate::formula::{Data, Dict};
 use crate::model::secrets::Secrets;
 use crate::states::Listener;
@@ -17,17 +20,25 @@ pub struct Recorder {
     /// Lines for people.
     output: Mutex<File>,
     /// The returns, a JSON object a line.
-    returns: Option<Mutex<File>>,
+    returns: Mutex<File>,
+    /// What is said of the step on disk, so that its commands are ended should its agent die.
+    started: Mutex<Started>,
+    folder: Folder,
     secrets: Secrets,
     stop: Arc<AtomicBool>,
 }
 
 impl Recorder {
-    /// Writes to these files. Once `stop` is true, everything is to end.
-    #[must_use]
-    pub fn new(output: File, returns: Option<File>, secrets: Secrets, stop: Arc<AtomicBool>) -> Self {
-        let returns = returns.map(Mutex::new);
-        Self { output: Mutex::new(output), returns, secrets, stop }
+    /// Writes to the files of a step. Once `stop` is true, everything is to end.
+    pub(super) fn new(step: &Carrying, secrets: Secrets, stop: Arc<AtomicBool>) -> io::Result<Self> {
+        Ok(Self {
+            output: Mutex::new(step.output()?),
+            returns: Mutex::new(step.folder.open_returns()?),
+            started: Mutex::new(step.started.clone()),
+            folder: step.folder.clone(),
+            secrets,
+            stop,
+        })
     }
 
     /// Text without secrets.
@@ -61,7 +72,14 @@ impl Listener for Recorder {
         self.say(&format!("      | {line}"));
     }
 
-    fn started(&self, _: u32) {}
+    fn started(&self, group: u32) {
+        let Ok(group) = Group::of_leader(group) else { return };
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.groups.retain(|group| group.has_leader());
+        started.groups.push(group);
+        // It serves to clean up after an agent that was killed, and a state need not fail for that.
+        let _ = self.folder.start(&started);
+    }
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
@@ -86,10 +104,8 @@ impl Progress for Recorder {
             let comment = ret.comment.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
             self.say(&format!("      {what}: {comment}"));
         }
-        if let Some(returns) = &self.returns
-            && let Ok(line) = serde_json::to_vec(&self.without_secrets(ran))
-        {
-            let mut returns = returns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(line) = serde_json::to_vec(&self.without_secrets(ran)) {
+            let mut returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = returns.write_all(&line).and_then(|()| returns.write_all(b"\n"));
         }
     }

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::agent::apply::manifest::Stored;
+use crate::agent::apply::salt::{self, Failure};
 use crate::agent::apply::{Recorder, Tally, Work, apply as apply_here};
 use crate::agent::output::{Bound, quotation};
 use crate::agent::protocol::Private;
@@ -16,7 +17,7 @@ use crate::formula::compile::Subject;
 use crate::formula::facts;
 use crate::formula::roots::Roots;
 use crate::model::Outcome;
-use crate::model::plan::Apply;
+use crate::model::plan::{Apply, Engine};
 use crate::model::record::End;
 use crate::model::secrets::Secrets;
 use crate::states::run::{How, Ran};
@@ -32,7 +33,7 @@ pub(in crate::agent) fn apply(step: &mut Carrying, apply: &Apply) -> io::Result<
     let formulas = Stored::open(&step.folder.files()?, apply.formulas)?;
     let stop = Arc::new(AtomicBool::new(false));
     let secrets = Secrets::new(private.secrets.iter().map(String::as_str));
-    let recorder = Recorder::new(step.output()?, Some(step.folder.open_returns()?), secrets, Arc::clone(&stop));
+    let recorder = Recorder::new(step, secrets, Arc::clone(&stop))?;
     let work = Work {
         subject: Subject {
             id: private.id,
@@ -48,10 +49,15 @@ pub(in crate::agent) fn apply(step: &mut Carrying, apply: &Apply) -> io::Result<
     };
     step.start()?;
     let mut bound = Bound::new(step.output()?);
+    let engine = apply.engine;
     let (sender, receiver) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
-        let done = apply_here(work, &recorder, &recorder)
-            .map_err(|errors| errors.iter().map(|error| recorder.redacted(&error.to_string())).collect::<Vec<_>>());
+        let done = match engine {
+            Engine::Salt => salt::apply(&work, &recorder, &recorder),
+            Engine::Upshift => apply_here(work, &recorder, &recorder)
+                .map_err(|errors| Failure::Refused(errors.iter().map(ToString::to_string).collect())),
+        };
+        let done = done.map_err(|failure| failure.map(|text| recorder.redacted(text)));
         // The receiver is gone when it took too long to stop.
         let _ = sender.send(done);
     });
@@ -67,7 +73,10 @@ pub(in crate::agent) fn apply(step: &mut Carrying, apply: &Apply) -> io::Result<
     };
     Ok(match done {
         Ok(ran) => end(&ran, apply.preview),
-        Err(errors) => {
+        Err(Failure::Lost(why)) => {
+            End::noted(Outcome::Failed, format!("nobody knows how far it came: {}", quotation(&why)))
+        }
+        Err(Failure::Refused(errors)) => {
             for error in &errors {
                 step.say(&format!("{error}\n"));
             }
@@ -81,7 +90,7 @@ pub(in crate::agent) fn apply(step: &mut Carrying, apply: &Apply) -> io::Result<
     })
 }
 
-fn stopped(step: &Carrying, why: Stop, done: Option<Result<Vec<Ran>, Vec<String>>>) -> End {
+fn stopped(step: &Carrying, why: Stop, done: Option<Result<Vec<Ran>, Failure>>) -> End {
     match done {
         Some(Ok(ran)) => {
             let tally = Tally::of(&ran);

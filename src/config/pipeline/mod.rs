@@ -10,7 +10,7 @@ use crate::config::source::Source;
 use crate::config::table::{Keys, Table, Value};
 use crate::error::Result;
 use crate::model::pattern::check_name;
-use crate::model::pipeline::{Formulas, Pipeline};
+use crate::model::pipeline::{Formulas, Notify, Occasion, Pipeline, Requires};
 use crate::model::{Budget, Place};
 
 mod stage;
@@ -20,7 +20,7 @@ mod window;
 
 static FILE: Keys = Keys {
     owner: "A pipeline file",
-    names: &["pipeline", "stage"],
+    names: &["pipeline", "stage", "notify"],
     elsewhere: &[
         (&["stages"], "a stage begins with `[[stage]]`"),
         (&["step", "steps"], "a step belongs to a stage: `[[stage.step]]`"),
@@ -37,7 +37,20 @@ static FILE: Keys = Keys {
 
 static PIPELINE: Keys = Keys {
     owner: "The pipeline",
-    names: &["name", "summary", "window", "reserve", "max-failures", "vars", "formulas", "pillar", "secret", "python2"],
+    names: &[
+        "name",
+        "summary",
+        "window",
+        "reserve",
+        "max-failures",
+        "on-failure",
+        "requires",
+        "vars",
+        "formulas",
+        "pillar",
+        "secret",
+        "python2",
+    ],
     elsewhere: &[
         (&["opens", "closes"], "`{}` belongs to the window: `window = { opens = \"22:00\", closes = \"04:00\" }`"),
         (&["hosts", "impact", "fan-out", "cascade"], "`{}` belongs to a stage: write it below `[[stage]]`"),
@@ -59,6 +72,9 @@ pub(super) fn parse(source: &Source) -> Result<Pipeline> {
     let window = pipeline.read("window", window::window)?.unwrap_or_default();
     let reserve = pipeline.read("reserve", Value::duration_or_zero)?.unwrap_or(SignedDuration::ZERO);
     let budget = pipeline.read("max-failures", |value| value.budget(false))?.unwrap_or(Budget::default());
+    let rollback = pipeline.read("on-failure", stage::on_failure)?.unwrap_or_default();
+    let requires = pipeline.read("requires", requires)?;
+    let notify = file.read("notify", notify)?.unwrap_or_default();
     let vars = pipeline.read("vars", Value::variables)?.unwrap_or(IndexMap::new());
 
     let formulas = Formulas {
@@ -87,7 +103,48 @@ pub(super) fn parse(source: &Source) -> Result<Pipeline> {
     if stages.is_empty() {
         return Err(pipeline.error("the pipeline has no stage").hint("add a `[[stage]]` with a `name`"));
     }
-    Ok(Pipeline { file: source.file().to_owned(), name, summary, window, reserve, budget, formulas, vars, stages })
+    Ok(Pipeline {
+        file: source.file().to_owned(),
+        name,
+        summary,
+        window,
+        reserve,
+        budget,
+        rollback,
+        requires,
+        notify,
+        formulas,
+        vars,
+        stages,
+    })
+}
+
+static REQUIRES: Keys = Keys { owner: "What a pipeline requires", names: &["inventory", "within"], elsewhere: &[] };
+
+fn requires(value: Value<'_>) -> Result<Requires> {
+    let table = value.table(&REQUIRES)?;
+    Ok(Requires {
+        inventory: table.need("inventory", "\"staging.toml\"")?.line()?.into(),
+        within: table.need("within", "\"168h\"")?.duration()?,
+    })
+}
+
+static NOTIFY: Keys = Keys { owner: "`[notify]`", names: &["command", "webhook", "on"], elsewhere: &[] };
+
+fn notify(value: Value<'_>) -> Result<Notify> {
+    let table = value.table(&NOTIFY)?;
+    let webhook = table.read("webhook", |value| {
+        let address = value.line()?;
+        let is_address = ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme));
+        if is_address { Ok(address) } else { Err(value.error("wanted a URL that begins with `http://` or `https://`")) }
+    })?;
+    let command = table.read("command", Value::line)?;
+    if webhook.is_none() && command.is_none() {
+        return Err(table.error("nobody is told").hint("give `[notify]` a `webhook` or a `command`"));
+    }
+    let choices = Occasion::ALL.map(|occasion| (occasion.name(), occasion));
+    let on = table.read("on", |value| value.list("[\"held\"]")?.map(|one| one.choice(&choices)).collect())?;
+    Ok(Notify { command, webhook, on: on.unwrap_or_else(|| Occasion::ALL.to_vec()) })
 }
 
 fn folders(value: Value<'_>) -> Result<Vec<Utf8PathBuf>> {

@@ -6,6 +6,7 @@ use crate::config::pipeline::{name, step, window};
 use crate::config::table::{Keys, Table, Value};
 use crate::error::Result;
 use crate::model::pipeline::{Cascade, Order, Stage};
+use crate::model::plan::Engine;
 use crate::model::{Amount, Budget, Pace, Place};
 
 /// Hosts under way at once when nobody says.
@@ -13,7 +14,19 @@ const FAN_OUT: Amount = Amount::Count(8);
 
 static STAGE: Keys = Keys {
     owner: "A stage",
-    names: &["name", "hosts", "step", "window", "fan-out", "cascade", "max-failures", "summary", "impact"],
+    names: &[
+        "name",
+        "hosts",
+        "step",
+        "window",
+        "fan-out",
+        "cascade",
+        "max-failures",
+        "on-failure",
+        "engine",
+        "summary",
+        "impact",
+    ],
     elsewhere: &[
         (&["pace", "canary", "settle", "spread", "order"], "`{}` belongs to the cascade: `cascade = { {} = … }`"),
         (&["steps"], "a step begins with `[[stage.step]]`"),
@@ -51,6 +64,10 @@ pub(super) fn stage(value: Value<'_>) -> Result<(Stage, Value<'_>)> {
         window: stage_window,
         cascade,
         budget: budget.unwrap_or(Budget { total: Some(Amount::Count(1)), ..Budget::default() }),
+        rollback: table.read("on-failure", on_failure)?,
+        engine: table
+            .read("engine", |value| value.choice(&[("upshift", Engine::Upshift), ("salt", Engine::Salt)]))?
+            .unwrap_or_default(),
         steps: Vec::new(),
         place: table.place(),
     };
@@ -70,6 +87,11 @@ pub(super) fn stage(value: Value<'_>) -> Result<(Stage, Value<'_>)> {
             .hint("add a `[[stage.step]]` with, for example, `run = \"true\"`"));
     }
     Ok((stage, named))
+}
+
+/// What happens once the run has failed: whether it is taken back.
+pub(super) fn on_failure(value: Value<'_>) -> Result<bool> {
+    value.choice(&[("stop", false), ("rollback", true)])
 }
 
 fn cascade(stage: &Table<'_>, name: &str) -> Result<Cascade> {

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use crate::config::pipeline::wait;
 use crate::config::table::{Keys, Table, Value};
 use crate::error::Result;
-use crate::model::pipeline::{OnInterrupt, Stage, Step, StepKind};
+use crate::model::pipeline::{OnInterrupt, Stage, Step, StepKind, Undo};
 use crate::model::{Takes, Text};
 
 static STEP: Keys = Keys {
@@ -144,11 +144,7 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
             timeout = timeout.or(waiting.timeout);
             StepKind::Wait { what: waiting.what, every: waiting.every }
         }
-        "apply" => StepKind::Apply {
-            sls: sls(table.need("apply", "[\"nova.compute\"]")?)?,
-            pillar: table.read("pillar", Value::variables)?.unwrap_or_default().into_iter().collect(),
-            preview: table.read("preview", Value::flag)?.unwrap_or_default(),
-        },
+        "apply" => applying(&table, table.read("preview", Value::flag)?.unwrap_or_default())?,
         "pull" => pull(table.need("pull", "{ repo = \"…\" }")?)?,
         "gate" => StepKind::Gate { question: table.need("gate", "\"go on?\"")?.template()? },
         _ => {
@@ -168,7 +164,7 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
         retry_delay: table.read("retry-delay", Value::duration_or_zero)?.unwrap_or(RETRY_DELAY),
         unless: table.read("unless", Value::template)?,
         env: table.read("env", environment)?.unwrap_or_default(),
-        undo: table.read("undo", Value::template)?,
+        undo: table.read("undo", undo)?.unwrap_or_default(),
         always: table.read("always", Value::template)?,
         on_interrupt: table
             .read("on-interrupt", |value| value.choice(&[("fail", OnInterrupt::Fail), ("retry", OnInterrupt::Retry)]))?
@@ -200,6 +196,64 @@ fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, &'static [&'s
         return Err(table.key_error(kind, message).hint("put it into a stage of its own without `hosts`"));
     }
     Ok((kind, takes))
+}
+
+static UNDO: Keys = Keys {
+    owner: "An undo",
+    names: &["run", "apply", "wait", "until", "pillar"],
+    elsewhere: &[(&["timeout", "retries", "on", "env"], "`{}` belongs to the step itself: its undo has the same")],
+};
+
+/// What takes a step back: a command, a table, a list of them in the order in which they are done, or `false`.
+fn undo(value: Value<'_>) -> Result<Undo> {
+    if value.inner.as_bool() == Some(false) {
+        return Ok(Undo::Never);
+    }
+    if value.inner.as_array().is_none() {
+        return Ok(Undo::Steps(vec![undone_by(value)?]));
+    }
+    let parts = value.list("[\"systemctl stop nova-compute\"]")?.map(undone_by).collect::<Result<_>>()?;
+    Ok(Undo::Steps(parts))
+}
+
+fn undone_by(value: Value<'_>) -> Result<(StepKind, Option<SignedDuration>)> {
+    if value.inner.is_str() {
+        return Ok((StepKind::Run { command: value.template()?, until: None }, None));
+    }
+    if !value.inner.is_table() {
+        let error = value.wanted("a command, or a table with `run`, `apply` or `wait`");
+        return Err(error.hint("`undo = false` says that nothing takes the step back"));
+    }
+    let table = value.table(&UNDO)?;
+    let kinds: Vec<_> = table.given().filter(|key| ["run", "apply", "wait"].contains(key)).collect();
+    let [kind] = kinds[..] else {
+        let error = value.error("an undo does one thing: `run`, `apply` or `wait`");
+        return Err(error.hint("several are a list: `undo = [{ apply = … }, { wait = … }]`"));
+    };
+    if let Some(key) =
+        table.given().find(|key| matches!((kind, *key), ("apply" | "wait", "until") | ("run" | "wait", "pillar")))
+    {
+        return Err(table.key_error(key, format!("a `{kind}` has no use for `{key}`")).hint("leave it out"));
+    }
+    Ok(match kind {
+        "run" => {
+            let command = table.need("run", "\"true\"")?.template()?;
+            (StepKind::Run { command, until: table.read("until", Value::pattern)? }, None)
+        }
+        "wait" => {
+            let waiting = wait::wait(table.need("wait", "{ run = \"true\" }")?)?;
+            (StepKind::Wait { what: waiting.what, every: waiting.every }, waiting.timeout)
+        }
+        _ => (applying(&table, false)?, None),
+    })
+}
+
+fn applying(table: &Table<'_>, preview: bool) -> Result<StepKind> {
+    Ok(StepKind::Apply {
+        sls: sls(table.need("apply", "[\"nova.compute\"]")?)?,
+        pillar: table.read("pillar", Value::variables)?.unwrap_or_default().into_iter().collect(),
+        preview,
+    })
 }
 
 /// The SLS of an `apply`: one name, or a list of them.

@@ -240,7 +240,7 @@ fn a_window_that_fits_to_the_second_takes_the_host_and_one_second_less_does_not(
         limited.settle = SignedDuration::from_mins(2);
         limited.steps[0] = sample::with_always(limited.steps[0].clone());
         limited.steps[0].put_back = PUT_BACK;
-        limited.steps[0].units[0].undo = Some("true".into());
+        limited.steps[0].units[0].undo = vec![sample::undo()];
         let mut plan = sample::plan(1, vec![limited]);
         plan.reserve = SignedDuration::from_mins(3);
         plan

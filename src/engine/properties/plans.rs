@@ -78,7 +78,7 @@ fn step(rng: &mut SmallRng, n: u32, hosts: u32) -> Step {
     let (always, undo) = (rng.random_bool(0.4), rng.random_bool(0.4));
     for unit in &mut step.units {
         unit.always = (always && rng.random_bool(0.9)).then(|| "true".into());
-        unit.undo = undo.then(|| "true".into());
+        unit.undo = if undo { vec![sample::undo()] } else { Vec::new() };
     }
     step
 }

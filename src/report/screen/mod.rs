@@ -93,7 +93,7 @@ pub fn start(
 }
 
 impl Setup {
-    fn begin(self) -> (Watch, Teller) {
+    pub(super) fn begin(self) -> (Watch, Teller) {
         (Watch::new(self.outline, &self.entries), Teller { zone: self.zone, logs: self.logs })
     }
 }

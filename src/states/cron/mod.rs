@@ -3,6 +3,7 @@
 //! A crontab is read where cron keeps it and written by `crontab(1)`, which puts the whole of it in place at once.
 
 mod chance;
+mod file;
 mod tab;
 
 use std::io;
@@ -18,6 +19,9 @@ use tab::{Done, Job, Tab, When};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("cron.present", present).takes(JOB),
     Function::new("cron.absent", absent).takes(JOB),
+    Function::new("cron.file", file::file)
+        .takes(&["context", "defaults", "replace", "source_hash", "source_hash_name", "template", "user"])
+        .checks(file::check),
     Function::new("cron.env_present", variable_present).takes(&["value", "user"]),
     Function::new("cron.env_absent", variable_absent).takes(&["user"]),
 ];

@@ -1,117 +1,10 @@
 //! File states in a folder of their own.
 
-use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
-
-use camino::Utf8PathBuf;
 use fs_err as fs;
-use serde_json::json;
 
-use crate::formula::compile::{Compiler, Subject};
-use crate::formula::roots::{Memory, Roots};
-use crate::formula::yaml::{self, Mappings};
-use crate::formula::{Data, Dict, facts};
-use crate::states::{self, Args, Call, Host, Listener, Return};
-
-struct Deaf;
-
-impl Listener for Deaf {
-    fn output(&self, _: &str) {}
-    fn started(&self, _: u32) {}
-    fn is_stopped(&self) -> bool {
-        false
-    }
-}
-
-/// A folder, and formulas with some files.
-struct Sandbox {
-    _folder: tempfile::TempDir,
-    path: Utf8PathBuf,
-    compiler: Compiler,
-}
-
-impl Sandbox {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        let files = [
-            ("app/plain", "one\ntwo\n"),
-            ("app/includes", "{% include file %}\n"),
-            ("app/template", "{{ name.split('/')[-1] }} {{ x }} {{ y }} {{ extra }} {{ mode }}\n"),
-            ("tree/a", "a\n"),
-            ("tree/sub/b", "b\n"),
-        ];
-        let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
-        let options = json!({"cachedir": path.join("cache").as_str()}).into();
-        let facts = Arc::new(facts::Host);
-        let subject = Subject { id: "a".to_owned(), grains: Dict::default().into(), options, facts, python2: false };
-        let compiler = Compiler::new(subject, Roots(vec![Arc::new(Memory(BTreeMap::from(files)))]), json!({}).into());
-        Self { _folder: folder, path, compiler }
-    }
-
-    fn state(&self, function: &str, arguments: &str, preview: bool, low: &[Dict]) -> Return {
-        let text = arguments.replace("@/", &format!("{}/", self.path));
-        let arguments = yaml::load(&text, Mappings::Ordered).unwrap();
-        let function = states::find(function).unwrap();
-        let call = Call {
-            host: &Host::new(&self.compiler, &Deaf).with_low(low),
-            args: Args::new(arguments.as_dict().unwrap()),
-            preview,
-        };
-        (function.check)(&call.args).unwrap();
-        (function.run)(&call).unwrap_or_else(Return::from)
-    }
-
-    /// Applies a state after a preview of it, which changes nothing and finds the same.
-    fn apply(&self, function: &str, arguments: &str) -> Return {
-        let before = self.tree();
-        let preview = self.state(function, arguments, true, &[]);
-        assert_eq!(self.tree(), before, "a preview of {function} changed something");
-        let applied = self.state(function, arguments, false, &[]);
-        let is_quiet = applied.changes.entries.is_empty() && applied.result == Some(true);
-        assert_eq!(preview.result == Some(true), is_quiet, "{preview:?} {applied:?}");
-        applied
-    }
-
-    /// Applies a state twice; the second time nothing is changed.
-    fn settle(&self, function: &str, arguments: &str) -> Return {
-        let first = self.apply(function, arguments);
-        let (tree, second) = (self.tree(), self.apply(function, arguments));
-        assert_eq!((second.result, second.changes.entries.len()), (Some(true), 0), "{}", second.comment);
-        assert_eq!(self.tree(), tree);
-        first
-    }
-
-    fn write(&self, path: &str, content: &str) {
-        let path = self.path.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.path.join(path)).unwrap()
-    }
-
-    fn mode(&self, path: &str) -> u32 {
-        fs::metadata(self.path.join(path)).unwrap().permissions().mode() & 0o7777
-    }
-
-    /// Everything in the folder: paths, modes, contents and when they were written.
-    fn tree(&self) -> Vec<String> {
-        let entries = super::clean::walk(&self.path, None).unwrap();
-        let described = entries.into_iter().map(|entry| {
-            let there = fs::symlink_metadata(&entry.path).unwrap();
-            let content = if there.is_file() { fs::read(&entry.path).unwrap() } else { Vec::new() };
-            format!("{} {:?} {:?} {content:?}", entry.path, there.permissions(), there.modified().unwrap())
-        });
-        described.collect()
-    }
-}
-
-fn change<'a>(applied: &'a Return, key: &str) -> Option<&'a str> {
-    applied.changes.get(key).and_then(Data::as_str)
-}
+use crate::formula::{Data, Dict};
+use crate::states::sandbox::{Sandbox, change};
+use crate::states::{self, Args};
 
 #[test]
 fn a_file_gets_its_content_and_mode_once() {
@@ -137,10 +30,23 @@ fn a_template_sees_its_state_and_context_wins_over_defaults() {
 }
 
 #[test]
+fn with_recurse_the_folder_itself_is_put_right_only_along_with_something_else() {
+    let sandbox = Sandbox::new();
+    sandbox.write("d/f", "");
+    let before = sandbox.mode("d");
+    let arguments = "{name: @/d, dir_mode: 700, recurse: [ignore_files]}";
+    assert!(sandbox.state("file.directory", arguments, false, &[]).changes.entries.is_empty());
+    assert_eq!(sandbox.mode("d"), before);
+    sandbox.settle("file.directory", "{name: @/d, dir_mode: 700, file_mode: 600, recurse: [mode]}");
+    assert_eq!((sandbox.mode("d"), sandbox.mode("d/f")), (0o700, 0o600));
+}
+
+#[test]
 fn a_template_includes_a_file_of_the_host() {
     let sandbox = Sandbox::new();
     sandbox.write("key", "of the host\n");
-    sandbox.settle("file.managed", "{name: @/f, source: salt://app/includes, template: jinja, context: {file: @/key}}");
+    let arguments = "{name: @/f, source: salt://app/includes, template: jinja, context: {file: @/key}}";
+    sandbox.settle("file.managed", arguments);
     assert_eq!(sandbox.read("f"), "of the host\n");
 }
 

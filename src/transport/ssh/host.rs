@@ -298,16 +298,7 @@ impl Following<'_> {
 }
 
 fn held_by(held: &Held) -> Trouble {
-    let Claim { run, by, machine, project, since, .. } = &held.claim;
-    let since = since.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
-    let now = match (held.connected, held.under_way) {
-        (true, _) => "it is going on".to_owned(),
-        (false, 0) => "it is not connected".to_owned(),
-        (false, 1) => "it is not connected, and one of its steps is under way here".to_owned(),
-        (false, n) => format!("it is not connected, and {n} of its steps are under way here"),
-    };
-    let why = format!("run {run} in {machine}:{project} by {} has it since {since}; {now}", by.user);
-    Trouble::new(Kind::Held, why)
+    Trouble::new(Kind::Held, held.to_string())
         .hint("wait for its end; or, when that run is given up for good, `upshift unlock HOSTS`")
 }
 

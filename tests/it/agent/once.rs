@@ -146,7 +146,7 @@ async fn what_is_left_of_a_command_is_ended_also_when_its_first_process_is_gone(
     folder.order(&order).unwrap();
     let mut agent = start_by_hand(&folder);
     eventually("the command", || !bench.read("child").is_empty()).await;
-    let leader = folder.started().unwrap().unwrap().group.unwrap().id.to_string();
+    let leader = folder.started().unwrap().unwrap().groups[0].id.to_string();
     kill_process(Pid::from_child(&agent), Signal::KILL).unwrap();
     agent.wait().unwrap();
     std::fs::write(bench.path("go"), "").unwrap();
@@ -165,7 +165,7 @@ async fn a_process_that_only_has_the_same_id_is_never_ended() {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     for (boot, said) in [(boot.trim(), "agent was killed"), ("another", "restarted")] {
         let group = format!(r#"{{"id":{},"since":1}}"#, other.id());
-        let started = format!(r#"{{"agent":1,"boot":"{boot}","group":{group}}}"#);
+        let started = format!(r#"{{"agent":1,"boot":"{boot}","groups":[{group}]}}"#);
         std::fs::write(folder.path().join("started.json"), started).unwrap();
         let (end, _) = bench.execute(&order).await;
         assert_eq!(end.outcome, Outcome::Interrupted);

@@ -62,6 +62,35 @@ fn a_preview_changes_nothing_an_apply_does_and_a_second_one_has_nothing_to_do() 
 }
 
 #[test]
+fn a_plan_asks_hosts_what_its_formulas_would_change() {
+    let site = site(2);
+    let host = &site.hosts[1];
+    let planned = site.upshift(["plan", "up.toml", "--preview", "--hosts", host]).with(0);
+    assert!(planned.out.contains("would change: file.managed /etc/app.conf"), "{}", planned.out);
+    assert!(planned.out.contains("3 states: 3 would change"), "{}", planned.out);
+    assert!(!format!("{planned:?}").contains("top-secret"), "{planned:?}");
+    for host in &site.hosts {
+        assert_eq!(site.inside(host, "ls /etc/app.conf /root/slow 2>&1 | grep -c 'No such'"), "2");
+    }
+}
+
+#[test]
+fn a_call_on_a_host_and_a_run_keep_out_of_each_others_way() {
+    let site = site(1);
+    let host = &site.hosts[0];
+    site.sandbox.write("formulas/slow/init.sls", "slow:\n  cmd.run:\n    - name: touch /root/slow; sleep 300\n");
+    let call = "cd /root && mkdir -p formulas && cat >formulas/quick.sls <<<'quick: {test.nop: []}' && $(ls -d /var/lib/upshift/agent/* | head -1) call quick";
+    let run = site.start(["apply", "cmp", "slow"]);
+    site.until(host, "test -e /root/slow");
+    let refused = site.inside(host, &format!("bash -c {} 2>&1; echo $?", shlex::try_quote(call).unwrap()));
+    assert!(refused.contains("this machine is not free: run") && refused.ends_with("16"), "{refused}");
+    site.inside(host, "pkill -f 'sleep 30[0]'");
+    run.end();
+    let done = site.inside(host, &format!("bash -c {} 2>&1; echo $?", shlex::try_quote(call).unwrap()));
+    assert!(done.contains("1 unchanged") && done.ends_with('0'), "{done}");
+}
+
+#[test]
 fn states_go_on_when_the_connection_is_cut_and_upshift_is_killed() {
     let site = site(2);
     let run = site.start(["run", "up.toml"]);
@@ -97,4 +126,66 @@ fn a_formula_that_wants_what_upshift_does_not_have_touches_nothing() {
     let ended = site.upshift(["apply", "cmp", "bad"]).with(10);
     assert!(ended.err.contains("bad/init.sls:4: upshift has no state `keystoneng.user_present`"), "{}", ended.err);
     assert_eq!(site.inside(&site.hosts[0], "ls /etc/bad 2>&1 | grep -c 'No such'"), "1");
+}
+
+#[test]
+fn formulas_with_modules_of_their_own_go_through_the_salt_of_the_host() {
+    let site = site(2);
+    let [with, without] = &site.hosts[..] else { panic!("two hosts") };
+    let module = "def said(name, word):
+    ret = {'name': name, 'result': True, 'changes': {}, 'comment': 'as it should be'}
+    if __salt__['greeting.read'](name) != word:
+        ret.update(result=None if __opts__['test'] else True, changes={name: word}, comment='said')
+        if not __opts__['test']:
+            open(name, 'w').write(word)
+    return ret
+";
+    let reader = "import os\n\ndef read(path):\n    return open(path).read() if os.path.exists(path) else None\n";
+    site.sandbox.write("formulas/_states/greeting.py", module);
+    site.sandbox.write("formulas/_modules/greeting.py", reader);
+    let states = "/etc/greeting:\n  greeting.said:\n    - word: {{ pillar.app.password }}\n";
+    site.sandbox.write("formulas/own/init.sls", states);
+    site.sandbox
+        .write("formulas/own/wrong.sls", "/etc/wrong:\n  file.managed:\n    - contents: {{ nothing.at.all }}\n");
+    site.inside(with, "ln -s /opt/salt/bin/salt-call /usr/local/bin; mkdir -p /etc/salt/minion.d; echo 'enable_fqdns_grains: false' >/etc/salt/minion.d/lab.conf");
+    let apply = |host: &str, sls: &str, more: &[&str]| {
+        let fixed = ["apply", host, sls, "--engine", "salt", "--pillar-root", "pillar", "--secret", "app:*"];
+        site.upshift(fixed.into_iter().chain(more.iter().copied()))
+    };
+    let ended = apply(without, "own", &[]).with(10);
+    assert!(ended.err.contains("this host has no `salt-call`"), "{}", ended.err);
+    let preview = apply(with, "own", &["--preview"]).with(0);
+    assert!(preview.out.contains("would change: greeting.said /etc/greeting"), "{}", preview.out);
+    assert_eq!(site.inside(with, "ls /etc/greeting 2>&1 | grep -c 'No such'"), "1");
+    let changed = apply(with, "own", &[]).with(0);
+    assert!(changed.out.contains("1 state: 1 changed"), "{}", changed.out);
+    assert_eq!(site.inside(with, "cat /etc/greeting"), format!("top-secret-of-{with}"));
+    let again = apply(with, "own", &[]).with(0);
+    assert!(again.out.contains("1 unchanged"), "{}", again.out);
+    let wrong = apply(with, "own.wrong", &[]).with(10);
+    assert!(wrong.err.contains("nothing was touched") && wrong.err.contains("nothing"), "{}", wrong.err);
+    let shown = format!("{preview:?}{changed:?}{again:?}");
+    assert!(!shown.contains("top-secret"), "{shown}");
+    assert_eq!(
+        site.inside(
+            with,
+            "find /run/upshift/salt -mindepth 1 -type d; grep -rl top-secret /var/cache /var/log /tmp /run; true"
+        ),
+        ""
+    );
+    site.inside(with, "rm -r /usr/local/bin/salt-call /etc/salt");
+}
+
+#[test]
+fn what_an_agent_that_is_killed_was_running_for_a_state_is_ended() {
+    let site = site(1);
+    let host = &site.hosts[0];
+    site.sandbox
+        .write("formulas/long/init.sls", "long:\n  cmd.run:\n    - name: echo $$ >/root/long; sleep 300 & wait\n");
+    let run = site.start(["apply", "cmp", "long"]);
+    site.until(host, "test -s /root/long");
+    site.inside(host, "pkill -KILL -f 'agent ste[p]'");
+    let ended = run.end().with(10);
+    assert!(ended.err.contains("its command was still going and was ended"), "{}", ended.err);
+    assert_eq!(site.inside(host, "kill -0 $(cat /root/long) 2>&1 | grep -c 'No such process'"), "1");
 }

@@ -1,7 +1,7 @@
 //! Real hosts: whatever happens to them, to their network and to upshift, ends right.
 //!
 //! One lab serves all tests of this process. It ends with the process, however that ends. A test takes
-//! the hosts that it needs for itself, and puts them right again.
+//! the hosts that it needs for itself, and puts them right again. Its hosts have real Salt in `/opt/salt`, out of sight.
 
 mod adhoc;
 mod apply;
@@ -11,6 +11,7 @@ mod faults;
 mod login;
 mod network;
 mod orders;
+mod preview;
 mod runs;
 
 use std::collections::BTreeMap;
@@ -50,7 +51,10 @@ impl Lab {
         if !stripped.is_ok_and(|status| status.success()) {
             std::fs::copy(env!("CARGO_BIN_EXE_upshift"), &upshift).unwrap();
         }
+        let bind = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/states/bind")).output().unwrap();
+        assert!(bind.status.success(), "{}", String::from_utf8_lossy(&bind.stderr));
         let mut hold = program(&folder);
+        hold.env("LAB_BIND", String::from_utf8_lossy(&bind.stdout).trim());
         hold.args(["hold", &HOSTS.to_string(), BASTION]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut hold = hold.spawn().unwrap();
         let mut said = String::new();
