@@ -69,7 +69,8 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
     let (kind, port) = (call.args.text("enc")?, call.args.number("port")?.filter(|port| *port != 0));
     let is_hashed = call.args.flag("hash_known_hosts", true);
     let (config, mut file) = (config(&call.args)?, File::of(call)?);
-    if key.is_some() && fingerprint.is_some() {
+    // When it is applied, the key counts alone.
+    if call.preview && key.is_some() && fingerprint.is_some() {
         return Err("Specify either \"key\" or \"fingerprint\", not both.".into());
     }
     if key.is_some() && kind.is_none() {
