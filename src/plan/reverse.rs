@@ -91,6 +91,8 @@ fn undone(stage: &Stage, done: &dyn Fn(usize, usize) -> bool) -> Option<Stage> {
             steps.push(Step {
                 title: format!("undo {}{number}", step.title),
                 timeout: timeout.unwrap_or(step.timeout),
+                // What a person declared is for the step itself, which its first part mostly is.
+                takes: step.takes.filter(|_| part == 0),
                 ..of_places(step, &unit)
             });
         }

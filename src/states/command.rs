@@ -245,6 +245,7 @@ impl Host<'_> {
     /// When it cannot be started, or everything is to stop.
     pub fn run(&self, mut command: Command) -> Result<Output, Failed> {
         self.environment.apply(&mut command.process);
+        self.bus.close();
         command.run(self.listener())
     }
 
@@ -256,6 +257,7 @@ impl Host<'_> {
         use std::os::unix::process::CommandExt as _;
         let cannot = command.cannot();
         self.environment.apply(&mut command.process);
+        self.bus.close();
         let process = command.process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         process.process_group(0).spawn().map(|child| child.id()).map_err(cannot)
     }

@@ -7,6 +7,7 @@ use crate::formula::{Data, Dict};
 use crate::states::accounts::Accounts;
 use crate::states::edit::Accumulators;
 use crate::states::environ::Environment;
+use crate::states::service::Bus;
 use crate::states::{grains, pkg};
 
 /// Whoever applies states and hears what becomes of them.
@@ -32,6 +33,7 @@ pub struct Host<'a> {
     pub(super) packages: pkg::Memory,
     pub(super) accumulators: Accumulators,
     pub(super) environment: Environment,
+    pub(super) bus: Bus,
     pub(super) grains: grains::Changed,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Host<'a> {
             packages: pkg::Memory::default(),
             accumulators: Accumulators::default(),
             environment: Environment::default(),
+            bus: Bus::default(),
             grains: grains::Changed::default(),
         }
     }

@@ -220,8 +220,11 @@ fn manage(call: &Call<'_>) -> Result<Return, Failed> {
     Ok(Return::changed(changes, said))
 }
 
+/// A file by its name, and what is in it.
+type Named = (String, Option<Vec<u8>>);
+
 /// The file that a state takes keys from, and what is in it, if it is there.
-fn content(call: &Call<'_>) -> Result<Option<(String, Option<Vec<u8>>)>, Failed> {
+fn content(call: &Call<'_>) -> Result<Option<Named>, Failed> {
     let Some(source) = call.args.text("source")?.filter(|source| !source.is_empty()) else { return Ok(None) };
     let content = match source.strip_prefix("salt://") {
         Some(path) => call.host.formula.read_file(path)?,

@@ -65,7 +65,7 @@ fn others_are_told_by_a_command_and_by_an_address() {
             let (mut stream, _) = listener.accept().unwrap();
             let mut bytes = Vec::new();
             let mut buffer = [0; 4096];
-            while !String::from_utf8_lossy(&bytes).contains("}") {
+            while !String::from_utf8_lossy(&bytes).contains('}') {
                 let n = stream.read(&mut buffer).unwrap();
                 bytes.extend_from_slice(&buffer[..n]);
             }

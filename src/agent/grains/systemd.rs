@@ -12,11 +12,7 @@ use super::tree::Tree;
 pub(super) fn add(grains: &mut Grains, tree: &Tree) {
     let (Some(program), Some(_)) = (tree.program("systemctl"), tree.program("localectl")) else { return };
     let binary = library(tree, grains.text("cpuarch")).unwrap_or(program);
-    let bytes = tree.bytes(&binary).unwrap_or_default();
-    let first = |form: &str| {
-        let found = Regex::new(form).ok()?.captures(&bytes)?.get(1)?.as_bytes();
-        Some(String::from_utf8_lossy(found).into_owned())
-    };
+    let first = |form: &str| tree.find(&binary, &Regex::new(form).ok()?);
     let named = binary.rsplit_once("libsystemd-shared-").map(|(_, version)| version);
     let named = named.map(|version| version.chars().take_while(char::is_ascii_digit).collect::<String>());
     let version = named.filter(|version| !version.is_empty()).or_else(|| first(r"systemd ([0-9]+)(?:\x00|\n| \()"));

@@ -311,6 +311,10 @@ fn systemd_is_known_without_asking_it() {
     let library = format!("\0\x01some systemd 1 noise\0{features}\0more");
     host("/usr/lib/systemd/libsystemd-shared-254.5-2.fc39.so", &library)
         .has(&json!({ "systemd": { "version": "254", "features": features } }));
+    // It is searched in pieces, and stands across the end of one.
+    let large = format!("{}{features}\0", "\0".repeat((256 << 10) - 8));
+    host("/usr/lib/systemd/libsystemd-shared-252.so", &large)
+        .has(&json!({ "systemd": { "version": "252", "features": features } }));
     let program = format!("\0systemd \0systemd 229\n{features}\0");
     host("/bin/systemctl", &program).has(&json!({ "systemd": { "version": "229", "features": features } }));
     host("/bin/systemctl", "").has(&json!({ "systemd": { "version": "UNDEFINED", "features": "" } }));

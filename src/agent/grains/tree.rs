@@ -8,9 +8,14 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use regex::bytes::Regex;
 
 /// The most that is read of one file. Programs that are searched for words are the largest.
 const MOST: u64 = 16 << 20;
+
+/// A file is searched in pieces of this size, so that it need not be in memory, for something that is not longer than this.
+const PIECE: u64 = 256 << 10;
+const FOUND: usize = 4096;
 
 /// Folders where programs are looked for after those of `PATH`, which may lack `sbin`.
 const FOLDERS: [&str; 6] = ["/sbin", "/bin", "/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
@@ -50,6 +55,24 @@ impl<'a> Tree<'a> {
     /// The bytes of a file.
     pub(super) fn bytes(&self, path: &str) -> Option<Vec<u8>> {
         self.head(path, MOST)
+    }
+
+    /// What the first group of a pattern is where a file first has the pattern.
+    pub(super) fn find(&self, path: &str, pattern: &Regex) -> Option<String> {
+        let mut file = File::open(self.at(path)).ok()?.take(MOST);
+        let mut window = Vec::new();
+        loop {
+            window.drain(..window.len().saturating_sub(FOUND));
+            let is_end = (&mut file).take(PIECE).read_to_end(&mut window).ok()? == 0;
+            let found = pattern.captures(&window).and_then(|groups| groups.get(1));
+            // What goes on to the end of a piece may go on in the next.
+            if let Some(found) = found.filter(|found| is_end || found.end() < window.len()) {
+                return Some(String::from_utf8_lossy(found.as_bytes()).into_owned());
+            }
+            if is_end {
+                return None;
+            }
+        }
     }
 
     /// The text of a file; what is not UTF-8 in it is replaced.

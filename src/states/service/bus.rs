@@ -2,9 +2,13 @@
 //!
 //! What cannot be asked or understood here is nothing: whoever asks then starts `systemctl`. Nothing is guessed, and
 //! nothing but questions is sent. The messages are those of the D-Bus specification.
+//!
+//! Whoever connects costs systemd more than what is then asked, so that a connection stays for the questions that follow.
+//! It ends before this host runs any program: systemd tells everybody who is connected of all that happens.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Where systemd answers root, and nobody else.
@@ -32,25 +36,64 @@ pub(super) enum Answer {
     Refused,
 }
 
-/// The answers to some questions, in their order; nothing if any of them is not to be had.
-pub(super) fn ask(questions: &[Question<'_>]) -> Option<Vec<Answer>> {
-    let mut stream = UnixStream::connect(SOCKET).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    stream.set_write_timeout(Some(PATIENCE)).ok()?;
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    introduce(&mut stream, &mut reader)?;
-    let numbered = || (1..).zip(questions);
-    let calls: Vec<u8> = numbered().flat_map(|(serial, question)| call(serial, question)).collect();
-    stream.write_all(&calls).ok()?;
-    let mut answers = vec![None; questions.len()];
-    while answers.contains(&None) {
-        let (serial, answer) = receive(&mut reader)?;
-        let place = usize::try_from(serial).ok().and_then(|serial| answers.get_mut(serial.checked_sub(1)?));
-        if let Some(place) = place {
-            *place = Some(answer?);
-        }
+/// A connection to systemd, opened when something is asked.
+#[derive(Debug, Default)]
+pub(in crate::states) struct Bus(Mutex<Option<Connection>>);
+
+impl Bus {
+    /// The answers to some questions, in their order; nothing if any of them is not to be had.
+    pub(super) fn ask(&self, questions: &[Question<'_>]) -> Option<Vec<Answer>> {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that fails is not used again. Systemd may have started anew since, and answers another.
+        let kept = place.take().and_then(|connection| connection.ask(questions));
+        let (connection, answers) = match kept {
+            Some(answered) => answered,
+            None => Connection::open()?.ask(questions)?,
+        };
+        *place = Some(connection);
+        Some(answers)
     }
-    answers.into_iter().collect()
+
+    /// Ends the connection.
+    pub(in crate::states) fn close(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: UnixStream,
+    reader: BufReader<UnixStream>,
+    /// How many questions were put.
+    asked: u32,
+}
+
+impl Connection {
+    fn open() -> Option<Self> {
+        let mut stream = UnixStream::connect(SOCKET).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        let mut reader = BufReader::new(stream.try_clone().ok()?);
+        introduce(&mut stream, &mut reader)?;
+        Some(Self { stream, reader, asked: 0 })
+    }
+
+    /// The answers, and the connection for as long as it is of use.
+    fn ask(mut self, questions: &[Question<'_>]) -> Option<(Self, Vec<Answer>)> {
+        let first = self.asked + 1;
+        let calls: Vec<u8> = (first..).zip(questions).flat_map(|(serial, question)| call(serial, question)).collect();
+        self.asked += u32::try_from(questions.len()).ok()?;
+        self.stream.write_all(&calls).ok()?;
+        let mut answers = vec![None; questions.len()];
+        while answers.contains(&None) {
+            let (serial, answer) = receive(&mut self.reader)?;
+            let place = serial.checked_sub(first).and_then(|place| usize::try_from(place).ok());
+            if let Some(place) = place.and_then(|place| answers.get_mut(place)) {
+                *place = Some(answer?);
+            }
+        }
+        Some((self, answers.into_iter().collect::<Option<_>>()?))
+    }
 }
 
 /// Says who asks.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::formula::{Data, Dict};
 use crate::states::returns::dict;
 use crate::states::{Args, Call, Failed, Function, Return};
+pub(super) use bus::Bus;
 use systemd::Systemd;
 use sysv::SysV;
 

@@ -6,7 +6,7 @@
 use camino::Utf8PathBuf;
 use fs_err as fs;
 
-use super::bus::{self, Answer, Question};
+use super::bus::{Answer, Bus, Question};
 use crate::states::{Command, Failed, Host};
 
 /// The suffixes of unit names. A name without one is that of a service.
@@ -134,7 +134,7 @@ impl<'a> Systemd<'a> {
     }
 
     fn ask(&self) -> Result<Unit, Failed> {
-        ask_bus(&self.name).map_or_else(|| self.ask_systemctl(), Ok)
+        ask_bus(&self.host.bus, &self.name).map_or_else(|| self.ask_systemctl(), Ok)
     }
 
     fn ask_systemctl(&self) -> Result<Unit, Failed> {
@@ -171,7 +171,7 @@ impl<'a> Systemd<'a> {
     }
 }
 
-fn ask_bus(name: &str) -> Option<Unit> {
+fn ask_bus(bus: &Bus, name: &str) -> Option<Unit> {
     let path = format!("/org/freedesktop/systemd1/unit/{}", label(name));
     let property =
         |property| Question { path: &path, interface: PROPERTIES, member: "Get", arguments: vec![UNIT, property] };
@@ -183,7 +183,7 @@ fn ask_bus(name: &str) -> Option<Unit> {
     };
     let questions =
         [property("Id"), property("LoadState"), property("ActiveState"), property("NeedDaemonReload"), is_enabled];
-    let answers: [Answer; 5] = bus::ask(&questions)?.try_into().ok()?;
+    let answers: [Answer; 5] = bus.ask(&questions)?.try_into().ok()?;
     let [Answer::Text(id), Answer::Text(load), Answer::Text(active), Answer::Flag(needs_reload), enabled] = answers
     else {
         return None;

@@ -41,13 +41,8 @@ pub struct Host {
     address: String,
     login: Login,
     claim: Option<Claim>,
-    open: Mutex<Option<Open>>,
-}
-
-/// What is open to a host.
-struct Open {
-    master: Master,
-    link: Arc<Link>,
+    /// The connection to its agent.
+    open: Mutex<Option<Arc<Link>>>,
 }
 
 /// What a step that applies formulas takes on its host.
@@ -92,7 +87,7 @@ impl Host {
     /// When there is none, and says why.
     pub async fn link(&self) -> Result<Arc<Link>, Trouble> {
         let mut open = self.open.lock().await;
-        if let Some(Open { link, .. }) = &*open
+        if let Some(link) = &*open
             && link.is_open()
         {
             return Ok(link.clone());
@@ -115,7 +110,7 @@ impl Host {
                 _ => return Err(Trouble::nonsense()),
             }
         }
-        *open = Some(Open { master, link: link.clone() });
+        *open = Some(link.clone());
         Ok(link)
     }
 
@@ -213,8 +208,9 @@ impl Host {
     /// Has the files of a step on the host, and finds out what is private of its order; or why that cannot be.
     async fn provide(&self, link: &Link, provision: &Provision<'_>) -> Result<Result<Vec<u8>, String>, Trouble> {
         let Provision { wanted, files, private } = provision;
-        send_over(link, files, wanted, self.silence()).await?;
-        match link.one(Ask::Grains { id: self.name.clone() }).await? {
+        let send = send_over(link, files, wanted, self.silence());
+        let ((), grains) = tokio::try_join!(send, link.one(Ask::Grains { id: self.name.clone() }))?;
+        match grains {
             Tell::Grains(grains) => Ok(private(grains)),
             _ => Err(Trouble::nonsense()),
         }
@@ -223,20 +219,16 @@ impl Host {
     /// Clears away what is left there of a step whose end is on record. A host that cannot be reached now
     /// does so when the run lets it go.
     pub async fn forget(&self, id: String) {
-        if let Some(Open { link, .. }) = &*self.open.lock().await {
+        if let Some(link) = &*self.open.lock().await {
             drop(link.ask(Ask::Forget { id }));
         }
     }
 
     /// Lets the host go: its run has ended. One that cannot be reached now keeps what it has.
     pub async fn release(&self) {
-        let Some(Open { master, link }) = self.open.lock().await.take() else { return };
+        let Some(link) = self.open.lock().await.take() else { return };
         if let Some(claim) = &self.claim {
             let _ = link.one(Ask::Release { run: claim.id() }).await;
-        }
-        drop(link);
-        if !master.warm {
-            master.close().await;
         }
     }
 }

@@ -49,7 +49,7 @@ rm /etc/systemd/system/lab-masked.service
 systemctl --quiet mask lab-masked
 
 apt-get -qq update
-apt-get -qq -y install contrail-vrouter-agent=3.0.2 >/dev/null
+apt-get -qq -y --allow-downgrades install contrail-vrouter-agent=3.0.2 >/dev/null
 apt-mark hold dpkg >/dev/null
 echo 'deb [trusted=yes] http://192.0.2.1/old ./' >/etc/apt/sources.list.d/old.list
 # What apt keeps to be quick is made anew by whoever asks it first.

@@ -1,0 +1,2 @@
+base:
+  'cmp*': [opencontrail]
