@@ -157,14 +157,20 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
 }
 
 fn absent(call: &Call<'_>) -> Result<Return, Failed> {
-    let (name, config, mut file) = (call.args.name()?, config(&call.args)?, File::of(call)?);
+    let (name, config) = (call.args.name()?, config(&call.args)?);
+    let would = || Return::would(Dict::default(), format!("Key for {name} is set to be removed from {config}"));
+    let user = call.args.text("user")?.filter(|user| !user.is_empty());
+    if call.preview && user.is_some_and(|user| call.host.user(&user).is_none()) {
+        // A state before this one may make the user.
+        return Ok(would());
+    }
+    let mut file = File::of(call)?;
     let known = file.entries(&name);
     if known.is_empty() {
         return Ok(Return::unchanged("Host is already absent"));
     }
     if call.preview {
-        let comment = format!("Key for {name} is set to be removed from {config}");
-        return Ok(Return::would(Dict::default(), comment));
+        return Ok(would());
     }
     let before = file.text.clone().unwrap_or_default();
     let removed = file.remove(&name, None);
