@@ -69,12 +69,17 @@ def compare(pair, case, is_first, found):
     return answers[0], seconds
 
 
+def counted(answers):
+    changed, failed = sum(bool(answer.get("changes")) for answer in answers), sum(answer.get("result") is False for answer in answers)
+    return f"{len(answers)} states, {changed} changed, {failed} failed"
+
+
 def report(case, salt, seconds, found, verbose):
     """What is said of a case."""
-    states = "refused" if isinstance(salt, str) else f"{len(salt)} states, {sum(a.get('result') is False for a in salt.values())} failed"
+    states = "refused" if isinstance(salt, str) else counted(salt.values())
     failed = [] if isinstance(salt, str) else [f"fails: {tag}: {verdict.short(a.get('comment'))}" for tag, a in salt.items() if not a.get("result")]
     lines = found.wrong + (found.notes + failed if verbose else [])
-    return "\n  ".join([f"{'DIFFERS' if found.wrong else 'same':8}{case.name:44} {states:24} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s",
+    return "\n  ".join([f"{'DIFFERS' if found.wrong else 'same':8}{case.name:44} {states:34} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s",
                         *(line.replace("\n", "\n  ") for line in lines)])
 
 
