@@ -29,6 +29,7 @@ pub(crate) fn plan(hosts: u32, stages: Vec<Stage>) -> Plan {
         ssh: Ssh::default(),
         hosts: (0..hosts).map(host).collect(),
         stages,
+        probes: Vec::new(),
     }
 }
 
