@@ -14,6 +14,7 @@ pub mod hostlog;
 pub mod news;
 pub mod obey;
 pub mod past;
+pub mod probes;
 #[cfg(test)]
 mod properties;
 pub mod retry;
@@ -23,4 +24,5 @@ pub mod schedule;
 pub mod simulate;
 pub mod state;
 pub mod supply;
+mod timeline;
 pub mod window;

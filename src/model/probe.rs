@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::pattern;
+use crate::model::span::short;
 
 /// The most commands that the probes of a run may have: each is run once at a time, several times a minute.
 pub const MOST_COMMANDS: usize = 64;
@@ -117,11 +118,11 @@ pub struct UnderWay {
     pub hosts: String,
 }
 
-/// Steps and hosts in a few words: `cmp[003-004] (upgrade)`; nothing for none.
+/// What was under way, in a few words: `under way was cmp[003-004] (upgrade)`.
 #[must_use]
-pub fn doing(under_way: &[UnderWay]) -> String {
+pub fn during(under_way: &[UnderWay]) -> String {
     let parts: Vec<_> = under_way.iter().map(|step| format!("{} ({})", step.hosts, step.step)).collect();
-    parts.join(", ")
+    if parts.is_empty() { "nothing was under way".into() } else { format!("under way was {}", parts.join(", ")) }
 }
 
 /// Names of targets in a few words: folded, and counted where that is still too long.
@@ -147,6 +148,25 @@ pub struct Standing {
     pub silent: usize,
     /// Those that are silent for longest, the worst first.
     pub worst: Vec<Silence>,
+}
+
+impl Standing {
+    /// Which targets are silent, in a few words; nothing when all answer.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let worst = self.worst.iter().map(|silence| format!("{} {}", silence.target, short(silence.since)));
+        let worst: Vec<_> = worst.take(3).collect();
+        let more = if self.silent > worst.len() { ", …" } else { "" };
+        (self.silent > 0).then(|| {
+            format!("probe {}: {} of {} silent, {}{more}", self.probe, self.silent, self.targets, worst.join(", "))
+        })
+    }
+
+    /// Whether a target is silent for longer than it may be.
+    #[must_use]
+    pub fn is_breached(&self) -> bool {
+        self.worst.iter().any(|silence| silence.breach)
+    }
 }
 
 /// A target that is silent now.

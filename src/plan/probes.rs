@@ -26,8 +26,8 @@ pub(super) fn all(pipeline: &Pipeline, inventory: &Inventory) -> Result<Vec<Prob
     for probe in &pipeline.probes {
         let mut looks = IndexMap::new();
         for (kind, text) in &probe.targets {
-            let entry = templates.render(text, &inventory.controller, &context)?;
-            let entry = Entry { probe: &probe.name, text, entry: entry.trim(), inventory };
+            let filled = templates.render(text, &inventory.controller, &context)?;
+            let entry = Entry { probe: &probe.name, text, filled: filled.trim(), inventory };
             for (name, look) in entry.targets(*kind)? {
                 commands += usize::from(*kind == Kind::Run);
                 add(&mut looks, name, look);
@@ -73,7 +73,7 @@ fn finished(probe: &pipeline::Probe, looks: IndexMap<String, Look>) -> Probe {
 struct Entry<'a> {
     probe: &'a str,
     text: &'a Text,
-    entry: &'a str,
+    filled: &'a str,
     inventory: &'a Inventory,
 }
 
@@ -81,22 +81,22 @@ impl Entry<'_> {
     fn targets(&self, kind: Kind) -> Result<Vec<(String, Look)>> {
         match kind {
             Kind::Icmp => {
-                let hosts = self.hosts(self.entry)?;
+                let hosts = self.hosts(self.filled)?;
                 Ok(hosts.into_iter().map(|(name, host)| (name, Look::Icmp { host })).collect())
             }
             Kind::Tcp => self.tcp(),
             Kind::Http => self.http(),
-            Kind::Run => Ok(vec![(first_words(self.entry), Look::Run { command: self.entry.to_owned() })]),
+            Kind::Run => Ok(vec![(first_words(self.filled), Look::Run { command: self.filled.to_owned() })]),
         }
     }
 
     fn tcp(&self) -> Result<Vec<(String, Look)>> {
-        if let Ok(address) = self.entry.parse::<SocketAddr>() {
+        if let Ok(address) = self.filled.parse::<SocketAddr>() {
             let look = Look::Tcp { host: address.ip().to_string(), port: address.port() };
             return Ok(vec![(address.to_string(), look)]);
         }
         let (hosts, port) = self
-            .entry
+            .filled
             .rsplit_once(':')
             .and_then(|(hosts, port)| Some((hosts, port.parse().ok().filter(|port| *port > 0)?)))
             .ok_or_else(|| self.wrong("wanted a name or address and a port, such as `api.example.net:8774`"))?;
@@ -106,7 +106,7 @@ impl Entry<'_> {
 
     fn http(&self) -> Result<Vec<(String, Look)>> {
         let wrong = || self.wrong("wanted a URL such as `http://api.example.net:8774/`");
-        let (scheme, rest) = self.entry.split_once("://").ok_or_else(wrong)?;
+        let (scheme, rest) = self.filled.split_once("://").ok_or_else(wrong)?;
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         let (hosts, port) = match authority.rsplit_once(':').filter(|(_, port)| is_port(port)) {
@@ -155,7 +155,7 @@ impl Entry<'_> {
     }
 
     fn wrong(&self, why: &str) -> Error {
-        Error::usage(format!("{}: probe `{}`, `{}`: {why}", self.text.place, self.probe, self.entry))
+        Error::usage(format!("{}: probe `{}`, `{}`: {why}", self.text.place, self.probe, self.filled))
     }
 }
 

@@ -11,6 +11,7 @@ mod gather;
 pub mod html;
 pub mod json;
 mod layout;
+pub mod probes;
 mod scale;
 pub mod screen;
 pub mod states;

@@ -17,6 +17,7 @@ mod journal;
 mod kill;
 mod lab;
 mod limits;
+mod probe;
 mod reader;
 mod report;
 mod sandbox;

@@ -11,6 +11,7 @@ mod faults;
 mod login;
 mod network;
 mod orders;
+mod probes;
 mod runs;
 
 use std::collections::BTreeMap;
