@@ -88,6 +88,7 @@ fn carry_out(plan: Arc<Plan>, run: &Run) -> u32 {
         told,
         news,
         gates: Gates { passed: HashSet::new(), person: None, by: person() },
+        probes: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
     let verdict = runtime.block_on(dispatcher.run(vec![opened])).expect("the run ends");

@@ -19,6 +19,7 @@ use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
 use crate::engine::dispatcher::{Dispatcher, Gates};
 use crate::engine::executor::Executor;
+use crate::engine::probes::Probes;
 use crate::engine::state::{self, RunState};
 use crate::engine::supply::Supply;
 use crate::engine::window;
@@ -195,9 +196,9 @@ impl New {
             by,
             lock,
         };
-        // Another run has a host of this one: it never began.
+        // Another run has a host of this one, or what it is to measure is silent already: it never began.
         let exit = start.go(manner).inspect_err(|error| {
-            if error.exit == Exit::Locked {
+            if error.exit == Exit::Locked || !run.has_begun() {
                 run.discard();
             }
         });
@@ -478,6 +479,12 @@ impl Start {
         if let Some(supply) = self.supply.filter(|_| plan.applies()) {
             executor.supply(supply)?;
         }
+        // A run that does not wait has no time to measure.
+        let probes = if self.clock.is_jumping() {
+            None
+        } else {
+            Probes::start(plan.clone(), &self.run, project::folder()?, &self.state, news.clone()).await?
+        };
         let dispatcher = Dispatcher {
             plan,
             state: self.state,
@@ -488,6 +495,7 @@ impl Start {
             told,
             news,
             gates,
+            probes,
         };
         let verdict = dispatcher.run(self.first).await?;
         // Whoever takes the lock next appends to the journal and listens at the same path.

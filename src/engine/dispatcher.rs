@@ -15,14 +15,17 @@ use crate::engine::executor::{Executor, Finished};
 use crate::engine::forecast;
 use crate::engine::news::News;
 use crate::engine::obey;
+use crate::engine::probes::{self, Probes};
 use crate::engine::retry::retry_at;
 use crate::engine::schedule::decide;
 use crate::engine::state::{RunState, Stopping};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Writer;
 use crate::model::plan::{Action, Plan};
-use crate::model::record::End;
+use crate::model::probe::OnBreach;
+use crate::model::record::{Breached, End};
 use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict};
+use crate::probe::Event;
 
 /// What becomes of a gate when a person ends the run.
 const STOPPED: &str = "the run was stopped";
@@ -50,6 +53,8 @@ pub struct Dispatcher {
     pub news: std::sync::mpsc::Sender<News>,
     /// How gates are passed.
     pub gates: Gates,
+    /// What is measured; `None` for nothing.
+    pub probes: Option<Probes>,
 }
 
 /// The try of a gate that waits for a person; `None` while none does.
@@ -74,11 +79,18 @@ impl Dispatcher {
     ///
     /// # Errors
     ///
-    /// The journal cannot be written: nothing more is started, and what is under way goes on without
-    /// upshift until the run is resumed.
+    /// In a new run, a target of a probe does not answer: nothing is in the journal. Else, the journal cannot be
+    /// written: nothing more is started, and what is under way goes on without upshift until the run is resumed.
     pub async fn run(mut self, first: Vec<Record>) -> Result<Verdict> {
+        let again = self.state.opened_at.is_some();
+        if let Some(probes) = &mut self.probes {
+            probes.begin(again).await?;
+        }
         self.commit(first)?;
         self.contact().await?;
+        if let Some(event) = self.probes.as_mut().and_then(Probes::early) {
+            self.measured(event)?;
+        }
         let running: Vec<_> = self.state.running().collect();
         for (unit, attempt, since) in running {
             self.act(unit, attempt, since, true)?;
@@ -90,6 +102,9 @@ impl Dispatcher {
         loop {
             let wake_at = self.decide()?;
             if let Some(verdict) = self.state.verdict {
+                if let Some(probes) = &mut self.probes {
+                    probes.end().await;
+                }
                 self.executor.clean().await;
                 return Ok(verdict);
             }
@@ -124,6 +139,11 @@ impl Dispatcher {
             let decision = decide(&self.plan, &self.state, now);
             if decision.records.is_empty() {
                 return Ok(decision.wake_at);
+            }
+            let ends = decision.records.iter().any(|record| matches!(record, Record::Ended { .. }));
+            if ends && !self.probes.as_mut().is_none_or(Probes::have_last_word) {
+                // What the last step did to a workload is known a moment later.
+                return Ok(None);
             }
             let started: Vec<_> = decision
                 .records
@@ -178,6 +198,7 @@ impl Dispatcher {
             biased;
             Some(told) = self.told.recv() => self.obey(told)?,
             Some(first) = self.finished.recv() => self.finish(first)?,
+            event = measurement(&mut self.probes) => self.measured(event)?,
             () = alarm => {
                 let now = self.clock.now();
                 if let Some(first) = self.executor.take_due(now) {
@@ -229,6 +250,9 @@ impl Dispatcher {
                 // A bug must not cost the run: its journal stays one that can be resumed.
                 let _ = self.journal.take_back(before);
                 return Err(Error::new(Exit::Bug, format!("decided what cannot follow: {error}")));
+            }
+            if let Some(probes) = &mut self.probes {
+                probes.note(&committed.entry.record);
             }
             let _ = self.news.send(News::Committed(Box::new(committed)));
         }
@@ -297,6 +321,36 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Commits what probes found, and does what they say is to be done about it.
+    fn measured(&mut self, first: Event) -> Result<()> {
+        let Some(probes) = &mut self.probes else { return Ok(()) };
+        let records = probes.take(first);
+        let breaches = records.iter().filter_map(|record| match record {
+            Record::Breached(breached) => Some(breached.clone()),
+            _ => None,
+        });
+        let breaches: Vec<_> = breaches.collect();
+        if !records.is_empty() {
+            self.commit(records)?;
+        }
+        breaches.iter().try_for_each(|breached| self.react(breached))
+    }
+
+    /// Holds or stops the run, unless it is held or stopping already.
+    fn react(&mut self, breached: &Breached) -> Result<()> {
+        let plan = self.plan.clone();
+        let probe = &plan.probes[usize::from(breached.probe)];
+        let command = match probe.on_breach {
+            OnBreach::Note => return Ok(()),
+            _ if self.state.stopping.is_some() => return Ok(()),
+            OnBreach::Hold if self.state.held.is_some() => return Ok(()),
+            OnBreach::Hold => Command::Hold { reason: Some(probes::reason(probe, breached)) },
+            OnBreach::Stop => Command::Stop,
+        };
+        let by = Person { from: format!("probe {}", probe.name), user: "upshift".into(), ..self.gates.by.clone() };
+        self.obey(Told { command, by, reply: None })
+    }
+
     /// Acts on a command that is in the journal.
     fn follow(&mut self, command: &Command, by: &Person, gate: Option<(UnitKey, u16)>) -> Result<()> {
         if let Some((unit, attempt)) = gate {
@@ -335,5 +389,13 @@ impl Dispatcher {
         if let Some(outlook) = forecast::outlook(&self.plan, &self.state, now) {
             let _ = self.news.send(News::Expected { stage: outlook.stage_end, run: outlook.end });
         }
+    }
+}
+
+/// What a probe finds next.
+async fn measurement(probes: &mut Option<Probes>) -> Event {
+    match probes {
+        Some(probes) => probes.next().await,
+        None => std::future::pending().await,
     }
 }

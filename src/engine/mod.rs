@@ -15,6 +15,7 @@ pub mod hostlog;
 pub mod news;
 pub mod obey;
 pub mod past;
+pub mod probes;
 #[cfg(test)]
 mod properties;
 pub mod retry;
@@ -24,4 +25,5 @@ pub mod schedule;
 pub mod simulate;
 pub mod state;
 pub mod supply;
+mod timeline;
 pub mod window;

@@ -14,6 +14,7 @@ pub mod pattern;
 pub mod pipeline;
 pub mod place;
 pub mod plan;
+pub mod probe;
 pub mod record;
 pub mod secrets;
 pub mod selector;

@@ -6,6 +6,7 @@ use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::plan::Engine;
+use crate::model::probe::OnBreach;
 use crate::model::{Amount, Budget, Pace, Place, Takes, Text};
 
 /// Hosts that are asked at once for what would change on them.
@@ -38,6 +39,38 @@ pub struct Pipeline {
     pub vars: IndexMap<String, serde_json::Value>,
     /// Its stages, in order.
     pub stages: Vec<Stage>,
+    /// What is measured while it runs.
+    pub probes: Vec<Probe>,
+}
+
+/// A measurement of workloads while a run goes on.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Its name, unique in the pipeline.
+    pub name: String,
+    /// What is looked at, and how, in the order of the kinds and of the file.
+    pub targets: Vec<(Look, Text)>,
+    /// Time between two looks at one target.
+    pub every: SignedDuration,
+    /// How long a target may be silent.
+    pub max_gap: SignedDuration,
+    /// What the run does when one is silent for longer.
+    pub on_breach: OnBreach,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// How a probe looks at its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// An ICMP echo: a selector, or a pattern of names or addresses.
+    Icmp,
+    /// A TCP connection: the same, and a port.
+    Tcp,
+    /// An HTTP GET: a URL, whose host may be a pattern too.
+    Http,
+    /// A command on the machine upshift runs on.
+    Run,
 }
 
 impl Pipeline {

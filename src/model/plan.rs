@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::hash::{File, Hash};
 use crate::model::inventory::{Login, Ssh, Transport};
 use crate::model::outline::{self, Outline};
+use crate::model::probe::Probe;
 use crate::model::{Address, Budget, Pace, Slot, Takes, UnitKey};
 
 /// Everything a run will do.
@@ -42,6 +43,9 @@ pub struct Plan {
     pub hosts: Vec<Host>,
     /// The stages, in order.
     pub stages: Vec<Stage>,
+    /// What is measured while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
 }
 
 /// When a run may work on hosts, as the pipeline says it.
@@ -361,6 +365,7 @@ impl Plan {
             simulated: self.is_simulated(),
             hosts: self.hosts.iter().map(|host| host.name.clone()).collect(),
             stages: stages.collect(),
+            probes: self.probes.iter().map(outline::Probe::of).collect(),
         }
     }
 

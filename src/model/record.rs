@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::model::probe::UnderWay;
 use crate::model::{Outcome, Outline, Pace, UnitKey};
 
 /// One thing that happened in a run.
@@ -77,11 +78,33 @@ pub enum Record {
         /// Who.
         by: Person,
     },
+    /// Targets of a probe have been silent for longer than they may.
+    Breached(Box<Breached>),
+    /// Targets that had been silent for too long answer again.
+    Recovered {
+        /// The probe.
+        probe: u16,
+        /// The targets, each with how long it was silent.
+        targets: Vec<(u32, SignedDuration)>,
+    },
     /// The run ended.
     Ended {
         /// How.
         verdict: Verdict,
     },
+}
+
+/// Targets that fell silent together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breached {
+    /// The probe.
+    pub probe: u16,
+    /// The targets.
+    pub targets: Vec<u32>,
+    /// How long the first of them has been silent, in real time.
+    pub silent: SignedDuration,
+    /// What was under way when they fell silent.
+    pub under_way: Vec<UnderWay>,
 }
 
 /// A host that did not answer.

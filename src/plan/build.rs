@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use minijinja::Value;
 
 use super::template::Templates;
-use super::{digest, expected, hosts};
+use super::{digest, expected, hosts, probes};
 use crate::error::{Error, Result};
 use crate::model::inventory::{Host, Inventory, Ssh, Transport};
 use crate::model::outline::MAX_PLACES;
@@ -66,6 +66,7 @@ pub fn build(
         ssh: Ssh::default(),
         hosts,
         stages,
+        probes: probes::all(pipeline, inventory)?,
     };
     plan.digest = digest::digest(&plan);
     plan.ssh.clone_from(&inventory.ssh);
@@ -372,7 +373,7 @@ fn title(step: &pipeline::Step, before: &[plan::Step]) -> String {
 }
 
 /// The beginning of a command's first line; what differs by host is left out.
-fn first_words(command: &str) -> String {
+pub(super) fn first_words(command: &str) -> String {
     let line = command.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let mut plain = String::new();
     let mut rest = line;

@@ -9,6 +9,7 @@ mod digest;
 mod expected;
 mod hosts;
 mod reverse;
+mod probes;
 mod template;
 mod text;
 

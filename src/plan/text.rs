@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::model::pattern;
 use crate::model::plan::{Action, Apply, Engine, Plan, Source, Stage, Step, Unit, Wait};
 use crate::model::span::short;
-use crate::plan::short_digest;
+use crate::plan::{probes, short_digest};
 
 /// What of a plan is shown.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +47,9 @@ fn write_plan(out: &mut String, plan: &Plan, show: &Show) -> Written {
         counted(units, "unit")
     )?;
     write_limits(out, plan)?;
+    for probe in plan.probes.iter().filter(|_| show.hosts.is_empty()) {
+        writeln!(out, "\nprobe {}: {}", probe.name, probes::lines(probe).join("\n   "))?;
+    }
     for (n, stage) in plan.stages.iter().enumerate() {
         write_stage(out, plan, n, stage, show)?;
     }

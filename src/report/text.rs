@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::details;
 use super::layout::{Moments, count, cut, hang, one_line, table};
+use super::probes;
 use super::timing::{Cause, Group, Stage, Standing, Timing, came_through, fate_name};
 use crate::engine::state::Fate;
 use crate::model::Verdict;
@@ -26,6 +27,7 @@ pub fn render(timing: &Timing) -> String {
             headline(timing) + "\n" + &facts(timing),
             hosts(timing),
             stages(timing),
+            probes::text(timing),
             steps(timing),
             pulls(timing),
             people(timing),
@@ -42,7 +44,10 @@ pub fn render(timing: &Timing) -> String {
 #[must_use]
 pub fn summary(timing: &Timing) -> String {
     let run = &timing.opened.run;
-    format!("{}\n{}\n`upshift report {run}` has the rest\n", headline(timing), stages(timing))
+    let parts =
+        [headline(timing), stages(timing), probes::text(timing), format!("`upshift report {run}` has the rest\n")];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
 }
 
 /// Pipeline, verdict, time and window in one sentence.

@@ -10,6 +10,7 @@ use crate::model::record::{Opened, Pulled};
 use crate::model::{Command, Outcome, Pace, Person, Slot, Verdict};
 
 pub use super::figures::{came_through, fate_name};
+use super::probes::Probe;
 
 /// The figures of one run.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Timing {
     pub stages: Vec<Stage>,
     /// Every planned host once, by id.
     pub hosts: Vec<Host>,
+    /// What was measured.
+    pub probes: Vec<Probe>,
     /// What pulls brought, in order.
     pub pulls: Vec<Pulled>,
     /// What people told the run, in order.

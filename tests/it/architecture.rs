@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// What each room may use besides itself, `error` and the crates it needs. Nothing else.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("config", &["model"]),
     ("journal", &["model"]),
@@ -12,7 +12,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("agent", &["model", "formula", "states"]),
     ("transport", &["model", "agent"]),
     ("plan", &["model", "engine::state"]),
-    ("engine", &["model", "formula", "journal", "transport", "agent"]),
+    ("probe", &["model"]),
+    ("engine", &["model", "formula", "journal", "transport", "agent", "probe"]),
     ("report", &["model", "formula", "states", "engine::state", "engine::news"]),
     ("cli", &["model", "formula", "states", "config", "journal", "agent", "transport", "plan", "engine", "report"]),
 ];

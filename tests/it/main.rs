@@ -19,6 +19,7 @@ mod lab;
 mod limits;
 mod previews;
 mod promote;
+mod probe;
 mod reader;
 mod report;
 mod rollback;

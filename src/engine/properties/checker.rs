@@ -142,7 +142,7 @@ impl Checker {
             _ => assert!(self.verdict.is_none(), "something happens after the end"),
         }
         match record {
-            Record::Opened(_) | Record::Resumed { .. } => {}
+            Record::Opened(_) | Record::Resumed { .. } | Record::Breached(_) | Record::Recovered { .. } => {}
             Record::Contacted { unreachable } => {
                 self.contacted = true;
                 self.unreachable = !unreachable.is_empty();

@@ -6,13 +6,14 @@
 mod host;
 mod stage;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use host::{HostState, Phase};
 use jiff::Timestamp;
 pub use stage::StageState;
 
-use crate::model::record::{Entry, Silent};
+use crate::model::record::{Breached, Entry, Silent};
 use crate::model::{Command, Outcome, Outline, Person, Record, UnitKey, Verdict};
 
 /// Where a run stands.
@@ -44,6 +45,8 @@ pub struct RunState {
     pub refused: bool,
     /// Hosts that could not be put back.
     pub stuck: u32,
+    /// Targets, by probe and place, that have been silent for too long, and since when that is known.
+    pub breaches: BTreeMap<(u16, u32), Timestamp>,
     /// How the run ended; `None` while it goes on, and after a crash.
     pub verdict: Option<Verdict>,
     /// By host id: whether a person said to leave it out.
@@ -127,6 +130,7 @@ impl RunState {
             stopping: None,
             refused: false,
             stuck: 0,
+            breaches: BTreeMap::new(),
             verdict: None,
             skipped: vec![false; outline.hosts.len()],
             outline,
@@ -149,6 +153,8 @@ impl RunState {
             _ if self.verdict.is_some() => illegal("the run has ended"),
             Record::Contacted { unreachable } => self.contact(unreachable),
             Record::Ordered { command, by } => self.order(at, command, by),
+            Record::Breached(breached) => self.breach(at, breached),
+            Record::Recovered { probe, targets } => self.recover(*probe, targets.iter().map(|(target, _)| *target)),
             Record::Ended { verdict } => {
                 self.verdict = Some(*verdict);
                 Ok(())
@@ -245,6 +251,28 @@ impl RunState {
         Ok(())
     }
 
+    fn breach(&mut self, at: Timestamp, breached: &Breached) -> Applied {
+        let known = self.outline.probes.get(usize::from(breached.probe)).map_or(0, |probe| probe.targets.len());
+        for &target in &breached.targets {
+            if target as usize >= known {
+                return illegal("a probe has a target that is not in the plan");
+            }
+            if self.breaches.contains_key(&(breached.probe, target)) {
+                return illegal("a target that is silent falls silent again");
+            }
+        }
+        self.breaches.extend(breached.targets.iter().map(|target| ((breached.probe, *target), at)));
+        Ok(())
+    }
+
+    fn recover(&mut self, probe: u16, targets: impl Iterator<Item = u32> + Clone) -> Applied {
+        if targets.clone().any(|target| !self.breaches.contains_key(&(probe, target))) {
+            return illegal("a target answers again that was not silent");
+        }
+        targets.for_each(|target| _ = self.breaches.remove(&(probe, target)));
+        Ok(())
+    }
+
     fn start_stage(&mut self, at: Timestamp, stage: u16) -> Applied {
         if usize::from(stage) != self.current {
             return illegal(format!("stage {stage} starts out of turn"));
@@ -335,6 +363,8 @@ impl RunState {
         self.held = None;
         self.stopping = None;
         self.refused = false;
+        // What is silent now is found out anew.
+        self.breaches.clear();
         self.verdict = None;
         let under_way =
             |stage: &StageState| stage.under_way.iter().filter(|&&host| stage.hosts[host as usize].stuck).count();
@@ -348,5 +378,36 @@ impl RunState {
             stage.resume(steps, |host| skipped[shape.hosts[host] as usize]);
         }
         self.find_current();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::engine::sample;
+
+    #[test]
+    fn a_target_falls_silent_once_and_answers_again_once() {
+        let mut plan = sample::plan(1, vec![sample::stage("s", 1, Vec::new())]);
+        plan.probes.push(sample::probe("tenants", 3));
+        let mut state = sample::opened(&plan);
+        let mut told = |record: Record| state.apply(sample::start(), &record).map_err(|error| error.0);
+        let breached = |probe, target| {
+            let silent = SignedDuration::from_secs(4);
+            Record::Breached(Box::new(Breached { probe, targets: vec![target], silent, under_way: Vec::new() }))
+        };
+        let recovered = |target| Record::Recovered { probe: 0, targets: vec![(target, SignedDuration::from_secs(5))] };
+        assert!(told(recovered(1)).is_err());
+        assert!(told(breached(0, 1)).is_ok());
+        assert!(told(breached(0, 1)).is_err());
+        assert!(told(breached(0, 3)).is_err());
+        assert!(told(breached(1, 0)).is_err());
+        assert!(told(recovered(1)).is_ok());
+        assert!(told(breached(0, 1)).is_ok());
+        // A new session finds out anew.
+        assert!(told(Record::Resumed { by: sample::person(), closes: None }).is_ok());
+        assert!(told(breached(0, 1)).is_ok());
     }
 }

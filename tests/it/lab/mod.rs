@@ -12,6 +12,7 @@ mod login;
 mod network;
 mod orders;
 mod preview;
+mod probes;
 mod runs;
 
 use std::collections::BTreeMap;
