@@ -3,13 +3,14 @@
 use std::path::Path;
 
 /// What each room may use besides itself, `error` and the crates it needs. Nothing else.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("config", &["model"]),
     ("journal", &["model"]),
+    ("database", &["model"]),
     ("formula", &["model"]),
     ("states", &["model", "formula"]),
-    ("agent", &["model", "formula", "states"]),
+    ("agent", &["model", "formula", "states", "database"]),
     ("transport", &["model", "agent"]),
     ("plan", &["model", "engine::state"]),
     ("engine", &["model", "formula", "journal", "transport", "agent"]),

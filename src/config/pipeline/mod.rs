@@ -13,6 +13,7 @@ use crate::model::pattern::check_name;
 use crate::model::pipeline::{Formulas, Pipeline};
 use crate::model::{Budget, Place};
 
+mod backup;
 mod stage;
 mod step;
 mod wait;
