@@ -186,7 +186,7 @@ impl Agent {
 
 /// The time of this host.
 #[expect(clippy::disallowed_methods, reason = "the controller compares it with its own")]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 

@@ -49,7 +49,7 @@ impl Rollback {
             )));
         }
         let done = Done::of(&source.read()?.entries);
-        let has = |stage, place, step| done.has(stage, place, step);
+        let has = |stage, place, step| done.has(&old, stage, place, step);
         if let Some((stage, step)) = plan::passed_no_return(&old, &has)
             && !self.force
         {
@@ -86,7 +86,7 @@ impl Rollback {
 /// The plan that takes back what a run did.
 pub(super) fn reversed(source: &Run, plan: &Plan, formulas: Option<Formulas>) -> Result<Plan> {
     let done = Done::of(&source.read()?.entries);
-    Ok(plan::reverse(plan, &source.id, &|stage, place, step| done.has(stage, place, step), formulas))
+    Ok(plan::reverse(plan, &source.id, &|stage, place, step| done.has(plan, stage, place, step), formulas))
 }
 
 /// Fills in how long each step is expected to take, by what earlier rollbacks taught.
@@ -98,7 +98,7 @@ pub(super) fn expect(plan: &mut Plan) -> History {
 
 /// Shows how a whole run would be taken back.
 pub(super) fn show(read: &Read, plan: &Plan) -> String {
-    let mut reverse = plan::reverse(plan, "of this plan", &|_, _, _| true, read.formulas());
+    let mut reverse = plan::reverse(plan, "RUN", &|_, _, _| true, read.formulas());
     expect(&mut reverse);
     let expected = forecast::stage_times(&reverse);
     let no_return = match plan::passed_no_return(plan, &|_, _, _| true) {

@@ -236,10 +236,13 @@ impl Executor {
 
     fn order(&self, unit: UnitKey, attempt: u16) -> Order {
         let (planned, step) = (self.plan.unit(unit), self.plan.step(unit));
-        let action = match (unit.slot, &planned.always) {
+        let mut action = match (unit.slot, &planned.always) {
             (Slot::Always(_), Some(command)) => Action::Run { command: command.clone(), until: None },
             _ => planned.action.clone(),
         };
+        if let Action::Backup(backup) | Action::Restore(backup) = &mut action {
+            backup.run.get_or_insert_with(|| self.run.id.clone());
+        }
         let address = match &action {
             Action::Pull { repo, .. } => Some(repo.reveal().to_owned()),
             _ => None,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::plan::Engine;
 use crate::model::probe::OnBreach;
-use crate::model::{Amount, Budget, Pace, Place, Takes, Text};
+use crate::model::{Amount, Backup, Budget, Pace, Place, Takes, Text};
 
 /// Hosts that are asked at once for what would change on them.
 const PREVIEWS: Amount = Amount::Count(100);
@@ -348,6 +348,10 @@ pub enum StepKind {
         /// Whether nothing may be changed.
         preview: bool,
     },
+    /// Keeps what the host has now.
+    Backup(Backup<Text>),
+    /// Puts back what a backup has.
+    Restore(Backup<Text>),
     /// Restarts the host.
     Reboot,
 }

@@ -10,7 +10,7 @@ use crate::model::hash::{File, Hash};
 use crate::model::inventory::{Login, Ssh, Transport};
 use crate::model::outline::{self, Outline};
 use crate::model::probe::Probe;
-use crate::model::{Address, Budget, Pace, Slot, Takes, UnitKey};
+use crate::model::{Address, Backup, Budget, Pace, Slot, Takes, UnitKey};
 
 /// Everything a run will do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -277,6 +277,10 @@ pub enum Action {
     },
     /// Makes the host what formulas say.
     Apply(Box<Apply>),
+    /// Keeps what the host has now.
+    Backup(Box<Backup>),
+    /// Puts back what a backup has.
+    Restore(Box<Backup>),
     /// Restarts the host.
     Reboot,
 }

@@ -1,6 +1,6 @@
 //! Expanding a pipeline over an inventory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::{IndexMap, IndexSet};
 use jiff::SignedDuration;
@@ -9,11 +9,12 @@ use minijinja::Value;
 use super::template::Templates;
 use super::{digest, expected, hosts, probes};
 use crate::error::{Error, Result};
+use crate::model::backup::Data;
 use crate::model::inventory::{Host, Inventory, Ssh, Transport};
 use crate::model::outline::MAX_PLACES;
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
 use crate::model::plan::{self, Action, Apply, Expected, Formulas, Plan, Undo, Unit};
-use crate::model::{Address, History, Text, selector};
+use crate::model::{Address, Backup, History, Text, selector};
 
 /// Finds the commit that a revision of a repository names.
 pub type Resolve<'a> = dyn FnMut(&str, &str) -> Result<String> + 'a;
@@ -36,7 +37,15 @@ pub fn build(
     resolve: &mut Resolve,
 ) -> Result<Plan> {
     let python2 = pipeline.formulas.python2;
-    let mut builder = Builder { inventory, used: IndexSet::new(), formulas, python2, resolve, pins: HashMap::new() };
+    let mut builder = Builder {
+        inventory,
+        used: IndexSet::new(),
+        backups: HashSet::new(),
+        formulas,
+        python2,
+        resolve,
+        pins: HashMap::new(),
+    };
     if pipeline.stages.len() > MOST {
         return Err(Error::usage(format!("{}: a pipeline has at most {MOST} stages", pipeline.file)));
     }
@@ -94,6 +103,8 @@ struct Builder<'a, 'r> {
     inventory: &'a Inventory,
     /// Hosts in the order they were first named; places in here are ids until they are renumbered.
     used: IndexSet<&'a str>,
+    /// Every backup: its host, folder and name.
+    backups: HashSet<(&'a str, Option<String>, String)>,
     formulas: Option<Formulas>,
     python2: bool,
     resolve: &'a mut Resolve<'r>,
@@ -157,6 +168,14 @@ impl<'a> Builder<'a, '_> {
             ))
             .hint("`reboot` is for hosts whose transport is not `local`"));
         }
+        if let Action::Backup(backup) = &action
+            && !self.backups.insert((&on.name, backup.folder.clone(), backup.name.clone()))
+        {
+            let message = format!("{}: host `{}` has two backups with the name `{}`", step.place, on.name, backup.name);
+            return Err(
+                Error::usage(message).hint("give each a `name` of its own: `backup = { …, name = \"before\" }`")
+            );
+        }
         let env = step.env.iter().map(|(name, text)| Ok((name.clone(), fill.text(text)?)));
         Ok(Unit {
             on: self.id(on),
@@ -198,9 +217,16 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn undo(&mut self, step: &pipeline::Step, fill: &Fill) -> Result<Vec<Undo>> {
-        let pipeline::Undo::Steps(parts) = &step.undo else { return Ok(Vec::new()) };
         let part = |(kind, timeout): &_| Ok(Undo { action: self.action(step, kind, fill)?, timeout: *timeout });
-        parts.iter().map(part).collect()
+        match (&step.undo, &step.kind) {
+            (pipeline::Undo::Steps(parts), _) => parts.iter().map(part).collect(),
+            // What was kept goes back, unless the pipeline has another idea.
+            (pipeline::Undo::Nothing, StepKind::Backup(backup)) => {
+                let backup = Backup { test: false, ..fill.backup(backup)? };
+                Ok(vec![Undo { action: Action::Restore(Box::new(backup)), timeout: None }])
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn action(&mut self, step: &pipeline::Step, kind: &StepKind, fill: &Fill) -> Result<Action> {
@@ -229,6 +255,8 @@ impl<'a> Builder<'a, '_> {
                     engine: fill.stage.engine,
                 }))
             }
+            StepKind::Backup(backup) => Action::Backup(Box::new(fill.backup(backup)?)),
+            StepKind::Restore(backup) => Action::Restore(Box::new(fill.backup(backup)?)),
             StepKind::Reboot => Action::Reboot,
         })
     }
@@ -308,6 +336,35 @@ impl Fill<'_> {
         }
     }
 
+    /// A backup, whose paths a template may have spoiled.
+    fn backup(&self, backup: &Backup<Text>) -> Result<Backup> {
+        let absolute = |text: &Text| {
+            let path = self.text(text)?;
+            let is_plain = path.starts_with('/') && !path.split('/').any(|part| part == "..") && path.len() > 1;
+            if is_plain { Ok(path) } else { Err(self.error(text, &format!("`{path}` is no absolute path"))) }
+        };
+        let named = |text: &Text| {
+            let name = self.text(text)?;
+            let is_plain = !name.starts_with('-') && !name.contains(char::is_control);
+            if is_plain { Ok(name) } else { Err(self.error(text, &format!("`{name}` names no database"))) }
+        };
+        if let Some(folder) = &backup.folder {
+            absolute(folder)?;
+        }
+        match &backup.data {
+            Data::Files { paths } => paths.iter().try_for_each(|path| absolute(path).map(drop))?,
+            Data::Mariadb { databases, .. } => {
+                databases.iter().try_for_each(|name| named(name).map(drop))?;
+            }
+            Data::Command { .. } => {}
+        }
+        backup.fill(|text| self.text(text))
+    }
+
+    fn error(&self, text: &Text, what: &str) -> Error {
+        Error::usage(format!("{}: {what}, as filled in for host `{}`", text.place, self.host.name))
+    }
+
     fn wait(&self, wait: &pipeline::Wait) -> Result<plan::Wait> {
         Ok(match wait {
             pipeline::Wait::Run { command, until } => {
@@ -323,7 +380,9 @@ impl Fill<'_> {
 
 fn planned_step(step: &pipeline::Step, units: Vec<Unit>, before: &[plan::Step]) -> plan::Step {
     let timeout = step.timeout.unwrap_or(match step.kind {
-        StepKind::Run { .. } | StepKind::Apply { .. } => SignedDuration::from_hours(1),
+        StepKind::Run { .. } | StepKind::Apply { .. } | StepKind::Backup(_) | StepKind::Restore(_) => {
+            SignedDuration::from_hours(1)
+        }
         StepKind::Wait { .. } => SignedDuration::from_mins(5),
         StepKind::Pull { .. } | StepKind::Reboot => SignedDuration::from_mins(10),
         StepKind::Gate { .. } => SignedDuration::MAX,
@@ -363,6 +422,8 @@ fn title(step: &pipeline::Step, before: &[plan::Step]) -> String {
             let names = if names.is_empty() { "what `top.sls` says".to_owned() } else { names.join(", ") };
             format!("{} {names}", if *preview { "preview" } else { "apply" })
         }
+        StepKind::Backup(backup) => format!("back up {}", backup.name),
+        StepKind::Restore(backup) => format!("restore {}", backup.name),
         StepKind::Reboot => "reboot".to_owned(),
     });
     let taken = |title: &str| before.iter().any(|step| step.title == title);

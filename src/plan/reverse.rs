@@ -22,9 +22,12 @@ pub fn reverse(plan: &Plan, run: &str, done: Done<'_>, formulas: Option<Formulas
     let mut stages: Vec<Stage> =
         stages.filter_map(|(at, stage)| undone(stage, &|place, step| done(at, place, step))).collect();
     let hosts = renumber(plan, &mut stages);
-    for apply in stages.iter_mut().flat_map(|stage| &mut stage.steps).flat_map(|step| &mut step.units) {
-        if let (Action::Apply(apply), Some(formulas)) = (&mut apply.action, formulas) {
-            (apply.formulas, apply.tree) = (formulas.files, formulas.tree);
+    for unit in stages.iter_mut().flat_map(|stage| &mut stage.steps).flat_map(|step| &mut step.units) {
+        match (&mut unit.action, formulas) {
+            (Action::Apply(apply), Some(formulas)) => (apply.formulas, apply.tree) = (formulas.files, formulas.tree),
+            // The backup was made in the run, and not in the rollback.
+            (Action::Restore(backup), _) => _ = backup.run.get_or_insert_with(|| run.to_owned()),
+            _ => {}
         }
     }
     let mut reverse = Plan {

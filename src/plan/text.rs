@@ -5,6 +5,7 @@ use std::fmt::Write;
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
+use crate::model::backup::{Backup, Data};
 use crate::model::pattern;
 use crate::model::plan::{Action, Apply, Engine, Plan, Source, Stage, Step, Unit, Wait};
 use crate::model::span::short;
@@ -228,8 +229,24 @@ fn action_lines(action: &Action) -> Vec<(&'static str, String)> {
         }
         Action::Gate { question } => vec![("gate", question.clone())],
         Action::Apply(apply) => apply_lines(apply),
+        Action::Backup(backup) => backup_lines("backup", backup),
+        Action::Restore(backup) => backup_lines("restore", backup),
         Action::Reboot => vec![("reboot", String::new())],
     }
+}
+
+fn backup_lines(label: &'static str, backup: &Backup) -> Vec<(&'static str, String)> {
+    let folder = backup.folder.as_deref().unwrap_or("backups");
+    let run = backup.run.as_deref().unwrap_or("RUN");
+    let what = match &backup.data {
+        Data::Mariadb { databases, .. } if databases.is_empty() => "all databases".into(),
+        Data::Mariadb { databases, .. } => databases.join(", "),
+        Data::Files { paths } => paths.join(", "),
+        Data::Command { save, load } => if label == "backup" { save } else { load }.clone(),
+    };
+    let way = if label == "backup" { "to" } else { "from" };
+    let test = if backup.test { ", tried on a scratch server" } else { "" };
+    vec![(label, format!("{} {way} {folder}/{run}/{}{test}: {what}", backup.data.engine(), backup.name))]
 }
 
 fn apply_lines(apply: &Apply) -> Vec<(&'static str, String)> {

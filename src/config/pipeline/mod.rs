@@ -14,6 +14,7 @@ use crate::model::pipeline::{Formulas, Notify, Occasion, Pipeline, Requires};
 use crate::model::{Budget, Place};
 
 mod probe;
+mod backup;
 mod stage;
 mod step;
 mod wait;

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use crate::config::pipeline::wait;
+use crate::config::pipeline::{backup, wait};
 use crate::config::table::{Keys, Table, Value};
 use crate::error::Result;
 use crate::model::pipeline::{OnInterrupt, Stage, Step, StepKind, Undo};
@@ -17,6 +17,8 @@ static STEP: Keys = Keys {
         "wait",
         "pull",
         "gate",
+        "backup",
+        "restore",
         "reboot",
         "name",
         "pillar",
@@ -40,6 +42,10 @@ static STEP: Keys = Keys {
             "`{}` belongs to the stage: write it above the stage's first `[[stage.step]]`",
         ),
         (&["tcp", "http", "file", "every"], "`{}` belongs to a wait: `wait = { {} = … }`"),
+        (
+            &["engine", "databases", "paths", "save", "load", "folder", "restore-test"],
+            "`{}` belongs to a backup: `backup = { engine = …, {} = … }`",
+        ),
         (&["repo", "rev", "into"], "`{}` belongs to a pull: `pull = { repo = …, rev = …, into = … }`"),
     ],
 };
@@ -57,7 +63,7 @@ static PULL: Keys = Keys {
 const RETRY_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
 /// The kinds of steps, and the keys besides `name` that each one takes.
-const KINDS: [(&str, &[&str]); 6] = [
+const KINDS: [(&str, &[&str]); 8] = [
     (
         "apply",
         &[
@@ -99,22 +105,24 @@ const KINDS: [(&str, &[&str]); 6] = [
     ),
     ("pull", &["timeout", "retries", "retry-delay", "on-interrupt", "takes", "failure-rate"]),
     ("gate", &[]),
-    (
-        "reboot",
-        &[
-            "on",
-            "unless",
-            "env",
-            "timeout",
-            "retries",
-            "retry-delay",
-            "undo",
-            "always",
-            "on-interrupt",
-            "takes",
-            "failure-rate",
-        ],
-    ),
+    ("backup", AROUND),
+    ("restore", AROUND),
+    ("reboot", AROUND),
+];
+
+/// The keys of a step that is no command and yet happens on a host.
+const AROUND: &[&str] = &[
+    "on",
+    "unless",
+    "env",
+    "timeout",
+    "retries",
+    "retry-delay",
+    "undo",
+    "always",
+    "on-interrupt",
+    "takes",
+    "failure-rate",
 ];
 
 /// Reads a step of a stage.
@@ -147,6 +155,8 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
         "apply" => applying(&table, table.read("preview", Value::flag)?.unwrap_or_default())?,
         "pull" => pull(table.need("pull", "{ repo = \"…\" }")?)?,
         "gate" => StepKind::Gate { question: table.need("gate", "\"go on?\"")?.template()? },
+        "backup" => StepKind::Backup(backup::backup(table.need("backup", "{ engine = \"mariadb\" }")?)?),
+        "restore" => StepKind::Restore(backup::restore(table.need("restore", "{ engine = \"mariadb\" }")?)?),
         _ => {
             let value = table.need("reboot", "true")?;
             if !value.flag()? {
@@ -154,6 +164,11 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
             }
             StepKind::Reboot
         }
+    };
+    // Both begin anew and come to the same end, however far the try before came.
+    let interrupted = match kind {
+        StepKind::Backup(_) | StepKind::Restore(_) => OnInterrupt::Retry,
+        _ => OnInterrupt::default(),
     };
     Ok(Step {
         name: table.read("name", Value::line)?,
@@ -168,7 +183,7 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
         always: table.read("always", Value::template)?,
         on_interrupt: table
             .read("on-interrupt", |value| value.choice(&[("fail", OnInterrupt::Fail), ("retry", OnInterrupt::Retry)]))?
-            .unwrap_or_default(),
+            .unwrap_or(interrupted),
         takes: table.read("takes", duration_with_deviation)?,
         failure_rate: table.read("failure-rate", Value::share)?.unwrap_or(0.0),
         place: table.place(),

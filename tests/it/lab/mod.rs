@@ -5,6 +5,7 @@
 
 mod adhoc;
 mod apply;
+mod backup;
 mod bastion;
 mod crash;
 mod faults;

@@ -1,0 +1,122 @@
+//! The table of a `backup` or `restore` step: an engine, and the keys that it takes.
+
+use crate::config::table::{Keys, Table, Value};
+use crate::config::template::is_template;
+use crate::error::Result;
+use crate::model::backup::{Data, is_name};
+use crate::model::{Backup, Text};
+
+static BACKUP: Keys = Keys {
+    owner: "A backup",
+    names: &["engine", "databases", "options", "paths", "save", "load", "name", "folder", "restore-test"],
+    elsewhere: ELSEWHERE,
+};
+
+static RESTORE: Keys = Keys {
+    owner: "A restore",
+    names: &["engine", "databases", "options", "paths", "save", "load", "name", "folder", "run"],
+    elsewhere: ELSEWHERE,
+};
+
+const ELSEWHERE: &[(&[&str], &str)] = &[
+    (
+        &["timeout", "retries", "retry-delay", "takes", "on", "undo", "always", "unless", "env"],
+        "`{}` belongs to the step itself, beside its kind",
+    ),
+    (
+        &["user", "password"],
+        "credentials stand on the host: in the client's own option files, or the one that `options` names",
+    ),
+];
+
+/// The engines, and the keys of each; the first `usize` of them it has to have.
+const ENGINES: [(&str, usize, &[&str]); 3] =
+    [("mariadb", 0, &["databases", "options"]), ("files", 1, &["paths"]), ("command", 2, &["save", "load"])];
+
+/// Keys of any engine.
+const COMMON: [&str; 5] = ["engine", "name", "folder", "restore-test", "run"];
+
+/// Reads what a backup keeps.
+pub(super) fn backup(value: Value<'_>) -> Result<Backup<Text>> {
+    let table = table(value, &BACKUP)?;
+    let backup = of(&table)?;
+    let test = table.read("restore-test", Value::flag)?.unwrap_or_default();
+    if test && !matches!(backup.data, Data::Mariadb { .. }) {
+        let message = format!("the engine `{}` has no server to try a backup on", backup.data.engine());
+        return Err(table.key_error("restore-test", message).hint("`restore-test` goes with mariadb"));
+    }
+    Ok(Backup { test, ..backup })
+}
+
+/// Reads what is restored.
+pub(super) fn restore(value: Value<'_>) -> Result<Backup<Text>> {
+    let table = table(value, &RESTORE)?;
+    Ok(Backup { run: table.read("run", safe_name)?, ..of(&table)? })
+}
+
+fn table<'s>(value: Value<'s>, keys: &'static Keys) -> Result<Table<'s>> {
+    if !value.inner.is_table() {
+        return Err(value.wanted("a table").hint(format!("for example: `{} = {{ engine = \"mariadb\" }}`", value.key)));
+    }
+    value.table(keys)
+}
+
+/// What a backup and its restore have in common.
+fn of(table: &Table<'_>) -> Result<Backup<Text>> {
+    let engines = ENGINES.map(|engine| (engine.0, engine));
+    let (engine, needed, takes) = table.need("engine", "\"mariadb\"")?.choice(&engines)?;
+    if let Some(key) = table.given().find(|key| !COMMON.contains(key) && !takes.contains(key)) {
+        let error = table.key_error(key, format!("the engine `{engine}` has no use for `{key}`"));
+        return Err(error.hint(format!("it takes: {}", takes.join(", "))));
+    }
+    if let Some(missing) = takes.iter().take(needed).find(|key| !table.given().any(|given| given == **key)) {
+        return Err(table.error(format!("the engine `{engine}` needs `{missing}`")).hint(match *missing {
+            "paths" => "`paths = [\"/etc/nova\"]`",
+            "save" => "`save` is a command that writes the backup to its stdout",
+            _ => "`load` is a command that reads the backup from its stdin",
+        }));
+    }
+    Ok(Backup {
+        name: table.read("name", safe_name)?.unwrap_or_else(|| engine.to_owned()),
+        folder: table.read("folder", path)?,
+        run: None,
+        data: data(engine, table)?,
+        test: false,
+    })
+}
+
+fn data(engine: &str, table: &Table<'_>) -> Result<Data<Text>> {
+    Ok(match engine {
+        "mariadb" => Data::Mariadb {
+            databases: table.read("databases", |value| some(value, Value::template))?.unwrap_or_default(),
+            options: table.read("options", path)?,
+        },
+        "files" => Data::Files { paths: some(table.need("paths", "[\"/etc/nova\"]")?, path)? },
+        _ => Data::Command {
+            save: table.need("save", "\"etcdctl snapshot save /dev/stdout\"")?.template()?,
+            load: table.need("load", "\"cat >snapshot\"")?.template()?,
+        },
+    })
+}
+
+/// A list with something in it.
+fn some<'s>(value: Value<'s>, read: impl Fn(Value<'s>) -> Result<Text>) -> Result<Vec<Text>> {
+    let items = value.list("[\"nova\"]")?.map(read).collect::<Result<Vec<_>>>()?;
+    if items.is_empty() { Err(value.error("wanted at least one, found an empty list")) } else { Ok(items) }
+}
+
+fn path(value: Value<'_>) -> Result<Text> {
+    let text = value.template()?;
+    if !is_template(&text.source) && !text.source.starts_with('/') {
+        return Err(value.wanted("an absolute path"));
+    }
+    Ok(text)
+}
+
+fn safe_name(value: Value<'_>) -> Result<String> {
+    let text = value.line()?;
+    if !is_name(&text) {
+        return Err(value.wanted("a name of letters, digits, `.`, `-` and `_`"));
+    }
+    Ok(text)
+}

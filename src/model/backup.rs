@@ -1,0 +1,96 @@
+//! What a `backup` step keeps, and a `restore` step puts back.
+
+use serde::{Deserialize, Serialize};
+
+/// A backup and where it is kept. `T` is a text: a template in a pipeline, filled in in a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup<T = String> {
+    /// What tells it from other backups that the run has on its host: one safe file name.
+    pub name: String,
+    /// The folder on the host that has a folder for each run; `None` is `backups` beside upshift's spool.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub folder: Option<T>,
+    /// The run that it was made in; `None` is the run itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// What is kept.
+    pub data: Data<T>,
+    /// Whether it only counts once a scratch server has taken it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+/// What is kept, by what knows how to read and write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "engine", rename_all = "kebab-case")]
+pub enum Data<T = String> {
+    /// Databases of a `MariaDB` or `MySQL` server.
+    Mariadb {
+        /// Which ones; none for all but the server's own.
+        databases: Vec<T>,
+        /// An option file on the host with the account to use.
+        options: Option<T>,
+    },
+    /// Files and folders with all that is in them.
+    Files {
+        /// Their absolute paths.
+        paths: Vec<T>,
+    },
+    /// Whatever a command writes and another one reads.
+    Command {
+        /// Its stdout is the backup.
+        save: T,
+        /// The backup is its stdin.
+        load: T,
+    },
+}
+
+impl<T> Data<T> {
+    /// The word for it in a pipeline.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Self::Mariadb { .. } => "mariadb",
+            Self::Files { .. } => "files",
+            Self::Command { .. } => "command",
+        }
+    }
+
+    fn fill<U, E>(&self, mut text: impl FnMut(&T) -> Result<U, E>) -> Result<Data<U>, E> {
+        Ok(match self {
+            Self::Mariadb { databases, options } => Data::Mariadb {
+                databases: databases.iter().map(&mut text).collect::<Result<_, _>>()?,
+                options: options.as_ref().map(text).transpose()?,
+            },
+            Self::Files { paths } => Data::Files { paths: paths.iter().map(text).collect::<Result<_, _>>()? },
+            Self::Command { save, load } => Data::Command { save: text(save)?, load: text(load)? },
+        })
+    }
+}
+
+impl<T> Backup<T> {
+    /// The same with every text made another.
+    ///
+    /// # Errors
+    /// What `text` says.
+    pub fn fill<U, E>(&self, mut text: impl FnMut(&T) -> Result<U, E>) -> Result<Backup<U>, E> {
+        Ok(Backup {
+            name: self.name.clone(),
+            folder: self.folder.as_ref().map(&mut text).transpose()?,
+            run: self.run.clone(),
+            data: self.data.fill(text)?,
+            test: self.test,
+        })
+    }
+}
+
+/// Whether a text is safe as the name of a folder: letters, digits, `.`, `-` and `_`, and no dot in front.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !text.is_empty() && text.len() <= 100 && !text.starts_with('.') && text.chars().all(is_plain)
+}
