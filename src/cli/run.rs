@@ -28,6 +28,7 @@ use crate::journal::{Holder, Journal, Lock, Run, Writer};
 use crate::model::hash::Hash;
 use crate::model::pipeline::{self, Pipeline, Requires};
 use crate::model::plan::{Action, Step, Unit};
+use crate::model::probe::OnBreach;
 use crate::model::record::{Entry, Opened};
 use crate::model::{Command, History, Person, Plan, Record, Verdict, pattern};
 use crate::plan;
@@ -97,8 +98,10 @@ impl RunCommand {
         }
         let (run, exit) = self.carry_out(read)?;
         match exit {
-            Err(error) if error.exit == Exit::Failed && rolls_back(&run)? => {
-                super::complain(&error);
+            exit if rolls_back(&run)? => {
+                if let Err(error) = &exit {
+                    super::complain(error);
+                }
                 Rollback::of(&run, self.time_scale, self.manner).main()
             }
             exit => exit,
@@ -135,10 +138,25 @@ fn rehearsed(requires: &Requires, plan: &Plan) -> Result<()> {
     }
 }
 
-/// Whether the stage that a run failed in has it taken back.
+/// Whether a run that has ended is to be taken back: by the stage it failed in, or by a probe that found a breach.
 fn rolls_back(run: &Run) -> Result<bool> {
-    let (plan, state) = (read_plan(run)?, fold(run, &run.read()?)?);
-    Ok(plan.stages.get(state.current).or(plan.stages.last()).is_some_and(|stage| stage.rollback))
+    if !run.has_begun() {
+        return Ok(false);
+    }
+    let (plan, journal) = (read_plan(run)?, run.read()?);
+    let is_breach = |record: &Record| match record {
+        Record::Breached(breached) => plan.probes[usize::from(breached.probe)].on_breach == OnBreach::Rollback,
+        _ => false,
+    };
+    let has_breach = journal.entries.iter().any(|entry| is_breach(&entry.record));
+    let state = fold(run, &journal)?;
+    let by_stage = || plan.stages.get(state.current).or(plan.stages.last()).is_some_and(|stage| stage.rollback);
+    Ok(match state.verdict {
+        Some(Verdict::Failed) => has_breach || by_stage(),
+        Some(Verdict::Done | Verdict::Stopped) => has_breach,
+        // A person has taken it in hand, or has to.
+        _ => false,
+    })
 }
 
 /// A run that has not begun.

@@ -82,7 +82,8 @@ impl Dispatcher {
     /// In a new run, a target of a probe does not answer: nothing is in the journal. Else, the journal cannot be
     /// written: nothing more is started, and what is under way goes on without upshift until the run is resumed.
     pub async fn run(mut self, first: Vec<Record>) -> Result<Verdict> {
-        let again = self.state.opened_at.is_some();
+        // What is silent before a rollback may be what it is to mend.
+        let again = self.state.opened_at.is_some() || self.plan.undoes.is_some();
         if let Some(probes) = &mut self.probes {
             probes.begin(again).await?;
         }
@@ -345,7 +346,7 @@ impl Dispatcher {
             _ if self.state.stopping.is_some() => return Ok(()),
             OnBreach::Hold if self.state.held.is_some() => return Ok(()),
             OnBreach::Hold => Command::Hold { reason: Some(probes::reason(probe, breached)) },
-            OnBreach::Stop => Command::Stop,
+            OnBreach::Stop | OnBreach::Rollback => Command::Stop,
         };
         let by = Person { from: format!("probe {}", probe.name), user: "upshift".into(), ..self.gates.by.clone() };
         self.obey(Told { command, by, reply: None })

@@ -133,13 +133,15 @@ pub enum Occasion {
     Started,
     /// The run is held.
     Held,
+    /// A workload is silent for longer than it may be.
+    Breach,
     /// The run ended.
     Finished,
 }
 
 impl Occasion {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Started, Self::Held, Self::Finished];
+    pub const ALL: [Self; 4] = [Self::Started, Self::Held, Self::Breach, Self::Finished];
 
     /// What it is called.
     #[must_use]
@@ -147,6 +149,7 @@ impl Occasion {
         match self {
             Self::Started => "started",
             Self::Held => "held",
+            Self::Breach => "breach",
             Self::Finished => "finished",
         }
     }

@@ -93,17 +93,28 @@ pub enum OnBreach {
     Hold,
     /// What is under way ends, then the run stops.
     Stop,
+    /// What is under way ends, then the run is taken back.
+    Rollback,
     /// It is written down, and nothing else.
     Note,
 }
 
-impl fmt::Display for OnBreach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl OnBreach {
+    /// The word that a pipeline has for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Hold => "hold",
             Self::Stop => "stop",
+            Self::Rollback => "rollback",
             Self::Note => "note",
-        })
+        }
+    }
+}
+
+impl fmt::Display for OnBreach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

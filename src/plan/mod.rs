@@ -8,8 +8,8 @@ mod compare;
 mod digest;
 mod expected;
 mod hosts;
-mod reverse;
 mod probes;
+mod reverse;
 mod template;
 mod text;
 

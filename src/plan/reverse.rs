@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use crate::model::Budget;
 use crate::model::inventory::Ssh;
 use crate::model::plan::{Action, Domains, Expected, Formulas, Plan, Stage, Step, Undo, Unit, Window};
+use crate::model::probe::{OnBreach, Probe};
 use crate::plan::digest;
 
 /// Whether a step of a stage was carried out on a host: the stage, the host's place in it, the step.
@@ -30,6 +31,8 @@ pub fn reverse(plan: &Plan, run: &str, done: Done<'_>, formulas: Option<Formulas
             _ => {}
         }
     }
+    // What goes dark here is written down, and does not keep the cure from going on.
+    let probes = plan.probes.iter().map(|probe| Probe { on_breach: OnBreach::Note, ..probe.clone() }).collect();
     let mut reverse = Plan {
         pipeline: format!("{}-rollback", plan.pipeline),
         summary: Some(format!("takes back what run {run} did")),
@@ -44,6 +47,7 @@ pub fn reverse(plan: &Plan, run: &str, done: Done<'_>, formulas: Option<Formulas
         ssh: Ssh::default(),
         hosts,
         stages,
+        probes,
     };
     reverse.digest = digest::digest(&reverse);
     reverse.ssh.clone_from(&plan.ssh);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// What each room may use besides itself, `error` and the crates it needs. Nothing else.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("config", &["model"]),
     ("journal", &["model"]),

@@ -13,8 +13,8 @@ use crate::model::pattern::check_name;
 use crate::model::pipeline::{Formulas, Notify, Occasion, Pipeline, Requires};
 use crate::model::{Budget, Place};
 
-mod probe;
 mod backup;
+mod probe;
 mod stage;
 mod step;
 mod wait;

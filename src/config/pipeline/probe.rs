@@ -54,7 +54,7 @@ pub(super) fn probe(value: Value<'_>) -> Result<(Probe, Value<'_>)> {
             .hint("give it one of: icmp, tcp, http, run; `icmp = [\"vm[001-080]\"]`"));
     }
     let (every, max_gap) = times(&table)?;
-    let choices = [("hold", OnBreach::Hold), ("stop", OnBreach::Stop), ("note", OnBreach::Note)];
+    let choices = [OnBreach::Hold, OnBreach::Stop, OnBreach::Rollback, OnBreach::Note].map(|one| (one.name(), one));
     let on_breach = table.read("on-breach", |value| value.choice(&choices))?.unwrap_or_default();
     Ok((Probe { name, targets, every, max_gap, on_breach, place: table.place() }, named))
 }
