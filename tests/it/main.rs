@@ -13,6 +13,7 @@ mod exec;
 mod exits;
 mod forecast;
 mod formula;
+mod install;
 mod journal;
 mod kill;
 mod lab;
