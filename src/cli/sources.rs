@@ -123,11 +123,11 @@ fn installed(install: &Install, commits: &mut Commits) -> Result<Option<Arc<dyn 
 /// The files of a folder that the pipeline names: as a stage will pull it, or as it is.
 fn at(pipeline: &Pipeline, what: &str, folder: &Utf8Path, commits: &mut Commits) -> Result<Option<Arc<dyn Root>>> {
     let kinds = pipeline.stages.iter().flat_map(|stage| &stage.steps).map(|step| &step.kind);
-    let pulled = kinds.filter_map(|kind| match kind {
+    let mut pulled = kinds.filter_map(|kind| match kind {
         StepKind::Pull { repo, rev, into } => Some((repo, rev, folder.strip_prefix(&into.source).ok()?)),
         _ => None,
     });
-    let Some((repo, rev, inside)) = pulled.last() else {
+    let Some((repo, rev, inside)) = pulled.next_back() else {
         return Ok(Some(Arc::new(folder_root(what, folder)?)));
     };
     if let Some(text) = [repo, rev].into_iter().find(|text| text.source.contains("{{")) {

@@ -42,7 +42,9 @@ pub(in crate::agent) fn install(step: &mut Carrying, install: &Install) -> io::R
     };
     let errors: Vec<&String> = done.iter().filter_map(|done| done.as_ref().err()).flatten().collect();
     if let Some(first) = errors.first() {
-        errors.iter().for_each(|error| step.say(&format!("{error}\n")));
+        for error in &errors {
+            step.say(&format!("{error}\n"));
+        }
         let more = if errors.len() > 1 { format!(", and {} more", errors.len() - 1) } else { String::new() };
         return Ok(End::noted(
             Outcome::Failed,

@@ -1,7 +1,5 @@
 //! Backups of a real `MariaDB` server, and what becomes of its data.
 
-use std::process::Command;
-
 use super::Site;
 
 const PIPELINE: &str = r#"
@@ -43,13 +41,7 @@ const SUM: &str = "mariadb-dump --skip-dump-date --skip-comments --routines --da
 /// A site with a host that has the server and some data.
 fn site() -> Site {
     let site = Site::of(1);
-    let fetch = "import sys; sys.path[:0] = ['tests/states', 'tests/lab']; from statelib import real; print(real.fetch(['mariadb-server']))";
-    let mut python = Command::new("/usr/bin/python3");
-    python.args(["-B", "-c", fetch]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let fetched = python.output().unwrap();
-    assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
-    let folder = String::from_utf8(fetched.stdout).unwrap();
-    site.lab(["repo", folder.lines().last().unwrap()]);
+    site.lab(["debian", "mariadb-server"]);
     let host = &site.hosts[0];
     // A host's own disk has no room for two servers.
     site.inside(host, "for at in /var/lib/mysql /srv; do mkdir -p $at; mount -t tmpfs tmpfs $at; done");
