@@ -13,7 +13,7 @@ use crate::states::run::{Options, Progress, Ran};
 use crate::states::{Host, Listener, run};
 
 pub use manifest::Manifest;
-pub use recorder::{Recorder, Tally};
+pub use recorder::{Recorder, Tally, without_secrets};
 pub(super) use step::apply as step;
 
 /// What is to be applied.

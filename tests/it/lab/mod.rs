@@ -7,6 +7,7 @@ mod adhoc;
 mod apply;
 mod bastion;
 mod crash;
+mod encrypted;
 mod faults;
 mod login;
 mod network;
