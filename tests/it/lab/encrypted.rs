@@ -92,9 +92,9 @@ fn write_password(site: &Site, password: &str) {
 /// Everything in the files below a folder.
 fn texts(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let text = |path: std::path::PathBuf| match path.is_dir() {
-        true => texts(&path),
-        false => String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned(),
+    let text = |path: std::path::PathBuf| {
+        let read = || String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).into_owned();
+        if path.is_dir() { texts(&path) } else { read() }
     };
     entries.map(text).collect()
 }
