@@ -108,6 +108,7 @@ impl Carrying {
             Action::Apply(apply) => apply::step(self, &apply),
             Action::Backup(what) => backup::carry_out(self, &what, backup::Way::Save),
             Action::Restore(what) => backup::carry_out(self, &what, backup::Way::Load),
+            Action::Try(what) => backup::carry_out(self, &what, backup::Way::Try),
             Action::Reboot if self.may_restart => self.reboot(),
             Action::Reboot => Err(io::Error::other("restarting this machine would end the run")),
         }
