@@ -237,7 +237,7 @@ pub struct Order {
     pub since: Option<String>,
     /// The working folder: the project root, or on another machine the home of its user when it is empty.
     pub folder: Utf8PathBuf,
-    /// [`Private`] as JSON, for a step that applies formulas. It goes from memory to memory, and never to a disk.
+    /// A list of [`Private`] as JSON, one for each time that a step applies or compiles formulas. It goes from memory to memory, and never to a disk.
     #[serde(skip)]
     pub private: Vec<u8>,
 }

@@ -106,6 +106,7 @@ impl Carrying {
             }
             Action::Gate { .. } => Err(io::Error::other("a gate waits for a person, not on a host")),
             Action::Apply(apply) => apply::step(self, &apply),
+            Action::Install(install) => apply::install(self, &install),
             Action::Backup(what) => backup::carry_out(self, &what, backup::Way::Save),
             Action::Restore(what) => backup::carry_out(self, &what, backup::Way::Load),
             Action::Try(what) => backup::carry_out(self, &what, backup::Way::Try),

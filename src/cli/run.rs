@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::ending::Ending;
 use super::project::{self, Files, Read};
 use super::rollback::{self, Rollback};
+use super::sources::Commits;
 use super::{answer, person};
 use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
@@ -89,7 +90,7 @@ pub(super) fn time_scale(text: &str) -> Result<f64, String> {
 
 impl RunCommand {
     pub(super) fn main(self) -> Result<Exit> {
-        let read = self.files.read()?;
+        let mut read = self.files.read()?;
         if self.if_changed {
             let (plan, _) = read.plan()?;
             if project::done_before(&plan, Utf8Path::new(&plan.inventory_file))?.is_some() {
@@ -109,7 +110,7 @@ impl RunCommand {
     }
 
     /// Carries a new run of what the files say out, and says which it was and how it ended.
-    pub(super) fn carry_out(&self, read: Read) -> Result<(Run, Result<Exit>)> {
+    pub(super) fn carry_out(&self, mut read: Read) -> Result<(Run, Result<Exit>)> {
         let (plan, history) = read.plan()?;
         if let Some(requires) = &read.pipeline.requires {
             rehearsed(requires, &plan)?;
@@ -255,7 +256,7 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
     }
     let mut read = reread(&old)?;
     let (plan, history) = match &old.undoes {
-        None => read.plan_like(&old)?,
+        None => read.plan()?,
         Some(source) => {
             // It goes on whatever time it is.
             read.pipeline.window = pipeline::Window::default();
@@ -315,8 +316,12 @@ fn key(now: &Zoned) -> Result<String> {
 
 /// Reads the files that a plan was made from.
 pub(super) fn reread(plan: &Plan) -> Result<Read> {
+    let commits = match &plan.undoes {
+        None => Commits::of(plan),
+        Some(source) => Commits::of(&read_plan(&project::runs().find(Some(source))?)?),
+    };
     let inventory = Some(plan.inventory_file.as_str()).filter(|file| !file.is_empty());
-    project::read(Utf8Path::new(&plan.pipeline_file), inventory.map(Utf8Path::new))
+    project::read(Utf8Path::new(&plan.pipeline_file), inventory.map(Utf8Path::new), commits)
 }
 
 fn changed(run: &Run, old: &Plan, new: &Plan) -> Error {

@@ -441,9 +441,9 @@ async fn execute_here(
     from: u64,
     sink: &Sink,
 ) -> Ended {
-    if let (Action::Apply(apply), Some(supply)) = (&order.action, supply) {
+    if let (Some(applies), Some(supply)) = (applied(&order.action), supply) {
         let facts = grains::Facts { root: "/".into(), id: Some(name), now: clock::real_now() };
-        match private(supply, name, grains::collect(&facts), apply) {
+        match private(supply, name, &grains::collect(&facts), applies) {
             Ok(private) => order.private = private,
             Err(why) => return End::noted(Outcome::Failed, why).into(),
         }
@@ -464,18 +464,30 @@ async fn execute_there(
     aborted: watch::Receiver<bool>,
     say: ssh::Say<'_>,
 ) -> Ended {
-    let (Action::Apply(apply), Some(supply)) = (order.action.clone(), supply) else {
+    let action = order.action.clone();
+    let (Some(applies), Some(supply)) = (applied(&action), supply) else {
         return host.execute(order, None, from, sink, aborted, say).await;
     };
-    let private = |grains| private(supply, &host.name, grains, &apply);
+    let private = |grains| private(supply, &host.name, &grains, applies);
     let provision = Provision { wanted: &supply.wanted, files: &supply.files, private: &private };
     host.execute(order, Some(provision), from, sink, aborted, say).await
 }
 
-fn private(supply: &Supply, host: &str, grains: Map<String, Value>, apply: &Apply) -> Result<Vec<u8>, String> {
-    let private =
-        supply.private(host, grains, apply).map_err(|error| format!("nothing was touched: pillar: {error}"))?;
-    serde_json::to_vec(&private).map_err(|error| error.to_string())
+/// What a step applies, or makes sure that it could; `None` where formulas are nothing to it.
+fn applied(action: &Action) -> Option<&[Apply]> {
+    match action {
+        Action::Apply(apply) => Some(std::slice::from_ref(&**apply)),
+        Action::Install(install) => Some(&install.applies),
+        _ => None,
+    }
+}
+
+/// What a host has to know for each of them, in this order.
+fn private(supply: &Supply, host: &str, grains: &Map<String, Value>, applies: &[Apply]) -> Result<Vec<u8>, String> {
+    let each = applies.iter().map(|apply| supply.private(host, grains.clone(), apply));
+    let each: Vec<_> =
+        each.collect::<Result<_, _>>().map_err(|error| format!("nothing was touched: pillar: {error}"))?;
+    serde_json::to_vec(&each).map_err(|error| error.to_string())
 }
 
 fn open_returns(run: &Run) -> std::io::Result<Arc<File>> {

@@ -108,6 +108,12 @@ impl Stage {
 }
 
 impl Step {
+    /// Whether it brings a formula.
+    #[must_use]
+    pub fn installs(&self) -> bool {
+        matches!(self.kind, StepKind::Install(_))
+    }
+
     fn preview(self) -> Option<Self> {
         let StepKind::Apply { sls, pillar, .. } = self.kind else { return None };
         let kind = StepKind::Apply { sls, pillar, preview: true };
@@ -337,6 +343,8 @@ pub enum StepKind {
         /// The folder it goes into.
         into: Text,
     },
+    /// Compiles a formula for every host that it will be applied on, and sends it ahead.
+    Install(Install),
     /// Waits for a person.
     Gate {
         /// What the person is asked.
@@ -357,6 +365,33 @@ pub enum StepKind {
     Restore(Backup<Text>),
     /// Restarts the host.
     Reboot,
+}
+
+/// A formula and where it comes from. It is read when the plan is made.
+#[derive(Debug, Clone)]
+pub struct Install {
+    /// Its name: the folder of its SLS.
+    pub formula: String,
+    /// Where it comes from.
+    pub from: Origin,
+    /// Where the step says so.
+    pub place: Place,
+}
+
+/// Where formulas come from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A git repository.
+    Git {
+        /// Its address.
+        repo: String,
+        /// A branch, tag or commit.
+        rev: String,
+    },
+    /// A folder of this machine.
+    Folder(Utf8PathBuf),
+    /// A Debian package that is installed here, or a `.deb` file.
+    Package(String),
 }
 
 /// What a `wait` step waits for.

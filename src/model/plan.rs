@@ -2,6 +2,8 @@
 //!
 //! What a run does is in here and nowhere else: execution makes no choice that the plan did not name.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -298,6 +300,8 @@ pub enum Action {
     },
     /// Makes the host what formulas say.
     Apply(Box<Apply>),
+    /// Compiles what later steps apply on the host, which gets the formulas for it.
+    Install(Box<Install>),
     /// Keeps what the host has now.
     Backup(Box<Backup>),
     /// Puts back what a backup has.
@@ -339,6 +343,50 @@ pub struct Apply {
     /// What compiles and applies them.
     #[serde(default)]
     pub engine: Engine,
+}
+
+/// A formula that an `install` step brings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Install {
+    /// Its name.
+    pub formula: String,
+    /// Where it comes from.
+    pub from: Origin,
+    /// The list of all formula files, by its content.
+    pub formulas: File,
+    /// What later steps of the run, and those that take them back, apply on the host.
+    pub applies: Vec<Apply>,
+}
+
+/// Where formulas come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// A git repository at a commit.
+    Git {
+        /// Its address.
+        repo: Address,
+        /// What was asked for.
+        rev: String,
+        /// What that was when the plan was made.
+        commit: String,
+    },
+    /// A folder of the machine upshift runs on.
+    Folder(String),
+    /// A Debian package there.
+    Package(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Git { repo, rev, commit } => {
+                write!(f, "{repo} {rev} (commit {})", commit.get(..12).unwrap_or(commit))
+            }
+            Self::Folder(folder) => write!(f, "folder {folder}"),
+            Self::Package(package) => write!(f, "package {package}"),
+        }
+    }
 }
 
 /// What compiles formulas and applies them on a host.
@@ -402,11 +450,11 @@ impl Plan {
         self.hosts.iter().all(|host| host.transport == Transport::Simulated)
     }
 
-    /// Whether any step applies formulas.
+    /// Whether any step takes formulas.
     #[must_use]
     pub fn applies(&self) -> bool {
         let units = self.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
-        units.into_iter().any(|unit| matches!(unit.action, Action::Apply(_)))
+        units.into_iter().any(|unit| matches!(unit.action, Action::Apply(_) | Action::Install(_)))
     }
 
     /// The planned unit that a key names.

@@ -50,17 +50,8 @@ pub fn build(
     if pipeline.stages.len() > MOST {
         return Err(Error::usage(format!("{}: a pipeline has at most {MOST} stages", pipeline.file)));
     }
-    let mut stages = Vec::with_capacity(pipeline.stages.len());
-    let mut places = 0;
-    for stage in &pipeline.stages {
-        let planned = builder.stage(pipeline, stage)?;
-        places += planned.hosts.len();
-        if places > MAX_PLACES {
-            let message = format!("{}: the stages have more than {MAX_PLACES} hosts together", stage.place);
-            return Err(Error::usage(message));
-        }
-        stages.push(planned);
-    }
+    let mut stages = builder.stages(pipeline)?;
+    compile_ahead(&mut stages);
     let hosts = builder.number_hosts(&mut stages);
     let mut plan = Plan {
         pipeline: pipeline.name.clone(),
@@ -115,15 +106,59 @@ struct Builder<'a, 'r> {
 }
 
 impl<'a> Builder<'a, '_> {
-    fn stage(&mut self, pipeline: &Pipeline, stage: &pipeline::Stage) -> Result<plan::Stage> {
-        let hosts = hosts::of_stage(stage, self.inventory)?;
+    fn stages(&mut self, pipeline: &Pipeline) -> Result<Vec<plan::Stage>> {
+        let mut places = 0;
+        let mut planned = Vec::with_capacity(pipeline.stages.len());
+        // What is installed on the hosts that need it waits until it is known which ones do.
+        for stage in &pipeline.stages {
+            let is_ahead = stage.hosts.is_none() && stage.steps.iter().any(pipeline::Step::installs);
+            let hosts = if is_ahead { Vec::new() } else { hosts::of_stage(stage, self.inventory)? };
+            planned.push(if is_ahead { None } else { Some(self.stage(pipeline, stage, &hosts)?) });
+        }
+        let mut stages: Vec<plan::Stage> = Vec::with_capacity(planned.len());
+        for (stage, already) in pipeline.stages.iter().zip(planned.iter().cloned()).rev() {
+            let stage_planned = match already {
+                Some(planned) => planned,
+                None => self.stage(pipeline, stage, &self.appliers(stage, &stages)?)?,
+            };
+            places += stage_planned.hosts.len();
+            if places > MAX_PLACES {
+                let message = format!("{}: the stages have more than {MAX_PLACES} hosts together", stage.place);
+                return Err(Error::usage(message));
+            }
+            stages.push(stage_planned);
+        }
+        stages.reverse();
+        Ok(stages)
+    }
+
+    /// The hosts that these stages apply formulas on, in inventory order.
+    fn appliers(&self, stage: &pipeline::Stage, later: &[plan::Stage]) -> Result<Vec<&'a Host>> {
+        let units = later.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
+        let on: HashSet<&str> = units
+            .filter(|unit| matches!(unit.action, Action::Apply(_)))
+            .filter_map(|unit| self.used.get_index(unit.on as usize).copied())
+            .collect();
+        let all = std::iter::once(&self.inventory.controller).chain(self.inventory.hosts.values());
+        let hosts: Vec<_> = all.filter(|host| on.contains(host.name.as_str())).collect();
+        if hosts.is_empty() {
+            return Err(Error::usage(format!(
+                "{}: nothing after stage `{}` applies formulas",
+                stage.place, stage.name
+            ))
+            .hint("an `install` step comes before the `apply` steps that need its formula"));
+        }
+        Ok(hosts)
+    }
+
+    fn stage(&mut self, pipeline: &Pipeline, stage: &pipeline::Stage, hosts: &[&'a Host]) -> Result<plan::Stage> {
         if stage.steps.len() > MOST {
             return Err(Error::usage(format!("{}: a stage has at most {MOST} steps", stage.place)));
         }
         let count = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
         let cascade = &stage.cascade;
         let spread = cascade.spread.as_ref();
-        let domains = spread.map(|(attribute, place)| hosts::domains(attribute, place, &hosts)).transpose()?;
+        let domains = spread.map(|(attribute, place)| hosts::domains(attribute, place, hosts)).transpose()?;
         let templates = Templates::new(pipeline, &stage.name, self.inventory);
         let contexts: Vec<_> = hosts.iter().map(|host| templates.context(host)).collect();
         let mut planned = plan::Stage {
@@ -239,10 +274,27 @@ impl<'a> Builder<'a, '_> {
             StepKind::Wait { what, every } => Action::Wait { what: fill.wait(what)?, every: *every },
             StepKind::Pull { repo: repo_text, rev: rev_text, into } => {
                 let (repo, rev) = (fill.text(repo_text)?, fill.text(rev_text)?);
-                let commit = self
-                    .commit(&repo, &rev)
-                    .map_err(|error| Error { message: format!("{}: {}", rev_text.place, error.message), ..error })?;
+                let commit = self.commit(&repo, &rev).map_err(|error| error.at(&rev_text.place))?;
                 Action::Pull { repo: Address::new(repo), rev, commit, into: fill.text(into)? }
+            }
+            StepKind::Install(install) => {
+                let pipeline::Install { formula, from, place } = install;
+                let from = match from {
+                    pipeline::Origin::Git { repo, rev } => {
+                        let commit = self.commit(repo, rev).map_err(|error| error.at(place))?;
+                        plan::Origin::Git { repo: Address::new(repo.clone()), rev: rev.clone(), commit }
+                    }
+                    pipeline::Origin::Folder(folder) => plan::Origin::Folder(folder.to_string()),
+                    pipeline::Origin::Package(package) => plan::Origin::Package(package.clone()),
+                };
+                let formulas = self.formulas(step)?.files;
+                // What is applied is known once all stages are.
+                Action::Install(Box::new(plan::Install {
+                    formula: formula.clone(),
+                    from,
+                    formulas,
+                    applies: Vec::new(),
+                }))
             }
             StepKind::Gate { question } => Action::Gate { question: fill.text(question)? },
             StepKind::Apply { sls, pillar, preview } => {
@@ -334,6 +386,27 @@ impl<'a> Builder<'a, '_> {
     }
 }
 
+/// Tells every step that installs what else the run applies on its host, or takes back there.
+fn compile_ahead(stages: &mut [plan::Stage]) {
+    let mut applied: HashMap<u32, Vec<Apply>> = HashMap::new();
+    for stage in stages.iter_mut().rev() {
+        for unit in stage.steps.iter_mut().rev().flat_map(|step| &mut step.units) {
+            let on_host = applied.entry(unit.on).or_default();
+            if let Action::Install(install) = &mut unit.action {
+                install.applies = on_host.iter().rev().cloned().collect();
+            }
+            let actions = unit.undo.iter().map(|undo| &undo.action).chain([&unit.action]);
+            for action in actions {
+                if let Action::Apply(apply) = action
+                    && !on_host.contains(apply)
+                {
+                    on_host.push((**apply).clone());
+                }
+            }
+        }
+    }
+}
+
 /// Filling in templates for one host.
 struct Fill<'a> {
     stage: &'a pipeline::Stage,
@@ -412,7 +485,7 @@ fn planned_step(step: &pipeline::Step, units: Vec<Unit>, before: &[plan::Step]) 
             SignedDuration::from_hours(1)
         }
         StepKind::Wait { .. } => SignedDuration::from_mins(5),
-        StepKind::Pull { .. } | StepKind::Reboot => SignedDuration::from_mins(10),
+        StepKind::Pull { .. } | StepKind::Install(_) | StepKind::Reboot => SignedDuration::from_mins(10),
         StepKind::Gate { .. } => SignedDuration::MAX,
     });
     plan::Step {
@@ -445,6 +518,7 @@ fn title(step: &pipeline::Step, before: &[plan::Step]) -> String {
             }
         },
         StepKind::Pull { into, .. } => format!("pull {}", into.source),
+        StepKind::Install(install) => format!("install {}", install.formula),
         StepKind::Gate { .. } => "gate".to_owned(),
         StepKind::Apply { sls, preview, .. } => {
             let names: Vec<_> = sls.iter().map(|name| first_words(&name.source)).collect();

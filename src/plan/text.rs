@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use jiff::SignedDuration;
 
 use crate::model::backup::{Backup, Data, Test};
@@ -230,6 +230,13 @@ fn action_lines(action: &Action) -> Vec<(&'static str, String)> {
         Action::Pull { repo, rev, commit, into } => {
             let commit = commit.get(..12).unwrap_or(commit);
             vec![("pull", format!("{repo} {rev} (commit {commit}) into {into}"))]
+        }
+        Action::Install(install) => {
+            let sls: IndexSet<&str> = install.applies.iter().flat_map(|apply| &apply.sls).map(String::as_str).collect();
+            let sls: Vec<_> = sls.into_iter().collect();
+            let formulas = short_digest(&install.formulas.hash.to_string()).to_owned();
+            let what = format!("{} from {} (formulas {formulas})", install.formula, install.from);
+            vec![("install", what), ("compile", if sls.is_empty() { "nothing".to_owned() } else { sls.join(" ") })]
         }
         Action::Gate { question } => vec![("gate", question.clone())],
         Action::Apply(apply) => apply_lines(apply),

@@ -14,6 +14,7 @@ mod exec;
 mod exits;
 mod forecast;
 mod formula;
+mod install;
 mod journal;
 mod kill;
 mod lab;

@@ -1,6 +1,4 @@
-//! Backups of a real `MariaDB` server, and what becomes of its data.
-
-use std::process::Command;
+//! Backups of real servers, and what becomes of their data.
 
 use super::Site;
 
@@ -43,7 +41,7 @@ const SUM: &str = "mariadb-dump --skip-dump-date --skip-comments --routines --da
 /// A site with so many hosts, the first of which has the server and some data.
 fn site(count: usize) -> Site {
     let site = Site::of(count);
-    packages(&site, &["mariadb-server"]);
+    site.lab(["debian", "mariadb-server"]);
     let host = &site.hosts[0];
     // A host's own disk has no room for two servers.
     site.inside(host, "for at in /var/lib/mysql /srv; do mkdir -p $at; mount -t tmpfs tmpfs $at; done");
@@ -53,19 +51,6 @@ fn site(count: usize) -> Site {
     assert_eq!(site.inside(host, "mariadb -Ne 'SELECT COUNT(*) FROM nova.instances'"), "5001");
     site.sandbox.write("up.toml", PIPELINE);
     site
-}
-
-/// Has packages of Debian in the lab's repository.
-fn packages(site: &Site, names: &[&str]) {
-    let fetch = format!(
-        "import sys; sys.path[:0] = ['tests/states', 'tests/lab']; from statelib import real; print(real.fetch({names:?}))"
-    );
-    let mut python = Command::new("/usr/bin/python3");
-    python.args(["-B", "-c", &fetch]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let fetched = python.output().unwrap();
-    assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
-    let folder = String::from_utf8(fetched.stdout).unwrap();
-    site.lab(["repo", folder.lines().last().unwrap()]);
 }
 
 fn install(site: &Site, host: &str, names: &str) {
@@ -239,7 +224,7 @@ const POSTGRES_SUM: &str = r#"for db in nova "key stone"; do runuser -u postgres
 #[test]
 fn a_postgres_database_is_kept_tried_and_given_back_by_a_rollback() {
     let site = Site::of(1);
-    packages(&site, &["postgresql"]);
+    site.lab(["debian", "postgresql"]);
     let host = &site.hosts[0];
     site.inside(
         host,

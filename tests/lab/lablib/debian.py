@@ -2,12 +2,10 @@
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "lab"))
-from lablib import image, state  # noqa: E402
+from . import image, state
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 

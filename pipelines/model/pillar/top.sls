@@ -1,0 +1,5 @@
+base:
+  '*': [cloud]
+  'ctl*': [control]
+  'dbs*': [database]
+  'cmp*': [compute]
