@@ -5,7 +5,7 @@
 //! of the controller, the connection or the agent itself.
 
 pub mod apply;
-mod backup;
+pub mod backup;
 mod claim;
 mod command;
 mod earlier;

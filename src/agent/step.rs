@@ -109,6 +109,7 @@ impl Carrying {
             Action::Install(install) => apply::install(self, &install),
             Action::Backup(what) => backup::carry_out(self, &what, backup::Way::Save),
             Action::Restore(what) => backup::carry_out(self, &what, backup::Way::Load),
+            Action::Try(what) => backup::carry_out(self, &what, backup::Way::Try),
             Action::Reboot if self.may_restart => self.reboot(),
             Action::Reboot => Err(io::Error::other("restarting this machine would end the run")),
         }

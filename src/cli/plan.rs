@@ -44,7 +44,7 @@ impl PlanCommand {
         if self.json {
             super::print(&format!("{}\n", serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?))?;
         } else if self.rollback {
-            super::print(&rollback::show(&read, &plan))?;
+            super::print(&rollback::show(&read, &plan)?)?;
         } else if let Some(run) = &self.against {
             super::print(&against(run, &plan)?)?;
         } else {

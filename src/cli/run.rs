@@ -18,7 +18,7 @@ use super::sources::Commits;
 use super::{answer, person};
 use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
-use crate::engine::dispatcher::{Dispatcher, Gates};
+use crate::engine::dispatcher::{Checks, Dispatcher, Gates};
 use crate::engine::executor::Executor;
 use crate::engine::probes::Probes;
 use crate::engine::state::{self, RunState};
@@ -261,8 +261,9 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
             // It goes on whatever time it is.
             read.pipeline.window = pipeline::Window::default();
             let source = project::runs().find(Some(source))?;
-            let mut plan = rollback::reversed(&source, &read_plan(&source)?, read.formulas())?;
-            let history = rollback::expect(&mut plan);
+            let undone = read_plan(&source)?;
+            let mut plan = rollback::reversed(&source, &undone, read.formulas())?;
+            let history = rollback::expect(&mut plan, &undone, Some(&source))?;
             (plan, history)
         }
     };
@@ -519,6 +520,7 @@ impl Start {
             news,
             gates,
             probes,
+            checks: Checks::default(),
         };
         let verdict = dispatcher.run(self.first).await?;
         // Whoever takes the lock next appends to the journal and listens at the same path.

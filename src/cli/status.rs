@@ -182,6 +182,9 @@ struct Object<'a> {
     ended: std::collections::BTreeMap<String, usize>,
     under_way: Vec<&'a str>,
     left: usize,
+    /// How long taking back what was done takes, as far as it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo_s: Option<f64>,
     /// How the probes stand, while the run is live.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     probes: Vec<Standing>,
@@ -212,6 +215,7 @@ fn json(run: &Run) -> Result<Exit> {
         ended,
         under_way,
         left,
+        undo_s: Some(state.undo_time().as_secs_f64()).filter(|seconds| *seconds > 0.0),
         probes,
     };
     super::print(&format!("{}\n", serde_json::to_string(&object).map_err(std::io::Error::from)?))?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Job, size};
 use crate::model::hash::File;
+use crate::model::record::Kept;
 use crate::model::span::short;
 
 /// The format of a manifest that this upshift writes and reads.
@@ -25,7 +26,7 @@ pub struct Manifest {
     pub begun: Timestamp,
     /// How long it took.
     pub took: SignedDuration,
-    /// How long a scratch server took to load it.
+    /// How long a restore took on a scratch server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<SignedDuration>,
     /// What made it.
@@ -33,6 +34,9 @@ pub struct Manifest {
     /// The version of the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Settings of the server that decide what can be loaded, for a scratch server.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The file with the data, beside the manifest.
     pub file: String,
     /// What that file is, compressed as it is there.
@@ -41,6 +45,13 @@ pub struct Manifest {
     pub size: u64,
     /// What is in it.
     pub contents: Contents,
+}
+
+/// What a server says of itself.
+#[derive(Default)]
+pub(super) struct Server {
+    pub(super) version: Option<String>,
+    pub(super) settings: BTreeMap<String, String>,
 }
 
 /// A file that was written.
@@ -53,7 +64,7 @@ pub(super) struct Written {
 impl Manifest {
     pub(super) fn new(
         job: &Job<'_>,
-        version: Option<String>,
+        server: Server,
         contents: Contents,
         written: Written,
         took: SignedDuration,
@@ -66,7 +77,8 @@ impl Manifest {
             took,
             restored: None,
             engine: job.backup.data.engine().to_owned(),
-            version,
+            version: server.version,
+            settings: server.settings,
             file: written.file,
             data: written.data,
             size: written.size,
@@ -74,12 +86,17 @@ impl Manifest {
         }
     }
 
+    /// What the journal has of it.
+    pub(super) fn kept(&self) -> Kept {
+        Kept { size: self.data.size, undo_takes: self.restored }
+    }
+
     /// One line for people.
     pub(super) fn summary(&self) -> String {
         let bytes = format!("{}, {} on disk", size(self.size), size(self.data.size));
         let contents =
             if self.contents.0.is_empty() { String::new() } else { format!(", {}", self.contents.summary()) };
-        let tested = self.restored.map(|took| format!("; a scratch server took {} to load it", short(took)));
+        let tested = self.restored.map(|took| format!("; restored on a scratch server in {}", short(took)));
         format!("{bytes}{contents}{}", tested.unwrap_or_default())
     }
 }

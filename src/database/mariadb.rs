@@ -11,7 +11,7 @@ use super::program::{Program, Tail};
 use super::rows::Counting;
 use super::scratch::Scratch;
 use super::store::{Sink, Source, Store};
-use super::{Contents, Error, Job, Manifest, Result};
+use super::{Contents, Error, Job, Manifest, Result, Server};
 
 /// Databases that belong to the server itself.
 const OWN: [&str; 4] = ["information_schema", "mysql", "performance_schema", "sys"];
@@ -21,6 +21,9 @@ const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/usr/libexec", "/usr/local
 
 /// What the maintainer's scripts of Debian log in with.
 const DEBIAN: &str = "/etc/mysql/debian.cnf";
+
+/// Settings that decide what can be loaded.
+const SETTINGS: [&str; 3] = ["lower_case_table_names", "innodb_page_size", "innodb_strict_mode"];
 
 /// A server.
 pub(super) struct Mariadb<'a> {
@@ -39,7 +42,8 @@ impl<'a> Mariadb<'a> {
         let home = job.env.get("HOME").cloned().or_else(|| std::env::var("HOME").ok());
         let has_own = home.is_some_and(|home| Utf8Path::new(&home).join(".my.cnf").is_file());
         let way = match options {
-            Some(path) if !Utf8Path::new(path).is_file() => {
+            // A scratch server has no account to ask for.
+            Some(path) if !Utf8Path::new(path).is_file() && job.backup.of.is_none() => {
                 return Err(Error::new(format!("the option file `{path}` is not there")));
             }
             Some(path) => vec![format!("--defaults-file={path}")],
@@ -49,9 +53,17 @@ impl<'a> Mariadb<'a> {
         Ok(Self { job, databases, way, working: "/".into() })
     }
 
-    /// What it says that its version is.
-    pub(super) fn version(&self) -> Result<String> {
-        Ok(self.ask("SELECT VERSION();")?.trim().to_owned())
+    /// What it says of itself.
+    pub(super) fn itself(&self) -> Result<Server> {
+        let asked = SETTINGS.map(|name| format!("@@{name}")).join(", ");
+        let answer = self.ask(&format!("SELECT VERSION(), {asked};"))?;
+        let mut words = answer.trim().split('\t').map(str::to_owned);
+        let version = words.next();
+        Ok(Server { version, settings: SETTINGS.into_iter().map(str::to_owned).zip(words).collect() })
+    }
+
+    fn version(&self) -> Result<String> {
+        Ok(self.itself()?.version.unwrap_or_default())
     }
 
     /// Dumps its databases.
@@ -107,7 +119,7 @@ impl<'a> Mariadb<'a> {
         Ok(found)
     }
 
-    /// Loads a backup into a server of its own, and compares. Says how long loading took.
+    /// Loads a backup into a server of its own, and compares. Says how long that took: all that a restore does.
     pub(super) fn test(&self, store: &Store, manifest: &Manifest) -> Result<SignedDuration> {
         let attendant = self.job.attendant;
         let mut scratch = Scratch::new(self.job, manifest)?;
@@ -120,11 +132,16 @@ impl<'a> Mariadb<'a> {
             working: data.clone(),
         };
         self.prepare(&scratch.folder, &data)?;
-        scratch.start(self.server(&data)?, &|| server.answers())?;
+        scratch.start(self.server(&data, manifest)?, &|| server.answers())?;
+        let (kept, here) = (manifest.version.clone().unwrap_or_default(), server.version()?);
+        if release(&kept) != release(&here) {
+            return Err(Error::new(format!("the backup is of version {kept}, and a scratch server here has {here}")));
+        }
         let begun = Instant::now();
+        store.verify(manifest, attendant)?;
         server.load(&mut store.open(manifest, attendant)?)?;
-        let took = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
         let found = server.count(&manifest.contents)?;
+        let took = super::since(begun);
         match manifest.contents.difference(&found) {
             Some(difference) => {
                 Err(Error::new(format!("in a scratch server the backup is not the same: {difference}")))
@@ -148,12 +165,10 @@ impl<'a> Mariadb<'a> {
         Program::new(self.job, &program, arguments).inside(folder).ask("").map(drop)
     }
 
-    /// A server on these tables, with the settings of this one that decide what can be loaded.
-    fn server(&self, data: &Utf8Path) -> Result<Program<'a>> {
-        let settings = ["lower_case_table_names", "innodb_page_size", "innodb_strict_mode"];
-        let asked = settings.map(|name| format!("@@{name}")).join(", ");
-        let answer = self.ask(&format!("SELECT {asked};"))?;
-        let given = settings.iter().zip(answer.trim().split('\t')).map(|(name, value)| format!("--{name}={value}"));
+    /// A server on these tables, with the settings of the one that the backup is of.
+    fn server(&self, data: &Utf8Path, manifest: &Manifest) -> Result<Program<'a>> {
+        let known = manifest.settings.iter().filter(|(name, _)| SETTINGS.contains(&name.as_str()));
+        let given = known.map(|(name, value)| format!("--{name}={value}"));
         let mut arguments = vec!["--no-defaults".to_owned(), format!("--datadir={data}")];
         arguments.extend(as_root());
         arguments

@@ -4,9 +4,11 @@
 //! test has none. Nothing is restored over data before the backup was read from end to end and found to be what was
 //! written, and to be of the server's own release.
 
+mod account;
 mod files;
 mod manifest;
 mod mariadb;
+mod postgres;
 mod program;
 mod rows;
 mod scratch;
@@ -19,12 +21,16 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::Backup;
-use crate::model::backup::Data;
+use crate::model::backup::{Data, Test};
+use crate::model::record::Kept;
 use crate::model::span::short;
+use manifest::Server;
 pub use manifest::{Contents, Manifest};
 use mariadb::Mariadb;
+use postgres::Postgres;
 use program::Program;
-use store::{Sink, Store};
+use store::Sink;
+pub use store::{Nobody, Store};
 
 /// Hears what goes on, and says when it has to end.
 pub trait Attendant {
@@ -86,11 +92,14 @@ pub struct Done {
     pub is_new: bool,
     /// What a person should know.
     pub note: String,
+    /// What a backup has kept.
+    pub kept: Option<Kept>,
 }
 
 /// What reads and writes the data.
 enum Engine<'a> {
     Mariadb(Mariadb<'a>),
+    Postgres(Postgres<'a>),
     Files(&'a [String]),
     Command { save: &'a str, load: &'a str },
 }
@@ -103,7 +112,10 @@ pub fn back_up(job: &Job<'_>) -> Result<Done> {
     let store = Store::at(job.folder.clone());
     match store.read() {
         Ok(Some(manifest)) if manifest.by == job.by => match store.verify(&manifest, job.attendant) {
-            Ok(()) => return Ok(Done { is_new: false, note: format!("there already: {}", manifest.summary()) }),
+            Ok(()) => {
+                let note = format!("there already: {}", manifest.summary());
+                return Ok(Done { is_new: false, note, kept: Some(manifest.kept()) });
+            }
             Err(Error::Stopped) => return Err(Error::Stopped),
             Err(why) => job.attendant.say(&format!("an earlier try left a backup that is of no use: {why}")),
         },
@@ -115,19 +127,19 @@ pub fn back_up(job: &Job<'_>) -> Result<Done> {
         Err(why) => job.attendant.say(&format!("an earlier try left a backup that is of no use: {why}")),
     }
     let engine = Engine::of(job)?;
-    let version = engine.version()?;
+    let server = engine.server()?;
     let begun = Instant::now();
     let mut sink = store.begin(job.backup.data.engine(), job.attendant)?;
     let contents = engine.save(job, &mut sink)?;
     let written = sink.end()?;
     let took = since(begun);
-    let mut manifest = Manifest::new(job, version, contents, written, took);
+    let mut manifest = Manifest::new(job, server, contents, written, took);
     job.attendant.say(&format!("{} in {}", manifest.summary(), short(took)));
-    if job.backup.test {
+    if job.backup.test == Some(Test::Here) {
         manifest.restored = Some(engine.test(&store, &manifest)?);
     }
     store.finish(&manifest)?;
-    Ok(Done { is_new: true, note: manifest.summary() })
+    Ok(Done { is_new: true, note: manifest.summary(), kept: Some(manifest.kept()) })
 }
 
 /// Puts back what a backup has.
@@ -141,6 +153,7 @@ pub fn restore(job: &Job<'_>) -> Result<Done> {
     };
     let store = Store::at(job.folder.clone());
     let (engine, manifest) = acceptable(job, &store).map_err(untouched)?;
+    engine.ready(&manifest).map_err(untouched)?;
     job.attendant.say(&format!("the backup is whole: {}", manifest.summary()));
     let begun = Instant::now();
     let half = |error| match error {
@@ -155,7 +168,7 @@ pub fn restore(job: &Job<'_>) -> Result<Done> {
     } else {
         format!("{}; restored in {}, and compared", manifest.contents.summary(), short(took))
     };
-    Ok(Done { is_new: true, note })
+    Ok(Done { is_new: true, note, kept: None })
 }
 
 /// The backup, once it is known to be whole and fit for this server.
@@ -168,8 +181,8 @@ fn acceptable<'a>(job: &'a Job<'a>, store: &Store) -> Result<(Engine<'a>, Manife
     }
     store.verify(&manifest, job.attendant)?;
     let engine = Engine::of(job)?;
-    if let (Some(kept), Some(now)) = (&manifest.version, engine.version()?)
-        && mariadb::release(kept) != mariadb::release(&now)
+    if let (Some(kept), Some(now)) = (&manifest.version, engine.server()?.version)
+        && engine.release(kept) != engine.release(&now)
     {
         return Err(Error::new(format!(
             "the backup is of version {kept} and the server has {now}: put its packages back first"
@@ -178,26 +191,72 @@ fn acceptable<'a>(job: &'a Job<'a>, store: &Store) -> Result<(Engine<'a>, Manife
     Ok((engine, manifest))
 }
 
+/// What a backup says of itself, once it is known to be whole; and with `fit`, that the server could take it.
+///
+/// # Errors
+/// Why it is of no use.
+pub fn check(job: &Job<'_>, fit: bool) -> Result<Manifest> {
+    let store = Store::at(job.folder.clone());
+    if fit {
+        return acceptable(job, &store).map(|(_, manifest)| manifest);
+    }
+    let manifest = store.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", job.folder)))?;
+    store.verify(&manifest, job.attendant)?;
+    Ok(manifest)
+}
+
+/// Loads a copy of a backup into a scratch server, and compares.
+///
+/// # Errors
+/// Why it cannot be restored.
+pub fn try_out(job: &Job<'_>) -> Result<Done> {
+    let store = Store::at(job.folder.clone());
+    let manifest = store.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", job.folder)))?;
+    let took = Engine::of(job)?.test(&store, &manifest)?;
+    let note = format!("{}; restored on a scratch server in {}", manifest.contents.summary(), short(took));
+    Ok(Done { is_new: true, note, kept: Some(Kept { undo_takes: Some(took), ..manifest.kept() }) })
+}
+
 impl<'a> Engine<'a> {
     fn of(job: &'a Job<'a>) -> Result<Self> {
         Ok(match &job.backup.data {
             Data::Mariadb { databases, options } => Self::Mariadb(Mariadb::new(job, databases, options.as_deref())?),
+            Data::Postgres { databases } => Self::Postgres(Postgres::new(job, databases)?),
             Data::Files { paths } => Self::Files(paths),
             Data::Command { save, load } => Self::Command { save, load },
         })
     }
 
-    /// The server's version, where there is a server.
-    fn version(&self) -> Result<Option<String>> {
+    /// What the server says of itself, where there is a server.
+    fn server(&self) -> Result<Server> {
         match self {
-            Self::Mariadb(server) => server.version().map(Some),
-            Self::Files(_) | Self::Command { .. } => Ok(None),
+            Self::Mariadb(server) => server.itself(),
+            Self::Postgres(server) => server.itself(),
+            Self::Files(_) | Self::Command { .. } => Ok(Server::default()),
+        }
+    }
+
+    /// What of a version has to be the same for a backup to be put back.
+    fn release(&self, version: &str) -> String {
+        match self {
+            Self::Mariadb(_) => mariadb::release(version),
+            Self::Postgres(_) => postgres::release(version),
+            Self::Files(_) | Self::Command { .. } => String::new(),
+        }
+    }
+
+    /// That nothing is in the way of a restore.
+    fn ready(&self, manifest: &Manifest) -> Result<()> {
+        match self {
+            Self::Postgres(server) => server.ready(&manifest.contents),
+            Self::Mariadb(_) | Self::Files(_) | Self::Command { .. } => Ok(()),
         }
     }
 
     fn save(&self, job: &Job<'_>, sink: &mut Sink<'_>) -> Result<Contents> {
         match self {
             Self::Mariadb(server) => server.save(sink),
+            Self::Postgres(server) => server.save(sink),
             Self::Files(paths) => files::save(job, paths, sink),
             Self::Command { save, .. } => {
                 Program::shell(job, save).read_into(sink)?;
@@ -210,6 +269,7 @@ impl<'a> Engine<'a> {
         let open = || store.open(manifest, job.attendant);
         match self {
             Self::Mariadb(server) => server.load(&mut open()?),
+            Self::Postgres(server) => server.load(&mut open()?),
             Self::Files(paths) => files::load(job, paths, &open),
             Self::Command { load, .. } => Program::shell(job, load).write_from(&mut open()?),
         }
@@ -219,6 +279,7 @@ impl<'a> Engine<'a> {
     fn compare(&self, contents: &Contents) -> Result<()> {
         let found = match self {
             Self::Mariadb(server) => server.count(contents)?,
+            Self::Postgres(server) => server.count(contents)?,
             Self::Files(_) | Self::Command { .. } => return Ok(()),
         };
         match contents.difference(&found) {
@@ -227,10 +288,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Loads the backup into a scratch server and compares. Says how long loading took.
+    /// Loads the backup into a scratch server and compares. Says how long that took: all that a restore does.
     fn test(&self, store: &Store, manifest: &Manifest) -> Result<SignedDuration> {
         match self {
             Self::Mariadb(server) => server.test(store, manifest),
+            Self::Postgres(server) => server.test(store, manifest),
             Self::Files(_) | Self::Command { .. } => Err(Error::new("it has no server to try a backup on")),
         }
     }
@@ -241,7 +303,8 @@ fn since(begun: Instant) -> SignedDuration {
 }
 
 /// A number of bytes for people.
-fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
     let number = bytes as f64;
     match bytes {

@@ -8,6 +8,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::JoinHandle;
 
+use super::account::Account;
 use super::{Attendant, Error, Job, Result};
 
 /// The longest line of a program that is passed on.
@@ -41,6 +42,18 @@ impl<'a> Program<'a> {
     /// The folder that it works in.
     pub(super) fn inside(mut self, folder: &camino::Utf8Path) -> Self {
         self.command.current_dir(folder);
+        self
+    }
+
+    /// An environment variable for it.
+    pub(super) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Runs it as another user.
+    pub(super) fn run_as(mut self, account: &Account) -> Self {
+        self.command.uid(account.uid).gid(account.gid).env("HOME", &account.home).env("USER", &account.name);
         self
     }
 

@@ -176,7 +176,7 @@ LOCK TABLES `a``b VALUES` WRITE;
 INSERT INTO `a``b VALUES` VALUES
 (1,'a),(b;'),
 (2,'it\'s; \\'),
-(3,_binary '(\'),NULL);
+(3,_binary '(\'',NULL);
 INSERT INTO `a``b VALUES` (`id`, `x`) VALUES (4,(5)),(6,'');
 CREATE TABLE `empty` (
 /*!50001 CREATE VIEW `v` AS SELECT

@@ -11,8 +11,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::account::Account;
 use super::program::Program;
 use super::{Error, Job, Manifest, Result, size};
+use crate::model::hash::Hash;
 
 /// What its folder is called.
 const NAME: &str = "scratch";
@@ -31,12 +33,32 @@ pub(super) struct Scratch<'a> {
 }
 
 impl<'a> Scratch<'a> {
-    /// A new folder, with room for the backup.
+    /// A new folder beside the backup, with room for it.
     pub(super) fn new(job: &'a Job<'a>, manifest: &Manifest) -> Result<Self> {
         clear_others(&job.folder);
-        let scratch = Self { folder: job.folder.join(NAME), server: None, job };
+        Self::create(job, job.folder.join(NAME), manifest, None)
+    }
+
+    /// A new folder for a server that runs as another user, within a folder that this user may enter.
+    pub(super) fn within(
+        job: &'a Job<'a>,
+        base: &Utf8Path,
+        manifest: &Manifest,
+        account: Option<&Account>,
+    ) -> Result<Self> {
+        // Each backup has its own, and what a try of it left that was killed is found again. A socket's path is short.
+        let own = Hash::of(job.folder.as_str().as_bytes()).to_string();
+        let name = format!("upshift-{NAME}-{}", own.get(..8).unwrap_or_default());
+        Self::create(job, base.join(name), manifest, account)
+    }
+
+    fn create(job: &'a Job<'a>, folder: Utf8PathBuf, manifest: &Manifest, account: Option<&Account>) -> Result<Self> {
+        let scratch = Self { folder, server: None, job };
         clear(&scratch.folder)?;
         std::fs::DirBuilder::new().mode(0o700).create(&scratch.folder)?;
+        if let Some(account) = account {
+            std::os::unix::fs::chown(&scratch.folder, Some(account.uid), Some(account.gid))?;
+        }
         let system = rustix::fs::statvfs(scratch.folder.as_std_path()).map_err(std::io::Error::from)?;
         let free = system.f_bavail.saturating_mul(system.f_frsize);
         // Tables take more room than their text, with indexes and logs.
@@ -45,7 +67,7 @@ impl<'a> Scratch<'a> {
             let (needed, free) = (size(needed), size(free));
             return Err(Error::new(format!(
                 "a restore test may need {needed} in `{}`, and {free} are free",
-                job.folder
+                scratch.folder
             )));
         }
         Ok(scratch)

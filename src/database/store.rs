@@ -3,6 +3,7 @@
 //! | File | What it is |
 //! |---|---|
 //! | `part` | data that is being written, or that nobody finished |
+//! | `arriving-HASH` | data of a copy, by its SHA-256, as far as it has come |
 //! | `data.sql.gz` and its likes | all of the data, on disk |
 //! | `manifest.json` | says that the backup is whole, and how to tell |
 //!
@@ -10,7 +11,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -18,6 +19,7 @@ use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use fs_err as fs;
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FORMAT, Written};
@@ -29,18 +31,29 @@ const PROGRESS: Duration = Duration::from_secs(10);
 
 const CHUNK: usize = 128 * 1024;
 
+/// The longest piece of a copy.
+const LONGEST: u64 = 16 << 20;
+
+/// What the name of data begins with that is arriving.
+const ARRIVING: &str = "arriving-";
+
 /// The folder of a backup.
-pub(super) struct Store {
+pub struct Store {
     folder: Utf8PathBuf,
 }
 
 impl Store {
-    pub(super) fn at(folder: Utf8PathBuf) -> Self {
+    /// The folder of a backup, which need not be there.
+    #[must_use]
+    pub fn at(folder: Utf8PathBuf) -> Self {
         Self { folder }
     }
 
     /// What the backup says of itself; `None` when there is no whole one.
-    pub(super) fn read(&self) -> Result<Option<Manifest>> {
+    ///
+    /// # Errors
+    /// When it is damaged, or of a format that is not known here.
+    pub fn read(&self) -> Result<Option<Manifest>> {
         let path = self.folder.join("manifest.json");
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -82,21 +95,21 @@ impl Store {
     }
 
     fn data(&self, manifest: &Manifest) -> Result<Utf8PathBuf> {
-        if manifest.file.contains('/') {
+        self.data_at(&manifest.file)
+    }
+
+    fn data_at(&self, name: &str) -> Result<Utf8PathBuf> {
+        if name.contains('/') || name.starts_with('.') {
             return Err(Error::new(format!("the manifest in `{}` is damaged: it names a path", self.folder)));
         }
-        Ok(self.folder.join(&manifest.file))
+        Ok(self.folder.join(name))
     }
 
     /// Begins a backup anew. What an earlier try left is gone.
     pub(super) fn begin<'a>(&self, engine: &str, attendant: &'a dyn Attendant) -> Result<Sink<'a>> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
-            .map_err(|error| Error::new(format!("cannot create `{}`: {error}", self.folder)))?;
+        self.create()?;
         let suffix = match engine {
-            "mariadb" => ".sql",
+            "mariadb" | "postgres" => ".sql",
             "files" => ".tar",
             _ => "",
         };
@@ -113,6 +126,12 @@ impl Store {
         })
     }
 
+    fn create(&self) -> Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
+        let created = builder.recursive(true).mode(0o700).create(&self.folder);
+        created.map_err(|error| Error::new(format!("cannot create `{}`: {error}", self.folder)))
+    }
+
     /// The data, which has been verified.
     pub(super) fn open<'a>(&self, manifest: &Manifest, attendant: &'a dyn Attendant) -> Result<Source<'a>> {
         let file = fs::File::open(self.data(manifest)?)?;
@@ -123,6 +142,7 @@ impl Store {
     /// Says that the backup is whole. When this returns, that is on disk.
     pub(super) fn finish(&self, manifest: &Manifest) -> Result<()> {
         let part = self.folder.join("manifest.part");
+        remove_file(&part)?;
         let mut file = create(&part)?;
         file.write_all(&serde_json::to_vec_pretty(manifest).map_err(io::Error::from)?)?;
         file.sync_all()?;
@@ -132,6 +152,117 @@ impl Store {
             fs::File::open(folder)?.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// A backup on its way from one machine to another, in pieces that may come twice.
+impl Store {
+    /// Some of the data, as it is on disk.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is shorter.
+    pub fn piece(&self, from: u64, length: u64) -> Result<Vec<u8>> {
+        let manifest = self.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", self.folder)))?;
+        let mut bytes = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
+        std::fs::File::open(self.data(&manifest)?)?.read_exact_at(&mut bytes, from)?;
+        Ok(bytes)
+    }
+
+    /// Makes room for a copy, and says how many of its bytes are there.
+    ///
+    /// # Errors
+    /// When another backup is there, or nothing can be written.
+    pub fn receive(&self, manifest: &Manifest) -> Result<u64> {
+        match self.read() {
+            Ok(Some(own)) if own.by != manifest.by => {
+                return Err(Error::new(format!("`{}` has the backup of another step, `{}`", self.folder, own.by)));
+            }
+            Ok(Some(own)) if own.data == manifest.data && self.verify(&own, &Nobody).is_ok() => {
+                return Ok(manifest.data.size);
+            }
+            _ => {}
+        }
+        self.create()?;
+        let arriving = self.arriving(manifest);
+        for name in ["manifest.json", "manifest.part", &manifest.file, "part"] {
+            remove_file(&self.data_at(name)?)?;
+        }
+        for entry in self.folder.read_dir_utf8()? {
+            let path = entry?.into_path();
+            if path.file_name().is_some_and(|name| name.starts_with(ARRIVING)) && path != arriving {
+                remove_file(&path)?;
+            }
+        }
+        let there = arriving.metadata().map_or(0, |metadata| metadata.len());
+        Ok(if there > manifest.data.size { 0 } else { there })
+    }
+
+    /// Takes some bytes of a copy.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn take(&self, manifest: &Manifest, from: u64, bytes: &[u8]) -> Result<()> {
+        let path = self.arriving(manifest);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let written = options.open(&path).and_then(|file| file.write_all_at(bytes, from));
+        written.map_err(|error| Error::new(format!("cannot write `{path}`: {error}")))
+    }
+
+    /// Makes what arrived a backup, once all of it is there and on disk.
+    ///
+    /// # Errors
+    /// When it is not what was sent: it is thrown away then.
+    pub fn arrived(&self, manifest: &Manifest) -> Result<()> {
+        let (arriving, data) = (self.arriving(manifest), self.data(manifest)?);
+        if !arriving.exists() && self.read()?.is_some_and(|own| own.data == manifest.data) {
+            return Ok(());
+        }
+        let name = arriving.file_name().unwrap_or_default().to_owned();
+        if let Err(why) = self.verify(&Manifest { file: name, ..manifest.clone() }, &Nobody) {
+            remove_file(&arriving)?;
+            return Err(why);
+        }
+        std::fs::File::open(&arriving)?.sync_all()?;
+        fs::rename(&arriving, data)?;
+        self.finish(manifest)
+    }
+
+    /// Keeps how long it took to restore it elsewhere.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn tested(&self, took: SignedDuration) -> Result<()> {
+        let manifest = self.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", self.folder)))?;
+        self.finish(&Manifest { restored: Some(took), ..manifest })
+    }
+
+    /// Throws the backup away.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn arriving(&self, manifest: &Manifest) -> Utf8PathBuf {
+        self.folder.join(format!("{ARRIVING}{}", manifest.data.hash))
+    }
+}
+
+/// Where nobody hears of it, and nobody ends it.
+pub struct Nobody;
+
+impl Attendant for Nobody {
+    fn say(&self, _: &str) {}
+
+    fn started(&self, _: u32) {}
+
+    fn is_stopped(&self) -> bool {
+        false
     }
 }
 

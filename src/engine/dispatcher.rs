@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
 
 use crate::engine::clock::Clock;
 use crate::engine::control::{Reply, Told};
 use crate::engine::executor::{Executor, Finished};
 use crate::engine::forecast;
+use crate::engine::needed;
 use crate::engine::news::News;
 use crate::engine::obey;
 use crate::engine::probes::{self, Probes};
@@ -55,6 +57,15 @@ pub struct Dispatcher {
     pub gates: Gates,
     /// What is measured; `None` for nothing.
     pub probes: Option<Probes>,
+    /// Gates whose backups are being read.
+    pub checks: Checks,
+}
+
+/// Gates whose backups are being read, before anybody is asked to pass them.
+#[derive(Default)]
+pub struct Checks {
+    gates: HashSet<(UnitKey, u16)>,
+    tasks: JoinSet<(UnitKey, u16, std::result::Result<(), String>)>,
 }
 
 /// The try of a gate that waits for a person; `None` while none does.
@@ -164,7 +175,14 @@ impl Dispatcher {
     /// Carries out a unit whose start is on disk.
     fn act(&mut self, unit: UnitKey, attempt: u16, since: Timestamp, again: bool) -> Result<()> {
         if let (Action::Gate { question }, Slot::Step(_)) = (&self.plan.unit(unit).action, unit.slot) {
-            return self.ask(unit, attempt, question.clone());
+            let needed = needed::at_gate(&self.plan, &self.state, unit);
+            let Some(check) = self.executor.check(needed).filter(|_| self.state.stopping.is_none()) else {
+                return self.ask(unit, attempt, question.clone());
+            };
+            let _ = self.news.send(News::Output { unit, line: "reading the backups first".into() });
+            self.checks.gates.insert((unit, attempt));
+            self.checks.tasks.spawn(async move { (unit, attempt, check.await) });
+            return Ok(());
         }
         self.executor.start(unit, attempt, since, again);
         Ok(())
@@ -200,6 +218,7 @@ impl Dispatcher {
             Some(told) = self.told.recv() => self.obey(told)?,
             Some(first) = self.finished.recv() => self.finish(first)?,
             event = measurement(&mut self.probes) => self.measured(event)?,
+            Some(checked) = self.checks.tasks.join_next() => self.checked(checked)?,
             () = alarm => {
                 let now = self.clock.now();
                 if let Some(first) = self.executor.take_due(now) {
@@ -215,7 +234,11 @@ impl Dispatcher {
         let now = self.clock.now();
         let mut records = Vec::new();
         let mut next = Some(first);
-        while let Some(Finished { unit, attempt, end }) = next {
+        while let Some(Finished { unit, attempt, mut end }) = next {
+            // What was measured is a restore, and this step may be taken back in another way.
+            if let Some(kept) = end.kept.as_mut().filter(|_| !self.plan.unit(unit).is_undone_by_restore()) {
+                kept.undo_takes = None;
+            }
             let retry_at = retry_at(&self.plan, &self.state, unit, attempt, &end, now);
             records.push(Record::UnitEnded { unit, attempt, end, retry_at });
             next = self.finished.try_recv().ok().or_else(|| self.executor.take_due(now));
@@ -270,6 +293,23 @@ impl Dispatcher {
             .hint("make room, then `upshift resume`: it finds out how far each host came")
     }
 
+    /// Puts a gate to a person whose backups are of use; with any other, it is shut for good.
+    fn checked(
+        &mut self,
+        checked: std::result::Result<(UnitKey, u16, std::result::Result<(), String>), JoinError>,
+    ) -> Result<()> {
+        let Ok((unit, attempt, found)) = checked else { return Ok(()) };
+        // A run that was stopped meanwhile has an end for it already.
+        if !self.checks.gates.remove(&(unit, attempt)) {
+            return Ok(());
+        }
+        match (found, &self.plan.unit(unit).action) {
+            (Ok(()), Action::Gate { question }) => self.ask(unit, attempt, question.clone()),
+            (Ok(()), _) => Ok(()),
+            (Err(why), _) => self.finish(Finished { unit, attempt, end: End::noted(Outcome::Failed, why) }),
+        }
+    }
+
     /// Puts a gate to a person, or answers it as the person said beforehand.
     fn ask(&mut self, unit: UnitKey, attempt: u16, question: String) -> Result<()> {
         let stage = &self.plan.stages[usize::from(unit.stage)].name;
@@ -297,7 +337,9 @@ impl Dispatcher {
     /// The gate that waits for a person.
     fn waiting_gate(&self) -> Option<(UnitKey, u16)> {
         let is_gate = |unit: UnitKey| matches!(self.plan.unit(unit).action, Action::Gate { .. });
-        self.state.running().find(|(unit, ..)| is_gate(*unit)).map(|(unit, attempt, _)| (unit, attempt))
+        let mut gates =
+            self.state.running().filter(|(unit, ..)| is_gate(*unit)).map(|(unit, attempt, _)| (unit, attempt));
+        gates.find(|gate| !self.checks.gates.contains(gate))
     }
 
     /// Does what a person or a signal says, and answers.
@@ -364,6 +406,12 @@ impl Dispatcher {
             if let Some(end) = end {
                 self.finish(Finished { unit, attempt, end })?;
                 self.gates.person.as_ref().inspect(|person| _ = person.send_replace(None));
+            }
+        }
+        if matches!(command, Command::Stop | Command::Abort) {
+            self.checks.tasks.abort_all();
+            for (unit, attempt) in std::mem::take(&mut self.checks.gates) {
+                self.finish(Finished { unit, attempt, end: End::noted(Outcome::Interrupted, STOPPED) })?;
             }
         }
         if *command == Command::Abort {

@@ -6,12 +6,14 @@
 
 pub mod clock;
 pub mod control;
+mod copies;
 pub mod dispatcher;
 pub mod done;
 pub mod draw;
 pub mod executor;
 pub mod forecast;
 pub mod hostlog;
+mod needed;
 pub mod news;
 pub mod obey;
 pub mod past;

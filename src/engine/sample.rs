@@ -86,6 +86,7 @@ pub(crate) fn step(title: &str, hosts: u32, takes: SignedDuration) -> Step {
         retry_interrupted: false,
         expected: Expected { p50: takes, p95: takes, source: Source::Declared },
         put_back: SignedDuration::from_secs(1),
+        undo: Expected { p50: takes, p95: takes, source: Source::Declared },
         takes: Some(Takes { mean: takes, deviation: SignedDuration::ZERO }),
         failure_rate: 0.0,
         no_return: false,

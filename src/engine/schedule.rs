@@ -265,7 +265,11 @@ impl Rolling<'_> {
                 decision.wake(free_at);
                 break;
             }
-            if self.state.closes.is_some_and(|closes| !in_time(self.plan, self.id(), place, self.now, closes)) {
+            if self
+                .state
+                .closes
+                .is_some_and(|closes| !in_time(self.plan, self.state, self.id(), place, self.now, closes))
+            {
                 shut = true;
                 break;
             }
@@ -305,11 +309,13 @@ impl Rolling<'_> {
     }
 }
 
-/// Whether a host that starts now can finish, and be undone, before the window closes.
+/// Whether a host that starts now can finish, and be undone, before the window closes, and all that was measured of
+/// taking back the run up to now too.
 #[must_use]
-pub fn in_time(plan: &Plan, stage: u16, host: u32, now: Timestamp, closes: Timestamp) -> bool {
+pub fn in_time(plan: &Plan, state: &RunState, stage: u16, host: u32, now: Timestamp, closes: Timestamp) -> bool {
     let (forward, undo) = plan.stages[usize::from(stage)].host_time(host);
-    let needed = forward.saturating_add(undo).saturating_add(plan.reserve);
+    let reserve = plan.reserve.max(state.undo_time());
+    let needed = forward.saturating_add(undo).saturating_add(reserve);
     now.saturating_add(needed).is_ok_and(|end| end <= closes)
 }
 

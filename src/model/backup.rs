@@ -13,15 +13,31 @@ pub struct Backup<T = String> {
     /// The run that it was made in; `None` is the run itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// The host that has a copy of it; in a plan its name.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub to: Option<T>,
+    /// Of a copy, the host that the backup was made on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
     /// What is kept.
     pub data: Data<T>,
-    /// Whether it only counts once a scratch server has taken it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub test: bool,
+    /// Where a scratch server has to have taken it before it counts; `None` for nowhere.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub test: Option<Test<T>>,
 }
 
 fn none<T>() -> Option<T> {
     None
+}
+
+/// Where a backup is tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Test<T = String> {
+    /// On the host that it was made on.
+    Here,
+    /// On another host; in a plan its name.
+    On(T),
 }
 
 /// What is kept, by what knows how to read and write it.
@@ -34,6 +50,11 @@ pub enum Data<T = String> {
         databases: Vec<T>,
         /// An option file on the host with the account to use.
         options: Option<T>,
+    },
+    /// Databases of a `PostgreSQL` server.
+    Postgres {
+        /// Which ones; none for all but the server's own.
+        databases: Vec<T>,
     },
     /// Files and folders with all that is in them.
     Files {
@@ -55,6 +76,7 @@ impl<T> Data<T> {
     pub fn engine(&self) -> &'static str {
         match self {
             Self::Mariadb { .. } => "mariadb",
+            Self::Postgres { .. } => "postgres",
             Self::Files { .. } => "files",
             Self::Command { .. } => "command",
         }
@@ -66,6 +88,9 @@ impl<T> Data<T> {
                 databases: databases.iter().map(&mut text).collect::<Result<_, _>>()?,
                 options: options.as_ref().map(text).transpose()?,
             },
+            Self::Postgres { databases } => {
+                Data::Postgres { databases: databases.iter().map(text).collect::<Result<_, _>>()? }
+            }
             Self::Files { paths } => Data::Files { paths: paths.iter().map(text).collect::<Result<_, _>>()? },
             Self::Command { save, load } => Data::Command { save: text(save)?, load: text(load)? },
         })
@@ -73,18 +98,45 @@ impl<T> Data<T> {
 }
 
 impl<T> Backup<T> {
-    /// The same with every text made another.
+    /// The same with every text made another, but for those that name hosts: they are filled in by `host`.
     ///
     /// # Errors
-    /// What `text` says.
-    pub fn fill<U, E>(&self, mut text: impl FnMut(&T) -> Result<U, E>) -> Result<Backup<U>, E> {
+    /// What `text` and `host` say.
+    pub fn fill<U, E>(
+        &self,
+        mut text: impl FnMut(&T) -> Result<U, E>,
+        mut host: impl FnMut(&'static str, &T) -> Result<U, E>,
+    ) -> Result<Backup<U>, E> {
         Ok(Backup {
             name: self.name.clone(),
             folder: self.folder.as_ref().map(&mut text).transpose()?,
             run: self.run.clone(),
+            to: self.to.as_ref().map(|to| host("to", to)).transpose()?,
+            of: self.of.clone(),
             data: self.data.fill(text)?,
-            test: self.test,
+            test: match &self.test {
+                None => None,
+                Some(Test::Here) => Some(Test::Here),
+                Some(Test::On(on)) => Some(Test::On(host("restore-test", on)?)),
+            },
         })
+    }
+}
+
+impl Backup {
+    /// The copy of it that another host has, or is to have.
+    #[must_use]
+    pub fn copy_of(&self, host: &str) -> Self {
+        Self { of: Some(host.to_owned()), to: None, test: None, ..self.clone() }
+    }
+
+    /// The hosts that it is copied to, by name: the one that keeps the copy, and the one that tries it.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        let tries = match &self.test {
+            Some(Test::On(host)) => Some(host.as_str()),
+            Some(Test::Here) | None => None,
+        };
+        self.to.as_deref().into_iter().chain(tries)
     }
 }
 

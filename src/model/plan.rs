@@ -170,6 +170,9 @@ pub struct Step {
     pub expected: Expected,
     /// How long putting a host back after it is expected to take at most; zero without `always`.
     pub put_back: SignedDuration,
+    /// How long taking it back on one host is expected to take.
+    #[serde(default = "Expected::unknown", skip_serializing_if = "Expected::is_unknown")]
+    pub undo: Expected,
     /// How long it takes, as a person declared it.
     pub takes: Option<Takes>,
     /// The share of tries that fails on a simulated host and in a forecast.
@@ -195,13 +198,31 @@ pub struct Expected {
 impl Expected {
     /// Nothing was learned yet.
     pub const UNKNOWN: Self = Self { p50: SignedDuration::ZERO, p95: SignedDuration::ZERO, source: Source::Timeout };
+
+    fn unknown() -> Self {
+        Self::UNKNOWN
+    }
+
+    fn is_unknown(&self) -> bool {
+        *self == Self::UNKNOWN
+    }
+
+    /// This and then another; what is known of both is as sure as the worse of them.
+    #[must_use]
+    pub fn and_then(self, other: Self) -> Self {
+        Self {
+            p50: self.p50.saturating_add(other.p50),
+            p95: self.p95.saturating_add(other.p95),
+            source: self.source.max(other.source),
+        }
+    }
 }
 
-/// Where an expected time comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Where an expected time comes from, the surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// Earlier runs of the same pipeline.
+    /// Earlier runs of the same pipeline, or the run that is taken back.
     Measured,
     /// The pipeline's `takes`.
     Declared,
@@ -285,6 +306,8 @@ pub enum Action {
     Backup(Box<Backup>),
     /// Puts back what a backup has.
     Restore(Box<Backup>),
+    /// Loads the copy of a backup into a scratch server. No step is planned to: it belongs to the backup.
+    Try(Box<Backup>),
     /// Restarts the host.
     Reboot,
 }
@@ -463,22 +486,50 @@ impl Plan {
     }
 }
 
+impl Step {
+    /// How many parts its undo has, on the host where it has most.
+    #[must_use]
+    pub fn undo_parts(&self) -> usize {
+        self.units.iter().map(|unit| unit.undo.len()).max().unwrap_or_default()
+    }
+
+    /// What a part of its undo, counted from zero, is called in a rollback.
+    #[must_use]
+    pub fn undo_title(&self, part: usize) -> String {
+        match self.undo_parts() {
+            parts @ 2.. => format!("undo {} ({} of {parts})", self.title, part + 1),
+            _ => undo_title(&self.title),
+        }
+    }
+}
+
+/// What the undo of a step is called in a rollback, when it has one part.
+#[must_use]
+pub fn undo_title(step: &str) -> String {
+    format!("undo {step}")
+}
+
+impl Unit {
+    /// Whether what it kept is put back when it is taken back.
+    #[must_use]
+    pub fn is_undone_by_restore(&self) -> bool {
+        self.undo.iter().any(|undo| matches!(undo.action, Action::Restore(_)))
+    }
+}
+
 impl Stage {
     /// The time one host needs, by 19 of 20 tries, and the time undoing it needs.
-    ///
-    /// Undoing a step is taken to need as long as the step.
     #[must_use]
     pub fn host_time(&self, host: u32) -> (SignedDuration, SignedDuration) {
         let (mut forward, mut undo) = (self.settle, SignedDuration::ZERO);
         for step in &self.steps {
-            let time = step.expected.p95;
             let unit = &step.units[host as usize];
-            forward = forward.saturating_add(time);
+            forward = forward.saturating_add(step.expected.p95);
             if unit.always.is_some() {
                 forward = forward.saturating_add(step.put_back);
             }
             if !unit.undo.is_empty() {
-                undo = undo.saturating_add(time);
+                undo = undo.saturating_add(step.undo.p95);
             }
         }
         (forward, undo)

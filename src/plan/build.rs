@@ -9,7 +9,7 @@ use minijinja::Value;
 use super::template::Templates;
 use super::{digest, expected, hosts, probes};
 use crate::error::{Error, Result};
-use crate::model::backup::Data;
+use crate::model::backup::{Data, Test};
 use crate::model::inventory::{Host, Inventory, Ssh, Transport};
 use crate::model::outline::MAX_PLACES;
 use crate::model::pipeline::{self, Edge, OnInterrupt, Pipeline, StepKind};
@@ -45,6 +45,7 @@ pub fn build(
         python2,
         resolve,
         pins: HashMap::new(),
+        placed: HashMap::new(),
     };
     if pipeline.stages.len() > MOST {
         return Err(Error::usage(format!("{}: a pipeline has at most {MOST} stages", pipeline.file)));
@@ -79,7 +80,7 @@ pub fn build(
 
 /// Fills in how long each step is expected to take, by what earlier runs taught.
 pub fn expect(plan: &mut Plan, history: &History) {
-    expected::fill(&mut plan.stages, history);
+    expected::fill(plan, history);
 }
 
 fn window(window: &pipeline::Window) -> plan::Window {
@@ -100,6 +101,8 @@ struct Builder<'a, 'r> {
     python2: bool,
     resolve: &'a mut Resolve<'r>,
     pins: HashMap<(String, String), String>,
+    /// The one host that each selector names which has to name one.
+    placed: HashMap<String, &'a Host>,
 }
 
 impl<'a> Builder<'a, '_> {
@@ -176,10 +179,9 @@ impl<'a> Builder<'a, '_> {
         };
         for step in &stage.steps {
             let mut units = Vec::with_capacity(hosts.len());
-            let mut placed: HashMap<String, &'a Host> = HashMap::new();
             for (host, context) in hosts.iter().zip(&contexts) {
                 let fill = Fill { stage, templates: &templates, host, context };
-                units.push(self.unit(step, &fill, &mut placed)?);
+                units.push(self.unit(step, &fill)?);
             }
             planned.steps.push(planned_step(step, units, &planned.steps));
         }
@@ -190,12 +192,12 @@ impl<'a> Builder<'a, '_> {
         u32::try_from(self.used.insert_full(&host.name).0).unwrap_or(u32::MAX)
     }
 
-    fn unit(&mut self, step: &pipeline::Step, fill: &Fill, placed: &mut HashMap<String, &'a Host>) -> Result<Unit> {
+    fn unit(&mut self, step: &pipeline::Step, fill: &Fill) -> Result<Unit> {
         let on = match &step.on {
             None => self.host(&fill.host.name),
-            Some(text) => self.place(text, fill, placed)?,
+            Some(text) => self.place("on", text, fill)?,
         };
-        let action = self.action(step, &step.kind, fill)?;
+        let action = self.action(step, &step.kind, on, fill)?;
         if action == Action::Reboot && on.transport == Transport::Local {
             return Err(Error::usage(format!(
                 "{}: host `{}` is the machine upshift runs on, and restarting it would end the run",
@@ -217,7 +219,7 @@ impl<'a> Builder<'a, '_> {
             action,
             unless: fill.option(step.unless.as_ref())?,
             env: env.collect::<Result<IndexMap<_, _>>>()?,
-            undo: self.undo(step, fill)?,
+            undo: self.undo(step, on, fill)?,
             always: fill.option(step.always.as_ref())?,
         })
     }
@@ -226,45 +228,45 @@ impl<'a> Builder<'a, '_> {
         self.inventory.hosts.get(name).unwrap_or(&self.inventory.controller)
     }
 
-    /// The one host that `on` names.
-    fn place(&self, text: &Text, fill: &Fill, placed: &mut HashMap<String, &'a Host>) -> Result<&'a Host> {
+    /// The one host that a key names.
+    fn place(&mut self, key: &str, text: &Text, fill: &Fill) -> Result<&'a Host> {
         let selector = fill.text(text)?;
-        if let Some(host) = placed.get(&selector) {
+        if let Some(host) = self.placed.get(&selector) {
             return Ok(host);
         }
         let host = if selector == self.inventory.controller.name {
             &self.inventory.controller
         } else {
             let hosts = selector::select(self.inventory, &selector)
-                .map_err(|error| hosts::refused(&text.place, "`on`", error))?;
+                .map_err(|error| hosts::refused(&text.place, &format!("`{key}`"), error))?;
             let [host] = hosts[..] else {
                 let place = &text.place;
                 return Err(Error::usage(format!(
-                    "{place}: `on` wants one host, and `{selector}` selects {}",
+                    "{place}: `{key}` wants one host, and `{selector}` selects {}",
                     hosts.len()
                 ))
                 .hint(format!("`{selector}[1]` is the first of a group")));
             };
             host
         };
-        placed.insert(selector, host);
+        self.placed.insert(selector, host);
         Ok(host)
     }
 
-    fn undo(&mut self, step: &pipeline::Step, fill: &Fill) -> Result<Vec<Undo>> {
-        let part = |(kind, timeout): &_| Ok(Undo { action: self.action(step, kind, fill)?, timeout: *timeout });
+    fn undo(&mut self, step: &pipeline::Step, on: &'a Host, fill: &Fill) -> Result<Vec<Undo>> {
+        let part = |(kind, timeout): &_| Ok(Undo { action: self.action(step, kind, on, fill)?, timeout: *timeout });
         match (&step.undo, &step.kind) {
             (pipeline::Undo::Steps(parts), _) => parts.iter().map(part).collect(),
             // What was kept goes back, unless the pipeline has another idea.
             (pipeline::Undo::Nothing, StepKind::Backup(backup)) => {
-                let backup = Backup { test: false, ..fill.backup(backup)? };
+                let backup = Backup { test: None, ..self.backup(backup, on, fill)? };
                 Ok(vec![Undo { action: Action::Restore(Box::new(backup)), timeout: None }])
             }
             _ => Ok(Vec::new()),
         }
     }
 
-    fn action(&mut self, step: &pipeline::Step, kind: &StepKind, fill: &Fill) -> Result<Action> {
+    fn action(&mut self, step: &pipeline::Step, kind: &StepKind, on: &'a Host, fill: &Fill) -> Result<Action> {
         Ok(match kind {
             StepKind::Run { command, until } => {
                 Action::Run { command: fill.text(command)?, until: fill.pattern(until.as_ref())? }
@@ -307,10 +309,36 @@ impl<'a> Builder<'a, '_> {
                     engine: fill.stage.engine,
                 }))
             }
-            StepKind::Backup(backup) => Action::Backup(Box::new(fill.backup(backup)?)),
-            StepKind::Restore(backup) => Action::Restore(Box::new(fill.backup(backup)?)),
+            StepKind::Backup(backup) => Action::Backup(Box::new(self.backup(backup, on, fill)?)),
+            StepKind::Restore(backup) => Action::Restore(Box::new(self.backup(backup, on, fill)?)),
             StepKind::Reboot => Action::Reboot,
         })
+    }
+
+    /// A backup on a host, with the hosts that it is copied to.
+    fn backup(&mut self, backup: &Backup<Text>, on: &'a Host, fill: &Fill) -> Result<Backup> {
+        fill.check(backup)?;
+        let mut filled = backup.fill(
+            |text| fill.text(text),
+            |key, text| {
+                let host = self.place(key, text, fill)?;
+                self.id(host);
+                let is_real = |host: &Host| host.transport != Transport::Simulated;
+                if key == "to" && host.name == on.name {
+                    let message = format!("`{}` has the backup anyway, without a copy", host.name);
+                    return Err(fill.error(text, &message).hint("leave `to` out, or name another host"));
+                }
+                if is_real(host) != is_real(on) {
+                    let message = format!("`{}` and `{}` are not both simulated", on.name, host.name);
+                    return Err(fill.error(text, &message));
+                }
+                Ok(host.name.clone())
+            },
+        )?;
+        if filled.test == Some(Test::On(on.name.clone())) {
+            filled.test = Some(Test::Here);
+        }
+        Ok(filled)
     }
 
     /// The formulas and what tells the pillar tree from all others.
@@ -409,8 +437,8 @@ impl Fill<'_> {
         }
     }
 
-    /// A backup, whose paths a template may have spoiled.
-    fn backup(&self, backup: &Backup<Text>) -> Result<Backup> {
+    /// Checks the texts of a backup, whose paths a template may have spoiled.
+    fn check(&self, backup: &Backup<Text>) -> Result<()> {
         let absolute = |text: &Text| {
             let path = self.text(text)?;
             let is_plain = path.starts_with('/') && !path.split('/').any(|part| part == "..") && path.len() > 1;
@@ -426,12 +454,12 @@ impl Fill<'_> {
         }
         match &backup.data {
             Data::Files { paths } => paths.iter().try_for_each(|path| absolute(path).map(drop))?,
-            Data::Mariadb { databases, .. } => {
+            Data::Mariadb { databases, .. } | Data::Postgres { databases } => {
                 databases.iter().try_for_each(|name| named(name).map(drop))?;
             }
             Data::Command { .. } => {}
         }
-        backup.fill(|text| self.text(text))
+        Ok(())
     }
 
     fn error(&self, text: &Text, what: &str) -> Error {
@@ -468,6 +496,7 @@ fn planned_step(step: &pipeline::Step, units: Vec<Unit>, before: &[plan::Step]) 
         retry_interrupted: step.on_interrupt == OnInterrupt::Retry,
         expected: Expected::UNKNOWN,
         put_back: SignedDuration::ZERO,
+        undo: Expected::UNKNOWN,
         takes: step.takes,
         failure_rate: step.failure_rate,
         no_return: matches!(step.undo, pipeline::Undo::Never),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use indexmap::{IndexMap, IndexSet};
 use jiff::SignedDuration;
 
-use crate::model::backup::{Backup, Data};
+use crate::model::backup::{Backup, Data, Test};
 use crate::model::pattern;
 use crate::model::plan::{Action, Apply, Engine, Plan, Source, Stage, Step, Unit, Wait};
 use crate::model::span::short;
@@ -185,13 +185,17 @@ fn step_times(step: &Step) -> String {
         Source::Timeout => String::new(),
         _ => format!(", timeout {}", short(step.timeout)),
     };
+    let undo = match step.undo.source {
+        Source::Measured if step.undo_parts() > 0 => format!(", undo takes {} (measured)", short(step.undo.p50)),
+        _ => String::new(),
+    };
     let retries = match step.retries {
         0 => String::new(),
         n => format!(", {n} more tr{} after {}", if n == 1 { "y" } else { "ies" }, short(step.retry_delay)),
     };
     let interrupted = if step.retry_interrupted { ", tried again when cut off" } else { "" };
     let no_return = if step.no_return { ", THE POINT OF NO RETURN" } else { "" };
-    format!("{expected}{timeout}{retries}{interrupted}{no_return}")
+    format!("{expected}{timeout}{undo}{retries}{interrupted}{no_return}")
 }
 
 /// A unit as labelled lines.
@@ -238,6 +242,7 @@ fn action_lines(action: &Action) -> Vec<(&'static str, String)> {
         Action::Apply(apply) => apply_lines(apply),
         Action::Backup(backup) => backup_lines("backup", backup),
         Action::Restore(backup) => backup_lines("restore", backup),
+        Action::Try(backup) => backup_lines("try", backup),
         Action::Reboot => vec![("reboot", String::new())],
     }
 }
@@ -246,14 +251,25 @@ fn backup_lines(label: &'static str, backup: &Backup) -> Vec<(&'static str, Stri
     let folder = backup.folder.as_deref().unwrap_or("backups");
     let run = backup.run.as_deref().unwrap_or("RUN");
     let what = match &backup.data {
-        Data::Mariadb { databases, .. } if databases.is_empty() => "all databases".into(),
-        Data::Mariadb { databases, .. } => databases.join(", "),
+        Data::Mariadb { databases, .. } | Data::Postgres { databases } if databases.is_empty() => {
+            "all databases".into()
+        }
+        Data::Mariadb { databases, .. } | Data::Postgres { databases } => databases.join(", "),
         Data::Files { paths } => paths.join(", "),
         Data::Command { save, load } => if label == "backup" { save } else { load }.clone(),
     };
     let way = if label == "backup" { "to" } else { "from" };
-    let test = if backup.test { ", tried on a scratch server" } else { "" };
-    vec![(label, format!("{} {way} {folder}/{run}/{}{test}: {what}", backup.data.engine(), backup.name))]
+    let copy = match (&backup.to, label) {
+        (None, _) => String::new(),
+        (Some(to), "backup") => format!(", copied to {to}"),
+        (Some(to), _) => format!(", or from the copy on {to}"),
+    };
+    let test = match &backup.test {
+        None => String::new(),
+        Some(Test::Here) => ", tried on a scratch server".to_owned(),
+        Some(Test::On(host)) => format!(", tried on a scratch server on {host}"),
+    };
+    vec![(label, format!("{} {way} {folder}/{run}/{}{copy}{test}: {what}", backup.data.engine(), backup.name))]
 }
 
 fn apply_lines(apply: &Apply) -> Vec<(&'static str, String)> {

@@ -222,6 +222,7 @@ impl Gathering {
             started: self.state.opened_at.unwrap_or(ended),
             ended,
             closes: self.state.closes,
+            undo: self.state.undo_time(),
             silent: None,
             stages,
             hosts,

@@ -50,6 +50,8 @@ pub struct Report {
     pub closes_at: Option<Timestamp>,
     /// What was left of the window at the end; negative when it had closed.
     pub slack_s: Option<f64>,
+    /// How long taking it back takes, as far as it was measured.
+    pub undo_s: Option<f64>,
     /// How many times faster than real time the run's clock goes; `null` when it does not wait.
     pub time_scale: Option<f64>,
     /// The plan's digest.
@@ -337,6 +339,7 @@ impl Report {
             stopped_s: seconds(timing.stopped()),
             closes_at: timing.closes,
             slack_s: timing.slack().map(seconds),
+            undo_s: Some(timing.undo).filter(|undo| !undo.is_zero()).map(seconds),
             time_scale: timing.opened.time_scale,
             plan: timing.opened.plan.digest.clone(),
             changes,

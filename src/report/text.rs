@@ -79,6 +79,11 @@ pub(super) fn window(timing: &Timing) -> Option<String> {
     Some(format!("closes {}, {slack}", Moments::of(timing).full(closes)))
 }
 
+/// How long taking the run back takes, where restore tests have measured it.
+pub(super) fn undo(timing: &Timing) -> Option<String> {
+    (!timing.undo.is_zero()).then(|| format!("takes {} (measured)", span::short(timing.undo)))
+}
+
 /// How the run's clock went, where that was not by itself.
 pub(super) fn time_scale(timing: &Timing) -> Option<String> {
     match timing.opened.time_scale {
@@ -115,6 +120,7 @@ fn facts(timing: &Timing) -> String {
     ];
     facts.extend(time_scale(timing).map(|scale| ("", scale)));
     facts.extend(window(timing).map(|window| ("window", window)));
+    facts.extend(undo(timing).map(|undo| ("undo", undo)));
     facts.push(("hosts", format!("{}: {}", timing.hosts.len(), counts(&timing.counts()))));
     facts.push(("changes", format!("{changes} on {}", count(on, "host"))));
     facts.push(("plan", cut_digest(&timing.opened.plan.digest).into()));

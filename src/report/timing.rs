@@ -25,6 +25,8 @@ pub struct Timing {
     pub ended: Timestamp,
     /// When the window closes, by the last session.
     pub closes: Option<Timestamp>,
+    /// How long taking it back takes, as far as it was measured; zero where nothing was.
+    pub undo: SignedDuration,
     /// The first start and every resume.
     pub sessions: Vec<Session>,
     /// How long no record was written before now, in a crashed run.

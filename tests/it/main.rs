@@ -4,6 +4,7 @@
 
 mod agent;
 mod architecture;
+mod backup;
 mod beside_salt;
 mod config;
 mod conformance;

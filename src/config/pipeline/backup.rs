@@ -3,18 +3,18 @@
 use crate::config::table::{Keys, Table, Value};
 use crate::config::template::is_template;
 use crate::error::Result;
-use crate::model::backup::{Data, is_name};
+use crate::model::backup::{Data, Test, is_name};
 use crate::model::{Backup, Text};
 
 static BACKUP: Keys = Keys {
     owner: "A backup",
-    names: &["engine", "databases", "options", "paths", "save", "load", "name", "folder", "restore-test"],
+    names: &["engine", "databases", "options", "paths", "save", "load", "name", "folder", "to", "restore-test"],
     elsewhere: ELSEWHERE,
 };
 
 static RESTORE: Keys = Keys {
     owner: "A restore",
-    names: &["engine", "databases", "options", "paths", "save", "load", "name", "folder", "run"],
+    names: &["engine", "databases", "options", "paths", "save", "load", "name", "folder", "to", "run"],
     elsewhere: ELSEWHERE,
 };
 
@@ -30,20 +30,24 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
 ];
 
 /// The engines, and the keys of each; the first `usize` of them it has to have.
-const ENGINES: [(&str, usize, &[&str]); 3] =
-    [("mariadb", 0, &["databases", "options"]), ("files", 1, &["paths"]), ("command", 2, &["save", "load"])];
+const ENGINES: [(&str, usize, &[&str]); 4] = [
+    ("mariadb", 0, &["databases", "options"]),
+    ("postgres", 0, &["databases"]),
+    ("files", 1, &["paths"]),
+    ("command", 2, &["save", "load"]),
+];
 
 /// Keys of any engine.
-const COMMON: [&str; 5] = ["engine", "name", "folder", "restore-test", "run"];
+const COMMON: [&str; 6] = ["engine", "name", "folder", "to", "restore-test", "run"];
 
 /// Reads what a backup keeps.
 pub(super) fn backup(value: Value<'_>) -> Result<Backup<Text>> {
     let table = table(value, &BACKUP)?;
     let backup = of(&table)?;
-    let test = table.read("restore-test", Value::flag)?.unwrap_or_default();
-    if test && !matches!(backup.data, Data::Mariadb { .. }) {
+    let test = table.read("restore-test", test)?.flatten();
+    if test.is_some() && !matches!(backup.data, Data::Mariadb { .. } | Data::Postgres { .. }) {
         let message = format!("the engine `{}` has no server to try a backup on", backup.data.engine());
-        return Err(table.key_error("restore-test", message).hint("`restore-test` goes with mariadb"));
+        return Err(table.key_error("restore-test", message).hint("`restore-test` goes with mariadb and postgres"));
     }
     Ok(Backup { test, ..backup })
 }
@@ -52,6 +56,15 @@ pub(super) fn backup(value: Value<'_>) -> Result<Backup<Text>> {
 pub(super) fn restore(value: Value<'_>) -> Result<Backup<Text>> {
     let table = table(value, &RESTORE)?;
     Ok(Backup { run: table.read("run", safe_name)?, ..of(&table)? })
+}
+
+/// Where it is tried: `true`, or the host that it is tried on.
+fn test(value: Value<'_>) -> Result<Option<Test<Text>>> {
+    if value.inner.as_str().is_some() {
+        return value.template().map(|on| Some(Test::On(on)));
+    }
+    let wanted = |_| value.wanted("`true`, or a selector for another host such as `\"dbs[3]\"`");
+    value.flag().map(|is_here| is_here.then_some(Test::Here)).map_err(wanted)
 }
 
 fn table<'s>(value: Value<'s>, keys: &'static Keys) -> Result<Table<'s>> {
@@ -80,8 +93,10 @@ fn of(table: &Table<'_>) -> Result<Backup<Text>> {
         name: table.read("name", safe_name)?.unwrap_or_else(|| engine.to_owned()),
         folder: table.read("folder", path)?,
         run: None,
+        to: table.read("to", Value::template)?,
+        of: None,
         data: data(engine, table)?,
-        test: false,
+        test: None,
     })
 }
 
@@ -90,6 +105,9 @@ fn data(engine: &str, table: &Table<'_>) -> Result<Data<Text>> {
         "mariadb" => Data::Mariadb {
             databases: table.read("databases", |value| some(value, Value::template))?.unwrap_or_default(),
             options: table.read("options", path)?,
+        },
+        "postgres" => Data::Postgres {
+            databases: table.read("databases", |value| some(value, Value::template))?.unwrap_or_default(),
         },
         "files" => Data::Files { paths: some(table.need("paths", "[\"/etc/nova\"]")?, path)? },
         _ => Data::Command {

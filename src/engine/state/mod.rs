@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use host::{HostState, Phase};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 pub use stage::StageState;
 
-use crate::model::record::{Breached, Entry, Silent};
+use crate::model::record::{Breached, Entry, Kept, Silent};
 use crate::model::{Command, Outcome, Outline, Person, Record, UnitKey, Verdict};
 
 /// Where a run stands.
@@ -47,6 +47,8 @@ pub struct RunState {
     pub stuck: u32,
     /// Targets, by probe and place, that have been silent for too long, and since when that is known.
     pub breaches: BTreeMap<(u16, u32), Timestamp>,
+    /// What backups kept.
+    pub kept: BTreeMap<UnitKey, Kept>,
     /// How the run ended; `None` while it goes on, and after a crash.
     pub verdict: Option<Verdict>,
     /// By host id: whether a person said to leave it out.
@@ -131,6 +133,7 @@ impl RunState {
             refused: false,
             stuck: 0,
             breaches: BTreeMap::new(),
+            kept: BTreeMap::new(),
             verdict: None,
             skipped: vec![false; outline.hosts.len()],
             outline,
@@ -167,6 +170,7 @@ impl RunState {
             Record::UnitEnded { unit, attempt, end, retry_at } => {
                 let stage = self.stage_of(unit.stage, unit.host)?;
                 self.stuck += u32::from(stage.end_unit(at, *unit, *attempt, end, *retry_at)?);
+                self.kept.extend(end.kept.as_deref().map(|kept| (*unit, kept.clone())));
                 Ok(())
             }
             Record::HostEnded { stage, host, state } => self.end_host(at, *stage, *host, *state),
@@ -210,6 +214,24 @@ impl RunState {
         }
         // A host that only carries out steps for others, through `on`, is planned but in no stage.
         fates.into_iter().map(|fate| fate.unwrap_or(Fate::Ended(Outcome::Unchanged))).collect()
+    }
+
+    /// How long taking back what was done takes at most, as far as it was measured: its stages one after the other, the
+    /// hosts of each as many at once as its fan-out says.
+    #[must_use]
+    pub fn undo_time(&self) -> SignedDuration {
+        let mut hosts: BTreeMap<(u16, u32), SignedDuration> = BTreeMap::new();
+        for (unit, kept) in &self.kept {
+            let host = hosts.entry((unit.stage, unit.host)).or_default();
+            *host = host.saturating_add(kept.undo_takes.unwrap_or_default());
+        }
+        let mut stages: BTreeMap<u16, Vec<SignedDuration>> = BTreeMap::new();
+        for ((stage, _), takes) in hosts {
+            stages.entry(stage).or_default().push(takes);
+        }
+        let times =
+            stages.iter().map(|(stage, hosts)| at_most(hosts, self.outline.stages[usize::from(*stage)].fan_out));
+        times.fold(SignedDuration::ZERO, SignedDuration::saturating_add)
     }
 
     fn stage(&mut self, stage: u16) -> Result<&mut StageState, IllegalRecord> {
@@ -381,12 +403,49 @@ impl RunState {
     }
 }
 
+/// How long hosts take at most, of which so many are under way at once, in whatever order.
+fn at_most(hosts: &[SignedDuration], fan_out: u32) -> SignedDuration {
+    let longest = hosts.iter().copied().max().unwrap_or_default();
+    if hosts.len() <= usize::try_from(fan_out).unwrap_or(usize::MAX) {
+        return longest;
+    }
+    let fan_out = i32::try_from(fan_out).unwrap_or(i32::MAX).max(1);
+    let share = |time: SignedDuration| time.checked_div(fan_out).unwrap_or(time);
+    let all = hosts.iter().copied().fold(SignedDuration::ZERO, SignedDuration::saturating_add);
+    // All have the same work until the last one begins, which may be the longest.
+    share(all).saturating_add(longest.saturating_sub(share(longest)))
+}
+
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::*;
     use crate::engine::sample;
+
+    #[test]
+    fn taking_back_takes_as_long_as_its_stages_one_after_the_other() {
+        let minutes = SignedDuration::from_mins;
+        let step = |title| sample::step(title, 4, minutes(1));
+        let mut plan = sample::plan(
+            4,
+            vec![sample::stage("one", 4, vec![step("a"), step("b")]), sample::stage("two", 1, vec![step("c")])],
+        );
+        let measured = |plan: &crate::model::Plan, times: &[(u16, u32, u16, i64)]| {
+            let mut state = sample::opened(plan);
+            for (stage, host, step, takes) in times {
+                let unit = UnitKey { stage: *stage, host: *host, slot: crate::model::Slot::Step(*step) };
+                state.kept.insert(unit, Kept { size: 1, undo_takes: Some(minutes(*takes)) });
+            }
+            state.undo_time()
+        };
+        let times = [(0, 0, 0, 2), (0, 0, 1, 3), (0, 1, 0, 4), (0, 2, 0, 3), (0, 3, 0, 4), (1, 0, 0, 10)];
+        assert_eq!(measured(&plan, &[]), SignedDuration::ZERO);
+        assert_eq!(measured(&plan, &times), minutes(5 + 10));
+        plan.stages[0].fan_out = 1;
+        assert_eq!(measured(&plan, &times), minutes(5 + 4 + 3 + 4 + 10));
+        plan.stages[0].fan_out = 2;
+        // Whatever comes first: the others share both places until the longest begins.
+        assert_eq!(measured(&plan, &times), SignedDuration::from_secs(10 * 60 + 30) + minutes(10));
+    }
 
     #[test]
     fn a_target_falls_silent_once_and_answers_again_once() {

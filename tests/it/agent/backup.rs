@@ -11,7 +11,7 @@ use super::{Bench, note};
 
 fn backup(data: Data) -> Box<Backup> {
     let name = data.engine().to_owned();
-    Box::new(Backup { name, folder: None, run: Some("run".into()), data, test: false })
+    Box::new(Backup { name, folder: None, run: Some("run".into()), to: None, of: None, data, test: None })
 }
 
 fn by_commands(save: &str) -> Box<Backup> {

@@ -2,6 +2,7 @@
 
 use super::{Seat, View, clock, took};
 use crate::model::Verdict;
+use crate::model::span::short;
 use crate::report::screen::figures::{self, Doing};
 use crate::report::screen::text::{Line, Style, clean, cut, flow};
 
@@ -74,6 +75,10 @@ fn times(view: &View) -> Vec<(Style, String)> {
     if let (Some(slack), true) = (figures::slack(watch, view.now), ended || view.seat != Seat::Nobody) {
         let style = if slack.is_negative() { Style::Bad } else { Style::Good };
         parts.push((style, figures::slack_words(slack)));
+    }
+    let undo = watch.state.undo_time();
+    if !undo.is_zero() && !ended {
+        parts.push((Style::Plain, format!("undo takes {} (measured)", short(undo))));
     }
     parts
 }

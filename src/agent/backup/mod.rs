@@ -1,24 +1,31 @@
 //! Carries out a step that backs up or restores.
 
+mod ask;
+
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::Signal;
 
 use crate::agent::output::quotation;
 use crate::agent::process::Group;
 use crate::agent::serve::now;
-use crate::agent::spool::{Folder, Started};
+use crate::agent::spool::{Folder, Started, folder_name};
 use crate::agent::step::Carrying;
 use crate::agent::watch::Received;
 use crate::database::{self, Attendant, Done, Error, Job};
+pub use crate::database::{Manifest, size};
 use crate::model::backup::is_name;
 use crate::model::record::End;
 use crate::model::{Backup, Outcome};
+pub use ask::{About, Ask, answer};
+
+/// The folder beside the spool that has backups, unless they say otherwise.
+pub const FOLDER: &str = "backups";
 
 /// Programs that were told to end get this long to do so.
 const GRACE: Duration = Duration::from_secs(10);
@@ -30,11 +37,13 @@ pub(super) enum Way {
     Save,
     /// It is put back.
     Load,
+    /// A copy of it is loaded into a scratch server.
+    Try,
 }
 
 /// Carries it out. An error means that nothing was touched.
 pub(super) fn carry_out(step: &Carrying, backup: &Backup, way: Way) -> io::Result<End> {
-    let folder = folder(step, backup)?;
+    let folder = folder(&step.folder.beside(FOLDER)?, backup)?;
     step.start()?;
     let attending = Arc::new(Attending {
         output: step.output()?,
@@ -58,6 +67,7 @@ pub(super) fn carry_out(step: &Carrying, backup: &Backup, way: Way) -> io::Resul
         let done = match way {
             Way::Save => database::back_up(&job),
             Way::Load => database::restore(&job),
+            Way::Try => database::try_out(&job),
         };
         // The receiver is gone when it took too long to stop.
         let _ = sender.send(done);
@@ -71,7 +81,7 @@ pub(super) fn carry_out(step: &Carrying, backup: &Backup, way: Way) -> io::Resul
                 (_, Some(Ok(done))) => return Ok(end(&attending, Ok(done))),
                 (_, Some(Err(Error::Failed(why)))) => Some(why),
                 (Way::Load, _) => Some("nobody knows how much was restored".to_owned()),
-                (Way::Save, _) => None,
+                (Way::Save | Way::Try, _) => None,
             };
             step.watch.end(stop, saw.as_deref())
         }
@@ -86,7 +96,7 @@ fn end(attending: &Attending, done: Result<Done, Error>) -> End {
         Ok(done) => {
             attending.say(&done.note);
             let outcome = if done.is_new { Outcome::Changed } else { Outcome::Unchanged };
-            End::noted(outcome, quotation(&done.note))
+            End { kept: done.kept.map(Box::new), ..End::noted(outcome, quotation(&done.note)) }
         }
         Err(error) => {
             attending.say(&error.to_string());
@@ -95,17 +105,18 @@ fn end(attending: &Attending, done: Result<Done, Error>) -> End {
     }
 }
 
-/// Where the backup is: in a folder for its run, and there in one of its own.
-fn folder(step: &Carrying, backup: &Backup) -> io::Result<Utf8PathBuf> {
-    let base = match &backup.folder {
-        Some(folder) => folder.into(),
-        None => step.folder.beside("backups")?,
-    };
+/// Where a backup is: in a folder for its run, and there in one of its own; a copy has its host in its name.
+fn folder(base: &Utf8Path, backup: &Backup) -> io::Result<Utf8PathBuf> {
+    let base = backup.folder.as_deref().map_or(base, Utf8Path::new);
     let run = backup.run.as_deref().unwrap_or_default();
-    match [run, &backup.name].into_iter().find(|name| !is_name(name)) {
-        Some(wrong) => Err(io::Error::other(format!("`{wrong}` is no name for a folder"))),
-        None => Ok(base.join(run).join(&backup.name)),
+    if let Some(wrong) = [run, &backup.name].into_iter().find(|name| !is_name(name)) {
+        return Err(io::Error::other(format!("`{wrong}` is no name for a folder")));
     }
+    let own = match &backup.of {
+        Some(host) => format!("{}@{}", backup.name, folder_name(host)),
+        None => backup.name.clone(),
+    };
+    Ok(base.join(run).join(own))
 }
 
 /// Hears what goes on, and ends it.
