@@ -74,68 +74,23 @@ static INSTALL: Keys = Keys {
 const RETRY_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
 /// The kinds of steps, and the keys besides `name` that each one takes.
-const KINDS: [(&str, &[&str]); 9] = [
-    (
-        "apply",
-        &[
-            "on",
-            "pillar",
-            "preview",
-            "unless",
-            "env",
-            "timeout",
-            "retries",
-            "retry-delay",
-            "undo",
-            "always",
-            "on-interrupt",
-            "takes",
-            "failure-rate",
-        ],
-    ),
-    (
-        "run",
-        &[
-            "on",
-            "until",
-            "unless",
-            "env",
-            "timeout",
-            "retries",
-            "retry-delay",
-            "undo",
-            "always",
-            "on-interrupt",
-            "takes",
-            "failure-rate",
-        ],
-    ),
-    (
-        "wait",
-        &["on", "env", "timeout", "retries", "retry-delay", "undo", "always", "on-interrupt", "takes", "failure-rate"],
-    ),
-    ("pull", &["timeout", "retries", "retry-delay", "on-interrupt", "takes", "failure-rate"]),
-    ("install", &["timeout", "retries", "retry-delay", "on-interrupt", "takes", "failure-rate"]),
+const KINDS: [(&str, &[&[&str]]); 9] = [
+    ("apply", &[&["pillar", "preview", "unless"], PLACED, TRIED]),
+    ("run", &[&["until", "unless"], PLACED, TRIED]),
+    ("wait", &[PLACED, TRIED]),
+    ("pull", &[TRIED]),
+    ("install", &[TRIED]),
     ("gate", &[]),
-    ("backup", AROUND),
-    ("restore", AROUND),
-    ("reboot", AROUND),
+    ("backup", &[&["unless"], PLACED, TRIED]),
+    ("restore", &[&["unless"], PLACED, TRIED]),
+    ("reboot", &[&["unless"], PLACED, TRIED]),
 ];
 
-/// The keys of a step that is no command and yet happens on a host.
-const AROUND: &[&str] = &[
-    "on",
-    "unless",
-    "env",
-    "timeout",
-    "retries",
-    "retry-delay",
-    "undo",
-    "always",
-    "on-interrupt",
-    "takes",
-    "failure-rate",
-];
+/// The keys of a step that happens on a host.
+const PLACED: &[&str] = &["on", "env", "undo", "always"];
+
+/// The keys of a step that can fail.
+const TRIED: &[&str] = &["timeout", "retries", "retry-delay", "on-interrupt", "takes", "failure-rate"];
 
 /// Reads a step of a stage.
 pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
@@ -204,10 +159,10 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
 }
 
 /// The one kind that a step has, with the keys that go with it.
-fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, &'static [&'static str])> {
+fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, Vec<&'static str>)> {
     let kinds: Vec<_> = KINDS.iter().filter(|(kind, _)| table.get(kind).is_some()).collect();
     let (kind, takes) = match kinds[..] {
-        [one] => *one,
+        [(kind, groups)] => (*kind, groups.concat()),
         [] => {
             let names: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
             return Err(table

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Stands for Contrail's control node: a daemon that says on port 8083 which version it is, and what its ZooKeeper is."""
+"""Stands for a daemon of Contrail: says on port @PORT@ which version it is, and what its host is to ZooKeeper, if anything."""
 import http.server
 import json
 import os
@@ -11,7 +11,7 @@ VERSION = "@VERSION@"
 
 
 def zookeeper():
-    """`leader` or `follower`; None as long as it is in no quorum."""
+    """`leader` or `follower`; None where there is no ZooKeeper, and as long as it is in no quorum."""
     try:
         with socket.create_connection(("127.0.0.1", 2181), timeout=2) as asked:
             asked.sendall(b"srvr")
@@ -23,7 +23,10 @@ def zookeeper():
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = (json.dumps({"version": VERSION, "host": socket.gethostname(), "zookeeper": zookeeper()}) + "\n").encode()
+        answer = {"version": VERSION, "host": socket.gethostname()}
+        if role := zookeeper():
+            answer["zookeeper"] = role
+        body = (json.dumps(answer) + "\n").encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -35,7 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-server = http.server.ThreadingHTTPServer(("", 8083), Handler)
+server = http.server.ThreadingHTTPServer(("", @PORT@), Handler)
 if "NOTIFY_SOCKET" in os.environ:  # `systemctl restart`, and so apt, returns when the port answers
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"].replace("@", "\0", 1))
