@@ -1,5 +1,5 @@
 base:
-  '*': [cloud]
+  '*': [cloud, release.v302]
   'ctl*': [control]
   'dbs*': [database]
   'cmp*': [compute]

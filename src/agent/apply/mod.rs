@@ -15,7 +15,7 @@ use crate::states::{Host, Listener, run};
 
 pub(super) use install::install;
 pub use manifest::Manifest;
-pub use recorder::{Recorder, Tally};
+pub use recorder::{Recorder, Tally, without_secrets};
 pub(super) use step::apply as step;
 
 /// What is to be applied.

@@ -8,6 +8,7 @@ mod apply;
 mod backup;
 mod bastion;
 mod crash;
+mod encrypted;
 mod faults;
 mod login;
 mod network;
