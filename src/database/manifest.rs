@@ -76,7 +76,7 @@ impl Manifest {
             begun: job.now,
             took,
             restored: None,
-            engine: job.backup.data.engine().to_owned(),
+            engine: job.backup.data.form().to_owned(),
             version: server.version,
             settings: server.settings,
             file: written.file,
@@ -91,11 +91,18 @@ impl Manifest {
         Kept { size: self.data.size, undo_takes: self.restored }
     }
 
+    /// How much is in it, for people.
+    pub(super) fn holds(&self) -> String {
+        match self.contents.0.values().next().and_then(|tables| tables.get("keys")) {
+            Some(keys) if self.engine == "etcd" => format!("{keys} keys"),
+            _ => self.contents.summary(),
+        }
+    }
+
     /// One line for people.
     pub(super) fn summary(&self) -> String {
         let bytes = format!("{}, {} on disk", size(self.size), size(self.data.size));
-        let contents =
-            if self.contents.0.is_empty() { String::new() } else { format!(", {}", self.contents.summary()) };
+        let contents = if self.contents.0.is_empty() { String::new() } else { format!(", {}", self.holds()) };
         let tested = self.restored.map(|took| format!("; restored on a scratch server in {}", short(took)));
         format!("{bytes}{contents}{}", tested.unwrap_or_default())
     }

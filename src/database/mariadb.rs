@@ -7,17 +7,16 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::SignedDuration;
 
-use super::program::{Program, Tail};
+use super::galera::Desynced;
+use super::program::{Program, Tail, find};
 use super::rows::Counting;
 use super::scratch::Scratch;
 use super::store::{Sink, Source, Store};
-use super::{Contents, Error, Job, Manifest, Result, Server};
+use super::{Contents, Error, Job, Manifest, Result, Server, galera, physical};
+use crate::model::backup::Data;
 
 /// Databases that belong to the server itself.
 const OWN: [&str; 4] = ["information_schema", "mysql", "performance_schema", "sys"];
-
-/// Where programs are that are in nobody's `PATH`.
-const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/usr/libexec", "/usr/local/bin"];
 
 /// What the maintainer's scripts of Debian log in with.
 const DEBIAN: &str = "/etc/mysql/debian.cnf";
@@ -27,14 +26,19 @@ const SETTINGS: [&str; 3] = ["lower_case_table_names", "innodb_page_size", "inno
 
 /// A server.
 pub(super) struct Mariadb<'a> {
-    job: &'a Job<'a>,
+    pub(super) job: &'a Job<'a>,
     /// The databases to keep; none for all of them.
     databases: &'a [String],
     /// How a client gets to it. An option file has to come first.
-    way: Vec<String>,
+    pub(super) way: Vec<String>,
     /// The folder that a client works in.
     working: Utf8PathBuf,
+    /// Whether its files are kept, and the service that they belong to.
+    physical: Option<&'a str>,
 }
+
+/// What packages call the service.
+const SERVICE: &str = "mariadb";
 
 impl<'a> Mariadb<'a> {
     /// The server of this host.
@@ -50,24 +54,45 @@ impl<'a> Mariadb<'a> {
             None if !has_own && std::fs::File::open(DEBIAN).is_ok() => vec![format!("--defaults-extra-file={DEBIAN}")],
             None => Vec::new(),
         };
-        Ok(Self { job, databases, way, working: "/".into() })
+        let physical = match &job.backup.data {
+            Data::Mariadb { physical: true, service, .. } => Some(service.as_deref().unwrap_or(SERVICE)),
+            _ => None,
+        };
+        Ok(Self { job, databases, way, working: "/".into(), physical })
     }
 
     /// What it says of itself.
     pub(super) fn itself(&self) -> Result<Server> {
-        let asked = SETTINGS.map(|name| format!("@@{name}")).join(", ");
-        let answer = self.ask(&format!("SELECT VERSION(), {asked};"))?;
+        let asked: Vec<_> = SETTINGS.into_iter().chain(self.physical.map(|_| physical::DATA)).collect();
+        let values: Vec<_> = asked.iter().map(|name| format!("@@{name}")).collect();
+        let answer = self.ask(&format!("SELECT VERSION(), {};", values.join(", ")))?;
         let mut words = answer.trim().split('\t').map(str::to_owned);
         let version = words.next();
-        Ok(Server { version, settings: SETTINGS.into_iter().map(str::to_owned).zip(words).collect() })
+        Ok(Server { version, settings: asked.into_iter().map(str::to_owned).zip(words).collect() })
     }
 
     fn version(&self) -> Result<String> {
         Ok(self.itself()?.version.unwrap_or_default())
     }
 
-    /// Dumps its databases.
+    /// That it can be written to: a node of a cluster has to be one of it.
+    pub(super) fn ready(&self) -> Result<()> {
+        galera::ready(self)?;
+        self.physical.map_or(Ok(()), |_| galera::alone(self))
+    }
+
+    /// Keeps its databases. A node of a cluster holds nobody up meanwhile.
     pub(super) fn save(&self, sink: &mut Sink<'_>) -> Result<Contents> {
+        let desynced = Desynced::new(self)?;
+        let saved = match self.physical {
+            Some(_) => physical::save(self, sink),
+            None => self.dump(sink),
+        };
+        desynced.map(Desynced::end).transpose()?;
+        saved
+    }
+
+    fn dump(&self, sink: &mut Sink<'_>) -> Result<Contents> {
         let databases = match self.databases {
             [] => self.all()?,
             named => named.to_vec(),
@@ -100,9 +125,12 @@ impl<'a> Mariadb<'a> {
         Ok(counting.contents)
     }
 
-    /// Loads a dump.
-    pub(super) fn load(&self, source: &mut Source<'_>) -> Result<()> {
-        self.client(["--binary-mode"])?.write_from(source)
+    /// Puts its databases back.
+    pub(super) fn load(&self, source: &mut Source<'_>, manifest: &Manifest) -> Result<()> {
+        match self.physical {
+            Some(service) => physical::load(self, source, service, manifest),
+            None => self.client(["--binary-mode"])?.write_from(source),
+        }
     }
 
     /// How many rows its tables have now.
@@ -119,8 +147,9 @@ impl<'a> Mariadb<'a> {
         Ok(found)
     }
 
-    /// Loads a backup into a server of its own, and compares. Says how long that took: all that a restore does.
-    pub(super) fn test(&self, store: &Store, manifest: &Manifest) -> Result<SignedDuration> {
+    /// Loads a backup into a server of its own, and compares. Says how long that took: all that a restore does; and what is
+    /// in it, where only a server can tell.
+    pub(super) fn test(&self, store: &Store, manifest: &Manifest) -> Result<(SignedDuration, Option<Contents>)> {
         let attendant = self.job.attendant;
         let mut scratch = Scratch::new(self.job, manifest)?;
         attendant.say("loading it into a scratch server");
@@ -130,24 +159,51 @@ impl<'a> Mariadb<'a> {
             databases: &[],
             way: ["--no-defaults", "--user=root", "--socket=socket"].map(str::to_owned).into(),
             working: data.clone(),
+            physical: None,
         };
-        self.prepare(&scratch.folder, &data)?;
+        let begun = Instant::now();
+        if self.physical.is_some() {
+            store.verify(manifest, attendant)?;
+            physical::unpack(self, &mut store.open(manifest, attendant)?, &data)?;
+        } else {
+            self.prepare(&scratch.folder, &data)?;
+        }
         scratch.start(self.server(&data, manifest)?, &|| server.answers())?;
         let (kept, here) = (manifest.version.clone().unwrap_or_default(), server.version()?);
         if release(&kept) != release(&here) {
             return Err(Error::new(format!("the backup is of version {kept}, and a scratch server here has {here}")));
         }
+        if self.physical.is_some() {
+            let took = super::since(begun);
+            return server.count(&server.tables()?).map(|contents| (took, Some(contents)));
+        }
         let begun = Instant::now();
         store.verify(manifest, attendant)?;
-        server.load(&mut store.open(manifest, attendant)?)?;
+        server.load(&mut store.open(manifest, attendant)?, manifest)?;
         let found = server.count(&manifest.contents)?;
         let took = super::since(begun);
         match manifest.contents.difference(&found) {
             Some(difference) => {
                 Err(Error::new(format!("in a scratch server the backup is not the same: {difference}")))
             }
-            None => Ok(took),
+            None => Ok((took, None)),
         }
+    }
+
+    /// Its tables, without their rows.
+    fn tables(&self) -> Result<Contents> {
+        let own: Vec<_> = OWN.iter().map(|name| text(name)).collect();
+        let answer = self.ask(&format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' \
+             AND TABLE_SCHEMA NOT IN ({});",
+            own.join(", ")
+        ))?;
+        let mut tables = Contents::default();
+        answer
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .for_each(|(database, table)| tables.add(database, table, 0));
+        Ok(tables)
     }
 
     /// Makes the tables that a server has of its own.
@@ -174,6 +230,8 @@ impl<'a> Mariadb<'a> {
         arguments
             .extend(["--socket=socket", "--pid-file=pid", "--skip-networking", "--skip-log-bin"].map(str::to_owned));
         arguments.extend(["--max-allowed-packet=1G".to_owned()].into_iter().chain(given));
+        // The accounts of a server whose files these are, are not ours.
+        arguments.extend(self.physical.map(|_| "--skip-grant-tables".to_owned()));
         Ok(Program::new(self.job, &find(&["mariadbd", "mysqld"])?, arguments).inside(data))
     }
 
@@ -204,8 +262,13 @@ impl<'a> Mariadb<'a> {
         Ok(())
     }
 
-    fn ask(&self, question: &str) -> Result<String> {
-        self.client(["--batch", "--raw", "--skip-column-names"])?.ask(question)
+    pub(super) fn ask(&self, question: &str) -> Result<String> {
+        self.asking()?.ask(question)
+    }
+
+    /// A client that answers a question.
+    pub(super) fn asking(&self) -> Result<Program<'a>> {
+        self.client(["--batch", "--raw", "--skip-column-names"])
     }
 
     fn client<const N: usize>(&self, more: [&str; N]) -> Result<Program<'a>> {
@@ -226,16 +289,6 @@ pub(super) fn release(version: &str) -> String {
 /// Servers do not run as root unless they are told to.
 fn as_root() -> Option<String> {
     rustix::process::geteuid().is_root().then(|| "--user=root".to_owned())
-}
-
-/// The first of some programs that this host has.
-fn find(names: &[&str]) -> Result<String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = || std::env::split_paths(&path).chain(FOLDERS.map(Into::into));
-    let found = names.iter().find_map(|name| folders().map(|folder| folder.join(name)).find(|file| file.is_file()));
-    found
-        .and_then(|found| found.into_os_string().into_string().ok())
-        .ok_or_else(|| Error::new(format!("this host has no `{}`", names.join("` and no `"))))
 }
 
 /// The name of a database or table in SQL.

@@ -5,14 +5,19 @@
 //! written, and to be of the server's own release.
 
 mod account;
+mod etcd;
 mod files;
+mod galera;
 mod manifest;
 mod mariadb;
+mod physical;
 mod postgres;
 mod program;
 mod rows;
 mod scratch;
+mod service;
 mod store;
+mod zookeeper;
 
 use std::time::Instant;
 
@@ -24,6 +29,7 @@ use crate::model::Backup;
 use crate::model::backup::{Data, Test};
 use crate::model::record::Kept;
 use crate::model::span::short;
+use etcd::Etcd;
 use manifest::Server;
 pub use manifest::{Contents, Manifest};
 use mariadb::Mariadb;
@@ -31,6 +37,7 @@ use postgres::Postgres;
 use program::Program;
 use store::Sink;
 pub use store::{Nobody, Store};
+use zookeeper::Zookeeper;
 
 /// Hears what goes on, and says when it has to end.
 pub trait Attendant {
@@ -100,6 +107,8 @@ pub struct Done {
 enum Engine<'a> {
     Mariadb(Mariadb<'a>),
     Postgres(Postgres<'a>),
+    Zookeeper(Zookeeper<'a>),
+    Etcd(Etcd<'a>),
     Files(&'a [String]),
     Command { save: &'a str, load: &'a str },
 }
@@ -129,14 +138,16 @@ pub fn back_up(job: &Job<'_>) -> Result<Done> {
     let engine = Engine::of(job)?;
     let server = engine.server()?;
     let begun = Instant::now();
-    let mut sink = store.begin(job.backup.data.engine(), job.attendant)?;
+    let mut sink = store.begin(job.backup.data.form(), job.attendant)?;
     let contents = engine.save(job, &mut sink)?;
     let written = sink.end()?;
     let took = since(begun);
     let mut manifest = Manifest::new(job, server, contents, written, took);
     job.attendant.say(&format!("{} in {}", manifest.summary(), short(took)));
     if job.backup.test == Some(Test::Here) {
-        manifest.restored = Some(engine.test(&store, &manifest)?);
+        let (took, contents) = engine.test(&store, &manifest)?;
+        manifest.restored = Some(took);
+        manifest.contents = contents.unwrap_or(manifest.contents);
     }
     store.finish(&manifest)?;
     Ok(Done { is_new: true, note: manifest.summary(), kept: Some(manifest.kept()) })
@@ -153,7 +164,9 @@ pub fn restore(job: &Job<'_>) -> Result<Done> {
     };
     let store = Store::at(job.folder.clone());
     let (engine, manifest) = acceptable(job, &store).map_err(untouched)?;
-    engine.ready(&manifest).map_err(untouched)?;
+    if !service::was_stopped(job) {
+        engine.ready(&manifest).map_err(untouched)?;
+    }
     job.attendant.say(&format!("the backup is whole: {}", manifest.summary()));
     let begun = Instant::now();
     let half = |error| match error {
@@ -166,7 +179,7 @@ pub fn restore(job: &Job<'_>) -> Result<Done> {
     let note = if manifest.contents.0.is_empty() {
         format!("{} restored in {}", size(manifest.size), short(took))
     } else {
-        format!("{}; restored in {}, and compared", manifest.contents.summary(), short(took))
+        format!("{}; restored in {}, and compared", manifest.holds(), short(took))
     };
     Ok(Done { is_new: true, note, kept: None })
 }
@@ -174,13 +187,17 @@ pub fn restore(job: &Job<'_>) -> Result<Done> {
 /// The backup, once it is known to be whole and fit for this server.
 fn acceptable<'a>(job: &'a Job<'a>, store: &Store) -> Result<(Engine<'a>, Manifest)> {
     let manifest = store.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", job.folder)))?;
-    let wanted = job.backup.data.engine();
+    let wanted = job.backup.data.form();
     if manifest.engine != wanted {
         let found = &manifest.engine;
         return Err(Error::new(format!("the backup is of the engine `{found}`, and the step's is `{wanted}`")));
     }
     store.verify(&manifest, job.attendant)?;
     let engine = Engine::of(job)?;
+    if service::was_stopped(job) {
+        job.attendant.say("an earlier try has stopped the service, and compared its version");
+        return Ok((engine, manifest));
+    }
     if let (Some(kept), Some(now)) = (&manifest.version, engine.server()?.version)
         && engine.release(kept) != engine.release(&now)
     {
@@ -212,16 +229,23 @@ pub fn check(job: &Job<'_>, fit: bool) -> Result<Manifest> {
 pub fn try_out(job: &Job<'_>) -> Result<Done> {
     let store = Store::at(job.folder.clone());
     let manifest = store.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", job.folder)))?;
-    let took = Engine::of(job)?.test(&store, &manifest)?;
-    let note = format!("{}; restored on a scratch server in {}", manifest.contents.summary(), short(took));
+    let (took, contents) = Engine::of(job)?.test(&store, &manifest)?;
+    let manifest = Manifest { contents: contents.unwrap_or(manifest.contents.clone()), ..manifest };
+    let note = format!("{}; restored on a scratch server in {}", manifest.holds(), short(took));
     Ok(Done { is_new: true, note, kept: Some(Kept { undo_takes: Some(took), ..manifest.kept() }) })
 }
 
 impl<'a> Engine<'a> {
     fn of(job: &'a Job<'a>) -> Result<Self> {
         Ok(match &job.backup.data {
-            Data::Mariadb { databases, options } => Self::Mariadb(Mariadb::new(job, databases, options.as_deref())?),
+            Data::Mariadb { databases, options, .. } => {
+                Self::Mariadb(Mariadb::new(job, databases, options.as_deref())?)
+            }
             Data::Postgres { databases } => Self::Postgres(Postgres::new(job, databases)?),
+            Data::Zookeeper { config, service } => {
+                Self::Zookeeper(Zookeeper::new(job, config.as_deref(), service.as_deref())?)
+            }
+            Data::Etcd { data, service } => Self::Etcd(Etcd::new(job, data.as_deref(), service.as_deref())),
             Data::Files { paths } => Self::Files(paths),
             Data::Command { save, load } => Self::Command { save, load },
         })
@@ -232,6 +256,8 @@ impl<'a> Engine<'a> {
         match self {
             Self::Mariadb(server) => server.itself(),
             Self::Postgres(server) => server.itself(),
+            Self::Zookeeper(server) => Ok(server.itself()),
+            Self::Etcd(server) => server.itself(),
             Self::Files(_) | Self::Command { .. } => Ok(Server::default()),
         }
     }
@@ -241,6 +267,7 @@ impl<'a> Engine<'a> {
         match self {
             Self::Mariadb(_) => mariadb::release(version),
             Self::Postgres(_) => postgres::release(version),
+            Self::Zookeeper(_) | Self::Etcd(_) => version.split('.').take(2).collect::<Vec<_>>().join("."),
             Self::Files(_) | Self::Command { .. } => String::new(),
         }
     }
@@ -248,8 +275,11 @@ impl<'a> Engine<'a> {
     /// That nothing is in the way of a restore.
     fn ready(&self, manifest: &Manifest) -> Result<()> {
         match self {
+            Self::Mariadb(server) => server.ready(),
             Self::Postgres(server) => server.ready(&manifest.contents),
-            Self::Mariadb(_) | Self::Files(_) | Self::Command { .. } => Ok(()),
+            Self::Zookeeper(server) => server.ready(),
+            Self::Etcd(server) => server.ready(manifest),
+            Self::Files(_) | Self::Command { .. } => Ok(()),
         }
     }
 
@@ -257,6 +287,8 @@ impl<'a> Engine<'a> {
         match self {
             Self::Mariadb(server) => server.save(sink),
             Self::Postgres(server) => server.save(sink),
+            Self::Zookeeper(server) => server.save(sink),
+            Self::Etcd(server) => server.save(sink),
             Self::Files(paths) => files::save(job, paths, sink),
             Self::Command { save, .. } => {
                 Program::shell(job, save).read_into(sink)?;
@@ -268,8 +300,10 @@ impl<'a> Engine<'a> {
     fn load(&self, job: &Job<'_>, store: &Store, manifest: &Manifest) -> Result<()> {
         let open = || store.open(manifest, job.attendant);
         match self {
-            Self::Mariadb(server) => server.load(&mut open()?),
+            Self::Mariadb(server) => server.load(&mut open()?, manifest),
             Self::Postgres(server) => server.load(&mut open()?),
+            Self::Zookeeper(server) => server.load(&mut open()?),
+            Self::Etcd(server) => server.load(&mut open()?, manifest),
             Self::Files(paths) => files::load(job, paths, &open),
             Self::Command { load, .. } => Program::shell(job, load).write_from(&mut open()?),
         }
@@ -280,7 +314,8 @@ impl<'a> Engine<'a> {
         let found = match self {
             Self::Mariadb(server) => server.count(contents)?,
             Self::Postgres(server) => server.count(contents)?,
-            Self::Files(_) | Self::Command { .. } => return Ok(()),
+            Self::Etcd(server) => server.count(contents)?,
+            Self::Zookeeper(_) | Self::Files(_) | Self::Command { .. } => return Ok(()),
         };
         match contents.difference(&found) {
             Some(difference) => Err(Error::new(format!("it was restored and is not the same: {difference}"))),
@@ -288,13 +323,18 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Loads the backup into a scratch server and compares. Says how long that took: all that a restore does.
-    fn test(&self, store: &Store, manifest: &Manifest) -> Result<SignedDuration> {
-        match self {
-            Self::Mariadb(server) => server.test(store, manifest),
-            Self::Postgres(server) => server.test(store, manifest),
-            Self::Files(_) | Self::Command { .. } => Err(Error::new("it has no server to try a backup on")),
-        }
+    /// Loads the backup into a scratch server and compares. Says how long that took: all that a restore does; and what is in
+    /// it, where only a server can tell.
+    fn test(&self, store: &Store, manifest: &Manifest) -> Result<(SignedDuration, Option<Contents>)> {
+        let took = match self {
+            Self::Mariadb(server) => return server.test(store, manifest),
+            Self::Postgres(server) => server.test(store, manifest)?,
+            Self::Etcd(server) => server.test(store, manifest)?,
+            Self::Zookeeper(_) | Self::Files(_) | Self::Command { .. } => {
+                return Err(Error::new("it has no server to try a backup on"));
+            }
+        };
+        Ok((took, None))
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::JoinHandle;
 
 use super::account::Account;
-use super::{Attendant, Error, Job, Result};
+use super::{Attendant, Error, Job, Nobody, Result};
 
 /// The longest line of a program that is passed on.
 const LINE: u64 = 4096;
@@ -21,6 +21,21 @@ pub(super) struct Program<'a> {
     name: String,
     command: Command,
     attendant: &'a dyn Attendant,
+    /// Whether it is left alone when everything is to end: it puts something right.
+    is_last: bool,
+}
+
+/// Where programs are that are in nobody's `PATH`.
+const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/usr/libexec", "/usr/local/bin"];
+
+/// The first of some programs that this host has.
+pub(super) fn find(names: &[&str]) -> Result<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = || std::env::split_paths(&path).chain(FOLDERS.map(Into::into));
+    let found = names.iter().find_map(|name| folders().map(|folder| folder.join(name)).find(|file| file.is_file()));
+    found
+        .and_then(|found| found.into_os_string().into_string().ok())
+        .ok_or_else(|| Error::new(format!("this host has no `{}`", names.join("` and no `"))))
 }
 
 impl<'a> Program<'a> {
@@ -29,7 +44,12 @@ impl<'a> Program<'a> {
         command.args(arguments).envs(job.env).current_dir("/").process_group(0);
         // Messages are read by us, and data has to be the same everywhere.
         command.env("LC_ALL", "C.UTF-8");
-        Self { name: name.rsplit('/').next().unwrap_or(name).to_owned(), command, attendant: job.attendant }
+        Self {
+            name: name.rsplit('/').next().unwrap_or(name).to_owned(),
+            command,
+            attendant: job.attendant,
+            is_last: false,
+        }
     }
 
     /// A command of the pipeline.
@@ -42,6 +62,12 @@ impl<'a> Program<'a> {
     /// The folder that it works in.
     pub(super) fn inside(mut self, folder: &camino::Utf8Path) -> Self {
         self.command.current_dir(folder);
+        self
+    }
+
+    /// The same, also when everything is to end.
+    pub(super) fn at_last(mut self) -> Self {
+        self.is_last = true;
         self
     }
 
@@ -94,7 +120,9 @@ impl<'a> Program<'a> {
         let asked = std::thread::scope(|scope| {
             // A question may be longer than a pipe, and so may the answer.
             scope.spawn(move || to.map(|mut to| to.write_all(question.as_bytes())));
-            from.map_or(Ok(()), |mut from| copy(&mut from, &mut answer, self.attendant))
+            from.map_or(Ok(()), |mut from| {
+                copy(&mut from, &mut answer, if self.is_last { &Nobody } else { self.attendant })
+            })
         });
         self.end(child, says, asked)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -109,13 +137,19 @@ impl<'a> Program<'a> {
     }
 
     fn start(&mut self) -> Result<(Child, Option<JoinHandle<Vec<String>>>)> {
-        if self.attendant.is_stopped() {
+        if self.is_stopped() {
             return Err(Error::Stopped);
         }
         let mut child = self.command.stderr(Stdio::piped()).spawn().map_err(|error| self.cannot_start(&error))?;
-        self.attendant.started(child.id());
+        if !self.is_last {
+            self.attendant.started(child.id());
+        }
         let says = child.stderr.take().map(|stderr| std::thread::spawn(move || lines(stderr)));
         Ok((child, says))
+    }
+
+    fn is_stopped(&self) -> bool {
+        !self.is_last && self.attendant.is_stopped()
     }
 
     fn cannot_start(&self, error: &io::Error) -> Error {
@@ -136,7 +170,7 @@ impl<'a> Program<'a> {
         for line in &said {
             self.attendant.say(&format!("      | {line}"));
         }
-        if self.attendant.is_stopped() {
+        if self.is_stopped() {
             return Err(Error::Stopped);
         }
         match copied {

@@ -110,7 +110,9 @@ impl Store {
         self.create()?;
         let suffix = match engine {
             "mariadb" | "postgres" => ".sql",
-            "files" => ".tar",
+            "mariadb physical" => ".xb",
+            "etcd" => ".db",
+            "files" | "zookeeper" => ".tar",
             _ => "",
         };
         let file = format!("data{suffix}.gz");

@@ -225,7 +225,7 @@ impl Executor {
                     }
                 };
                 match &errand {
-                    Some(errand) if is_backup && !ended.end.outcome.is_failure() => {
+                    Some(errand) if is_backup && ended.end.kept.is_some() => {
                         errand.after(ended.end, &sink, aborted, &progress).await.into()
                     }
                     _ => ended,

@@ -50,11 +50,31 @@ pub enum Data<T = String> {
         databases: Vec<T>,
         /// An option file on the host with the account to use.
         options: Option<T>,
+        /// Whether the server's files are kept, all of them, and not what a dump of its databases says.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        physical: bool,
+        /// The service to stop while files are put back; `None` for what it is called in packages.
+        #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+        service: Option<T>,
     },
     /// Databases of a `PostgreSQL` server.
     Postgres {
         /// Which ones; none for all but the server's own.
         databases: Vec<T>,
+    },
+    /// What a `ZooKeeper` server keeps.
+    Zookeeper {
+        /// Its settings; `None` for where packages have them.
+        config: Option<T>,
+        /// The service to stop while its files are put back.
+        service: Option<T>,
+    },
+    /// What an etcd member keeps.
+    Etcd {
+        /// Its data folder; `None` for that of packages.
+        data: Option<T>,
+        /// The service to stop while its files are put back.
+        service: Option<T>,
     },
     /// Files and folders with all that is in them.
     Files {
@@ -77,16 +97,37 @@ impl<T> Data<T> {
         match self {
             Self::Mariadb { .. } => "mariadb",
             Self::Postgres { .. } => "postgres",
+            Self::Zookeeper { .. } => "zookeeper",
+            Self::Etcd { .. } => "etcd",
             Self::Files { .. } => "files",
             Self::Command { .. } => "command",
         }
     }
 
+    /// What tells the form of its data from any other.
+    #[must_use]
+    pub fn form(&self) -> &'static str {
+        match self {
+            Self::Mariadb { physical: true, .. } => "mariadb physical",
+            other => other.engine(),
+        }
+    }
+
     fn fill<U, E>(&self, mut text: impl FnMut(&T) -> Result<U, E>) -> Result<Data<U>, E> {
         Ok(match self {
-            Self::Mariadb { databases, options } => Data::Mariadb {
+            Self::Mariadb { databases, options, physical, service } => Data::Mariadb {
                 databases: databases.iter().map(&mut text).collect::<Result<_, _>>()?,
-                options: options.as_ref().map(text).transpose()?,
+                options: options.as_ref().map(&mut text).transpose()?,
+                physical: *physical,
+                service: service.as_ref().map(text).transpose()?,
+            },
+            Self::Zookeeper { config, service } => Data::Zookeeper {
+                config: config.as_ref().map(&mut text).transpose()?,
+                service: service.as_ref().map(text).transpose()?,
+            },
+            Self::Etcd { data, service } => Data::Etcd {
+                data: data.as_ref().map(&mut text).transpose()?,
+                service: service.as_ref().map(text).transpose()?,
             },
             Self::Postgres { databases } => {
                 Data::Postgres { databases: databases.iter().map(text).collect::<Result<_, _>>()? }

@@ -447,7 +447,7 @@ impl Fill<'_> {
         let named = |text: &Text| {
             let name = self.text(text)?;
             let is_plain = !name.starts_with('-') && !name.contains(char::is_control);
-            if is_plain { Ok(name) } else { Err(self.error(text, &format!("`{name}` names no database"))) }
+            if is_plain { Ok(name) } else { Err(self.error(text, &format!("`{name}` is no name"))) }
         };
         if let Some(folder) = &backup.folder {
             absolute(folder)?;
@@ -457,7 +457,15 @@ impl Fill<'_> {
             Data::Mariadb { databases, .. } | Data::Postgres { databases } => {
                 databases.iter().try_for_each(|name| named(name).map(drop))?;
             }
+            Data::Zookeeper { config: path, .. } | Data::Etcd { data: path, .. } => {
+                path.iter().try_for_each(|path| absolute(path).map(drop))?;
+            }
             Data::Command { .. } => {}
+        }
+        if let Data::Mariadb { service, .. } | Data::Zookeeper { service, .. } | Data::Etcd { service, .. } =
+            &backup.data
+        {
+            service.iter().try_for_each(|name| named(name).map(drop))?;
         }
         Ok(())
     }

@@ -251,6 +251,8 @@ fn backup_lines(label: &'static str, backup: &Backup) -> Vec<(&'static str, Stri
     let folder = backup.folder.as_deref().unwrap_or("backups");
     let run = backup.run.as_deref().unwrap_or("RUN");
     let what = match &backup.data {
+        Data::Mariadb { physical: true, .. } => "all files of the server".into(),
+        Data::Zookeeper { .. } | Data::Etcd { .. } => "all that it has".into(),
         Data::Mariadb { databases, .. } | Data::Postgres { databases } if databases.is_empty() => {
             "all databases".into()
         }

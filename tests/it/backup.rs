@@ -93,6 +93,20 @@ fn a_restore_takes_the_copy_where_the_backup_is_gone() {
 }
 
 #[test]
+fn a_backup_that_was_not_needed_is_not_copied_and_not_asked_for() {
+    let site = site(", to = \"bak\"");
+    let unless = site.read("up.toml").replacen(
+        "\n\n[[stage]]\nname = \"ask\"",
+        "\n  unless = \"true\"\n\n[[stage]]\nname = \"ask\"",
+        1,
+    );
+    site.write("up.toml", &unless);
+    run(&site, "", 0);
+    let id = run_id(&site);
+    assert!(!site.path(format!(".upshift/runs/{id}/backups")).exists());
+}
+
+#[test]
 fn a_rollback_is_planned_with_what_the_run_measured_and_then_with_what_rollbacks_did() {
     let site = site("");
     run(&site, "", 0);

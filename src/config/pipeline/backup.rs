@@ -8,13 +8,43 @@ use crate::model::{Backup, Text};
 
 static BACKUP: Keys = Keys {
     owner: "A backup",
-    names: &["engine", "databases", "options", "paths", "save", "load", "name", "folder", "to", "restore-test"],
+    names: &[
+        "engine",
+        "databases",
+        "options",
+        "method",
+        "service",
+        "config",
+        "data",
+        "paths",
+        "save",
+        "load",
+        "name",
+        "folder",
+        "to",
+        "restore-test",
+    ],
     elsewhere: ELSEWHERE,
 };
 
 static RESTORE: Keys = Keys {
     owner: "A restore",
-    names: &["engine", "databases", "options", "paths", "save", "load", "name", "folder", "to", "run"],
+    names: &[
+        "engine",
+        "databases",
+        "options",
+        "method",
+        "service",
+        "config",
+        "data",
+        "paths",
+        "save",
+        "load",
+        "name",
+        "folder",
+        "to",
+        "run",
+    ],
     elsewhere: ELSEWHERE,
 };
 
@@ -30,9 +60,11 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
 ];
 
 /// The engines, and the keys of each; the first `usize` of them it has to have.
-const ENGINES: [(&str, usize, &[&str]); 4] = [
-    ("mariadb", 0, &["databases", "options"]),
+const ENGINES: [(&str, usize, &[&str]); 6] = [
+    ("mariadb", 0, &["databases", "options", "method", "service"]),
     ("postgres", 0, &["databases"]),
+    ("zookeeper", 0, &["config", "service"]),
+    ("etcd", 0, &["data", "service"]),
     ("files", 1, &["paths"]),
     ("command", 2, &["save", "load"]),
 ];
@@ -45,9 +77,12 @@ pub(super) fn backup(value: Value<'_>) -> Result<Backup<Text>> {
     let table = table(value, &BACKUP)?;
     let backup = of(&table)?;
     let test = table.read("restore-test", test)?.flatten();
-    if test.is_some() && !matches!(backup.data, Data::Mariadb { .. } | Data::Postgres { .. }) {
-        let message = format!("the engine `{}` has no server to try a backup on", backup.data.engine());
-        return Err(table.key_error("restore-test", message).hint("`restore-test` goes with mariadb and postgres"));
+    let can_test = matches!(backup.data, Data::Mariadb { .. } | Data::Postgres { .. } | Data::Etcd { .. });
+    if test.is_some() && !can_test {
+        let message = format!("upshift has no scratch server to try a backup of `{}` on", backup.data.engine());
+        return Err(table
+            .key_error("restore-test", message)
+            .hint("`restore-test` goes with mariadb, postgres and etcd"));
     }
     Ok(Backup { test, ..backup })
 }
@@ -102,10 +137,28 @@ fn of(table: &Table<'_>) -> Result<Backup<Text>> {
 
 fn data(engine: &str, table: &Table<'_>) -> Result<Data<Text>> {
     Ok(match engine {
-        "mariadb" => Data::Mariadb {
-            databases: table.read("databases", |value| some(value, Value::template))?.unwrap_or_default(),
-            options: table.read("options", path)?,
-        },
+        "mariadb" => {
+            let methods = [("dump", false), ("physical", true)];
+            let physical = table.read("method", |value| value.choice(&methods))?.unwrap_or_default();
+            if let Some(key) = table.given().find(|key| physical && *key == "databases") {
+                let message = "the method `physical` keeps the whole server, not some databases";
+                return Err(table.key_error(key, message).hint("`method = \"dump\"` takes `databases`"));
+            }
+            if let Some(key) = table.given().find(|key| !physical && *key == "service") {
+                let message = "a dump is put back while the service is going: there is no use for `service`";
+                return Err(table.key_error(key, message).hint("`method = \"physical\"` stops it"));
+            }
+            Data::Mariadb {
+                databases: table.read("databases", |value| some(value, Value::template))?.unwrap_or_default(),
+                options: table.read("options", path)?,
+                physical,
+                service: table.read("service", Value::template)?,
+            }
+        }
+        "zookeeper" => {
+            Data::Zookeeper { config: table.read("config", path)?, service: table.read("service", Value::template)? }
+        }
+        "etcd" => Data::Etcd { data: table.read("data", path)?, service: table.read("service", Value::template)? },
         "postgres" => Data::Postgres {
             databases: table.read("databases", |value| some(value, Value::template))?.unwrap_or_default(),
         },

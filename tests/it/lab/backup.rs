@@ -261,3 +261,121 @@ fn a_postgres_database_is_kept_tried_and_given_back_by_a_rollback() {
     assert_eq!(site.inside(host, POSTGRES_SUM), before);
     site.lab(["reset", host]);
 }
+
+#[test]
+fn a_servers_files_are_kept_tried_and_given_back_with_all_its_accounts() {
+    let site = site(1);
+    let host = &site.hosts[0];
+    site.lab(["debian", "mariadb-backup"]);
+    install(&site, host, "mariadb-backup");
+    let pipeline = PIPELINE.replace("engine = \"mariadb\",", "engine = \"mariadb\", method = \"physical\",");
+    site.sandbox
+        .write("up.toml", &pipeline.replace("DROP TABLE nova.cells;", "DROP TABLE nova.cells; CREATE USER later;"));
+    // A server that starts counts on from the last row, and not from what it has set aside.
+    let sum = SUM.replace("| sha256sum", "| sed 's/ AUTO_INCREMENT=[0-9]*//' | sha256sum");
+    let before = site.inside(host, &sum);
+    site.upshift(["run", "up.toml"]).with(0);
+    assert_ne!(site.inside(host, &sum), before);
+    let log = site.log(host);
+    assert!(log.contains("2 databases, 4 tables, 5006 rows; restored on a scratch server in "), "{log}");
+    assert_eq!(site.inside(host, "ls -A /srv/backups/*/mariadb; pgrep -c mariadbd"), "data.xb.gz\nmanifest.json\n1");
+    site.upshift(["rollback"]).with(0);
+    assert_eq!(site.inside(host, &sum), before);
+    assert_eq!(site.inside(host, "mariadb -Ne \"SELECT COUNT(*) FROM mysql.user WHERE user = 'later'\""), "0");
+    assert_eq!(site.inside(host, "systemctl is-active mariadb; ls -A /var/lib/mysql | grep -c upshift"), "active\n0");
+    assert!(site.log(host).contains("restored in ") && site.log(host).contains(", and compared"), "{}", site.log(host));
+    site.lab(["reset", host]);
+}
+
+#[test]
+fn an_etcd_member_is_kept_tried_and_given_back_by_a_rollback() {
+    let site = Site::of(1);
+    site.lab(["debian", "etcd-server", "etcd-client"]);
+    let host = &site.hosts[0];
+    install(&site, host, "etcd-server etcd-client");
+    site.inside(host, "mkdir -p /srv; mount -t tmpfs tmpfs /srv");
+    let etcd = |command: &str| site.inside(host, &format!("export ETCDCTL_API=3; {command}"));
+    site.until(host, "ETCDCTL_API=3 etcdctl endpoint health");
+    etcd("for n in $(seq 40); do etcdctl put key$n value$n; done; etcdctl del key7");
+    let pipeline = PIPELINE.replace("mariadb\",", "etcd\",");
+    let (start, end) = (pipeline.find("mariadb -e").unwrap(), pipeline.rfind('"').unwrap());
+    let damage = "export ETCDCTL_API=3; etcdctl del key8; etcdctl put key9 other; etcdctl put newer 1";
+    site.sandbox.write("up.toml", &format!("{}{damage}{}", &pipeline[..start], &pipeline[end..]));
+    let all = "etcdctl get --prefix ''";
+    let before = etcd(all);
+    site.upshift(["run", "up.toml"]).with(0);
+    assert_ne!(etcd(all), before);
+    let log = site.log(host);
+    assert!(log.contains(", 39 keys; restored on a scratch server in "), "{log}");
+    assert_eq!(site.inside(host, "ls -A /srv/backups/*/etcd; pgrep -c -x etcd"), "data.db.gz\nmanifest.json\n1");
+    site.upshift(["rollback"]).with(0);
+    assert_eq!(etcd(all), before);
+    assert_eq!(site.inside(host, "systemctl is-active etcd; stat -c %U /var/lib/etcd/default/member"), "active\netcd");
+    site.lab(["reset", host]);
+}
+
+#[test]
+fn a_node_of_a_cluster_holds_nobody_up_while_it_is_read_and_is_always_put_back() {
+    let site = Site::of(2);
+    site.lab(["debian", "mariadb-server", "galera-4", "rsync"]);
+    let [first, second] = &site.hosts[..] else { unreachable!() };
+    let addresses = [first, second].map(|host| site.inside(host, "hostname -I | cut -d' ' -f1"));
+    let settings = format!(
+        "[mysqld]\nwsrep_on=ON\nwsrep_provider=/usr/lib/galera/libgalera_smm.so\nwsrep_cluster_address=gcomm://{}\n\
+         wsrep_sst_method=rsync\nbinlog_format=row\ninnodb_autoinc_lock_mode=2\nbind-address=0.0.0.0\n",
+        addresses.join(",")
+    );
+    std::thread::scope(|scope| {
+        for host in [first, second] {
+            let set_up = || {
+                site.inside(host, "for at in /var/lib/mysql /srv; do mkdir -p $at; mount -t tmpfs tmpfs $at; done");
+                install(&site, host, "mariadb-server galera-4 rsync");
+                let write = format!("systemctl stop mariadb; cat >/etc/mysql/mariadb.conf.d/99.cnf <<'E'\n{settings}E");
+                site.inside(host, &write);
+            };
+            scope.spawn(set_up);
+        }
+    });
+    site.inside(first, "galera_new_cluster");
+    site.until(second, "systemctl restart mariadb");
+    let rows = |host: &str| site.inside(host, "mariadb -Ne 'SELECT COUNT(*) FROM nova.t; SHOW TABLES FROM nova'");
+    let state = || site.inside(first, "mariadb -Ne 'SHOW STATUS LIKE \"wsrep_local_state_comment\"' | cut -f 2");
+    let insert = "mariadb -e 'CREATE DATABASE nova; CREATE TABLE nova.t (id INT PRIMARY KEY); INSERT INTO nova.t VALUES (1), (2), (3)'";
+    site.inside(first, insert);
+    let pipeline = PIPELINE.replace("\"cmp\"", &format!("\"{first}\""));
+    let damage = "'CREATE TABLE nova.newer (x INT); DELETE FROM nova.t WHERE id = 2'\"";
+    let pipeline = format!("{}{damage}\n", &pipeline[..pipeline.find("'DROP").unwrap()]);
+    site.sandbox.write("up.toml", &pipeline);
+
+    site.inside(first, "mariadb -e 'SET GLOBAL wsrep_desync = ON'");
+    let refused = site.upshift(["run", "up.toml"]).with(10);
+    assert!(refused.err.contains("it has to be `Synced`"), "{}", refused.err);
+    site.inside(first, "mariadb -e 'SET GLOBAL wsrep_desync = OFF'");
+    site.until(first, "mariadb -Ne 'SHOW STATUS LIKE \"wsrep_local_state_comment\"' | grep -w Synced");
+
+    // Killed while it is read, it is put back by the next try; aborted, by the same.
+    let slow = "#!/bin/sh\nsleep 3\nexec /usr/bin/mariadb-dump \"$@\"\n";
+    site.inside(
+        first,
+        &format!("cat >/usr/local/bin/mariadb-dump <<'E'\n{slow}E\nchmod +x /usr/local/bin/mariadb-dump"),
+    );
+    let desynced = "mariadb -Ne 'SHOW STATUS LIKE \"wsrep_local_state_comment\"' | grep Desynced";
+    let run = site.start(["run", "up.toml"]);
+    site.until(first, desynced);
+    site.upshift(["abort"]).with(0);
+    run.end().with(11);
+    assert_eq!(state(), "Synced");
+    let run = site.start(["run", "up.toml"]);
+    site.until(first, desynced);
+    site.inside(first, "pkill -KILL -f 'agent ste[p]'");
+    run.end().with(0);
+    assert_eq!(state(), "Synced");
+    assert!(site.log(first).contains("an earlier try left the node out of flow control"), "{}", site.log(first));
+    assert_eq!([rows(first), rows(second)], ["2\nnewer\nt", "2\nnewer\nt"]);
+
+    site.upshift(["rollback"]).with(0);
+    assert_eq!([rows(first), rows(second)], ["3\nt", "3\nt"]);
+    for host in [first, second] {
+        site.lab(["reset", host]);
+    }
+}
