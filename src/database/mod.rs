@@ -164,7 +164,7 @@ pub fn restore(job: &Job<'_>) -> Result<Done> {
     };
     let store = Store::at(job.folder.clone());
     let (engine, manifest) = acceptable(job, &store).map_err(untouched)?;
-    if !service::was_stopped(job) {
+    if !service::was_stopped(job).map_err(untouched)? {
         engine.ready(&manifest).map_err(untouched)?;
     }
     job.attendant.say(&format!("the backup is whole: {}", manifest.summary()));
@@ -194,7 +194,7 @@ fn acceptable<'a>(job: &'a Job<'a>, store: &Store) -> Result<(Engine<'a>, Manife
     }
     store.verify(&manifest, job.attendant)?;
     let engine = Engine::of(job)?;
-    if service::was_stopped(job) {
+    if service::was_stopped(job)? {
         job.attendant.say("an earlier try has stopped the service, and compared its version");
         return Ok((engine, manifest));
     }

@@ -28,7 +28,7 @@ pub(super) fn load(server: &Mariadb<'_>, source: &mut Source<'_>, service: &str,
     let data = manifest.settings.get(DATA).ok_or_else(|| Error::new("the backup does not say where the files were"))?;
     let contents = service::Contents::new(Utf8Path::new(data))?;
     unpack(server, source, &contents.beside)?;
-    let is_node = !service::was_stopped(server.job) && galera::is_node(server)?;
+    let is_node = !service::was_stopped(server.job)? && galera::is_node(server)?;
     let stopped = if is_node {
         // Alone as it is, there is nobody to join.
         Stopped::that_starts(server.job, service, "galera_new_cluster")?

@@ -3,6 +3,7 @@
 //! That it was going is on disk before it is stopped: whoever takes up a restore that was cut off starts it again. One
 //! whose data is half exchanged stays stopped.
 
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -21,7 +22,7 @@ const FOUND: &str = "lost+found";
 #[must_use]
 pub(super) struct Stopped<'a> {
     job: &'a Job<'a>,
-    /// Has the command that starts it.
+    /// Has its name, and the command that starts it.
     marker: Utf8PathBuf,
 }
 
@@ -35,7 +36,7 @@ impl<'a> Stopped<'a> {
     pub(super) fn that_starts(job: &'a Job<'a>, unit: &str, start: &str) -> Result<Self> {
         let marker = marker(job);
         if is_active(job, unit)? {
-            fs::write(&marker, start)?;
+            fs::write(&marker, format!("{unit}\n{start}"))?;
             fs::File::open(&job.folder)?.sync_all()?;
             job.attendant.say(&format!("stopping {unit}"));
             Program::new(job, "systemctl", ["stop", unit]).ask("")?;
@@ -45,10 +46,7 @@ impl<'a> Stopped<'a> {
 
     /// Starts it again, if it was going; says whether it was.
     pub(super) fn start(self) -> Result<bool> {
-        if !self.marker.exists() {
-            return Ok(false);
-        }
-        let start = fs::read_to_string(&self.marker)?;
+        let Some((_, start)) = marked(self.job)? else { return Ok(false) };
         self.job.attendant.say(&start);
         let mut words = start.split(' ');
         Program::new(self.job, words.next().unwrap_or_default(), words).ask("")?;
@@ -57,9 +55,25 @@ impl<'a> Stopped<'a> {
     }
 }
 
-/// Whether an earlier try of this restore has stopped the service, and did not come to start it again.
-pub(super) fn was_stopped(job: &Job<'_>) -> bool {
-    marker(job).exists()
+/// Whether an earlier try of this restore has stopped the service, and nobody has started it since.
+pub(super) fn was_stopped(job: &Job<'_>) -> Result<bool> {
+    match marked(job)? {
+        None => Ok(false),
+        Some((unit, _)) if is_active(job, &unit)? => {
+            fs::remove_file(marker(job))?;
+            Ok(false)
+        }
+        Some(_) => Ok(true),
+    }
+}
+
+/// The service that an earlier try has stopped, and the command that starts it.
+fn marked(job: &Job<'_>) -> Result<Option<(String, String)>> {
+    match fs::read_to_string(marker(job)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // One that was not written to its end was not acted upon.
+        text => Ok(text?.split_once('\n').map(|(unit, start)| (unit.to_owned(), start.to_owned()))),
+    }
 }
 
 fn marker(job: &Job<'_>) -> Utf8PathBuf {
