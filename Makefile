@@ -17,6 +17,11 @@ tools:
 demo: build
 	UPSHIFT=$(abspath $(UPSHIFT)) demo/run
 
+# A cloud of real hosts to try upshift on, and a shell beside it.
+.PHONY: cloud
+cloud: build
+	UPSHIFT=$(abspath $(UPSHIFT)) demo/shell
+
 # First what needs neither Salt nor hosts; then Salt, which takes a core for itself, and Salt on hosts, which takes both;
 # then hosts, whose tests mostly wait.
 test: tools

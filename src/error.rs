@@ -56,6 +56,12 @@ impl Error {
         Self::new(Exit::Usage, message)
     }
 
+    /// Puts its place in front.
+    #[must_use]
+    pub fn at(self, place: &impl fmt::Display) -> Self {
+        Self { message: format!("{place}: {}", self.message), ..self }
+    }
+
     /// Adds the one hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -8,7 +8,8 @@
 //! [`plan`] expands them into every host, step and command. The [`engine`] carries a plan out: its
 //! pure [`decide`](engine::schedule::decide) says what happens next, its dispatcher commits that to
 //! the [`journal`], and only then acts. What is done on a host is done by the [`agent`], in a process
-//! that outlives the one that asked for it, reached through a [`transport`]. [`report`] draws what
+//! that outlives the one that asked for it, reached through a [`transport`]; backups are the business
+//! of [`database`]. A [`probe`] measures workloads meanwhile. [`report`] draws what
 //! goes on, and says afterwards how each stage compared with its planned window. [`cli`] is what a
 //! person types.
 //!
@@ -17,12 +18,14 @@
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod database;
 pub mod engine;
 pub mod error;
 pub mod formula;
 pub mod journal;
 pub mod model;
 pub mod plan;
+pub mod probe;
 pub mod report;
 pub mod states;
 pub mod transport;

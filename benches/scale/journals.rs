@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8Path;
 use jiff::Timestamp;
 use upshift::engine::clock::Clock;
-use upshift::engine::dispatcher::{Dispatcher, Gates};
+use upshift::engine::dispatcher::{Checks, Dispatcher, Gates};
 use upshift::engine::draw;
 use upshift::engine::executor::Executor;
 use upshift::engine::news::News;
@@ -88,6 +88,8 @@ fn carry_out(plan: Arc<Plan>, run: &Run) -> u32 {
         told,
         news,
         gates: Gates { passed: HashSet::new(), person: None, by: person() },
+        probes: None,
+        checks: Checks::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
     let verdict = runtime.block_on(dispatcher.run(vec![opened])).expect("the run ends");

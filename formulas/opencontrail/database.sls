@@ -48,6 +48,7 @@ opencontrail-zookeeper-ready:
     - unless: {{ in_quorum|json }}
     - require:
       - service: opencontrail-zookeeper-service
+{%- if cassandra.enabled %}
 
 opencontrail-cassandra-package:
   pkg.installed:
@@ -98,6 +99,7 @@ opencontrail-cassandra-ready:
     - unless: {{ up_and_normal|json }}
     - require:
       - service: opencontrail-cassandra-service
+{%- endif %}
 {%- if kafka.enabled %}
 
 opencontrail-kafka-package:

@@ -5,6 +5,7 @@
 //! of the controller, the connection or the agent itself.
 
 pub mod apply;
+pub mod backup;
 mod claim;
 mod command;
 mod earlier;

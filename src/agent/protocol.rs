@@ -12,7 +12,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::agent::backup;
 use crate::agent::files::{self, Found, Gap, Placed};
+use crate::database::Manifest;
 use crate::formula::Data;
 use crate::formula::facts::{Call, Refusal};
 use crate::model::Person;
@@ -90,6 +92,8 @@ pub enum Ask {
     },
     /// Something about files.
     Files(files::Ask),
+    /// Something about a backup.
+    Backup(backup::Ask),
 }
 
 /// An answer and the number of its question.
@@ -132,6 +136,12 @@ pub enum Tell {
     Found(Vec<Found>),
     /// What became of each thing at a path.
     Placed(Vec<Placed>),
+    /// What a backup says of itself that is whole.
+    Backup(Box<Manifest>),
+    /// Some bytes of a backup; they come with it.
+    Piece,
+    /// So many bytes of a copy are there.
+    Arrived(u64),
 }
 
 /// How a host is.
@@ -227,7 +237,7 @@ pub struct Order {
     pub since: Option<String>,
     /// The working folder: the project root, or on another machine the home of its user when it is empty.
     pub folder: Utf8PathBuf,
-    /// [`Private`] as JSON, for a step that applies formulas. It goes from memory to memory, and never to a disk.
+    /// A list of [`Private`] as JSON, one for each time that a step applies or compiles formulas. It goes from memory to memory, and never to a disk.
     #[serde(skip)]
     pub private: Vec<u8>,
 }

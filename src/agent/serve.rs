@@ -20,7 +20,7 @@ use crate::agent::claim::Place;
 use crate::agent::files::Worker;
 use crate::agent::grains::{self, Facts};
 use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, Order, Question, Tell, Vitals};
-use crate::agent::{Steps, frame, process};
+use crate::agent::{Steps, backup, frame, process};
 use crate::error::Error;
 use crate::formula::facts::{self, Facts as _};
 
@@ -144,6 +144,11 @@ impl Agent {
                 Tell::Done
             }
             Ask::Unlock { force } => self.place()?.unlock(force, &self.steps)?.map_or(Tell::Done, Tell::Held),
+            Ask::Backup(ask) => {
+                let base = self.folder.join(backup::FOLDER);
+                let answer = tokio::task::spawn_blocking(move || backup::answer(&base, &ask, &bytes)).await;
+                return answer.map_err(|_| io::Error::other("looking at the backup went wrong"))?;
+            }
             Ask::Files(_) => unreachable!("the worker for files answers these"),
         };
         Ok((tell, Vec::new()))
@@ -186,7 +191,7 @@ impl Agent {
 
 /// The time of this host.
 #[expect(clippy::disallowed_methods, reason = "the controller compares it with its own")]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 

@@ -235,8 +235,13 @@ impl Folder {
 
     /// The store of files beside the spool that the folder is in.
     pub(super) fn files(&self) -> io::Result<Utf8PathBuf> {
+        self.beside("files")
+    }
+
+    /// What stands beside the spool that the folder is in.
+    pub(super) fn beside(&self, name: &str) -> io::Result<Utf8PathBuf> {
         let place = self.path.parent().and_then(Utf8Path::parent);
-        place.map(|place| place.join("files")).ok_or_else(|| io::Error::other("the spool has no folder"))
+        place.map(|place| place.join(name)).ok_or_else(|| io::Error::other("the spool has no folder"))
     }
 
     /// Where it is written what became of states.

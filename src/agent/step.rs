@@ -19,7 +19,7 @@ use crate::agent::command::{self, Ended};
 use crate::agent::protocol::{FORMAT, Order};
 use crate::agent::spool::{Folder, Started};
 use crate::agent::watch::{Received, Stop, Watch};
-use crate::agent::{apply, git, output, process, wait};
+use crate::agent::{apply, backup, git, output, process, wait};
 use crate::error::Error;
 use crate::model::Outcome;
 use crate::model::plan::Action;
@@ -106,6 +106,10 @@ impl Carrying {
             }
             Action::Gate { .. } => Err(io::Error::other("a gate waits for a person, not on a host")),
             Action::Apply(apply) => apply::step(self, &apply),
+            Action::Install(install) => apply::install(self, &install),
+            Action::Backup(what) => backup::carry_out(self, &what, backup::Way::Save),
+            Action::Restore(what) => backup::carry_out(self, &what, backup::Way::Load),
+            Action::Try(what) => backup::carry_out(self, &what, backup::Way::Try),
             Action::Reboot if self.may_restart => self.reboot(),
             Action::Reboot => Err(io::Error::other("restarting this machine would end the run")),
         }

@@ -15,8 +15,9 @@ use crate::agent::apply::{self, Work};
 use crate::agent::protocol::Claim;
 use crate::engine::clock;
 use crate::error::{Error, Exit, Result};
-use crate::formula::{self, Data, yaml};
+use crate::formula::{self, Data, cipher, yaml};
 use crate::model::inventory;
+use crate::model::secrets::Secrets;
 use crate::report::states::{self, Host};
 use crate::states::Listener;
 use crate::states::run::{Progress, Ran, State};
@@ -59,13 +60,15 @@ impl Call {
     pub(super) fn main(self) -> Result<Exit> {
         let subject = self.minion.read()?;
         let pillar = self.pillar.of(&subject)?;
+        let secrets = Secrets::new(cipher::opened_in(&pillar).iter().map(String::as_str));
         let work = Work { subject, roots: self.files.read()?, pillar, sls: self.sls.clone(), preview: self.preview };
         let hold = if self.preview { None } else { hold()? };
-        let screen = Screen::new()?;
+        let screen = Screen::new(secrets)?;
         let ran = apply::apply(work, &screen, &screen);
         screen.bar.finish_and_clear();
         drop(hold);
-        let ran = ran.map_err(|errors| refused(&errors))?;
+        let ran = ran.map_err(|errors| refused(&errors, &screen.secrets))?;
+        let ran = ran.iter().map(|ran| apply::without_secrets(ran, &screen.secrets)).collect();
         let host = [Host { name: "local".to_owned(), ran }];
         super::print(&match self.format {
             Format::Text => states::text(&host, self.all),
@@ -105,12 +108,12 @@ fn hold() -> Result<Option<Hold>> {
     }
 }
 
-fn refused(errors: &[formula::Error]) -> Error {
+fn refused(errors: &[formula::Error], secrets: &Secrets) -> Error {
     let Some((first, more)) = errors.split_first() else { return Error::new(Exit::Bug, "refused without a reason") };
     let text = more.iter().take(9).fold(first.to_string(), |text, error| format!("{text}\n{error}"));
     let left = more.len().saturating_sub(9);
     let text = if left > 0 { format!("{text}\nand {left} more") } else { text };
-    let error = Error::usage(text);
+    let error = Error::usage(secrets.redact(&text));
     first.hint.iter().fold(error, |error, hint| error.hint(hint.clone()))
 }
 
@@ -140,10 +143,11 @@ fn as_salt(ran: &[Ran]) -> Value {
 struct Screen {
     bar: ProgressBar,
     stop: Arc<AtomicBool>,
+    secrets: Secrets,
 }
 
 impl Screen {
-    fn new() -> Result<Self> {
+    fn new(secrets: Secrets) -> Result<Self> {
         let is_shown = std::io::stderr().is_terminal();
         let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -154,14 +158,14 @@ impl Screen {
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&stop))?;
         }
-        Ok(Self { bar, stop })
+        Ok(Self { bar, stop, secrets })
     }
 }
 
 impl Listener for Screen {
     fn output(&self, line: &str) {
         if let Some(line) = crate::agent::last_line(line) {
-            self.bar.set_message(line);
+            self.bar.set_message(self.secrets.redact(&line).into_owned());
         }
     }
 
@@ -175,7 +179,8 @@ impl Listener for Screen {
 impl Progress for Screen {
     fn began(&self, _: usize, of: usize, state: &State) {
         self.bar.set_length(of as u64);
-        self.bar.set_prefix(format!("{}.{} {}", state.module, state.function, state.name.lines().next().unwrap_or("")));
+        let name = self.secrets.redact(state.name.lines().next().unwrap_or_default());
+        self.bar.set_prefix(format!("{}.{} {name}", state.module, state.function));
         self.bar.set_message("");
     }
 

@@ -1,8 +1,8 @@
 //! `upshift check`: everything that can be known to be wrong without running anything.
 
 use super::project::Files;
+use super::sources::Commits;
 use crate::error::{Exit, Result};
-use crate::plan;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -12,15 +12,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn main(self) -> Result<Exit> {
-        let read = self.files.read()?;
         // What a pull would bring is not asked: a check works without a network.
-        let plan = plan::build(
-            &read.pipeline,
-            &read.inventory,
-            &crate::model::History::default(),
-            read.formulas(),
-            &mut |_, _| Ok("0".repeat(40)),
-        )?;
+        let (plan, _) = self.files.read_with(Commits::offline())?.plan()?;
         let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         super::print(&format!(
             "{}: fine: {} over {}\n",

@@ -6,7 +6,7 @@ use crate::engine::state::{Fate, RunState};
 use crate::engine::{clock, schedule};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
-use crate::model::{Outcome, Slot, Verdict, pattern};
+use crate::model::{Command, Outcome, Record, Slot, Verdict, pattern};
 use crate::report::{html, screen, text};
 
 /// The most lines that say what went wrong; the report has the rest.
@@ -42,7 +42,11 @@ impl Ending {
         let timing = super::report::timing(run, &journal, clock::real_now())?;
         let kept = fs_err::write(run.folder.join("report.html"), html::render(&timing));
         let unkept = kept.err().map_or_else(String::new, |error| format!("{error}\n"));
-        let error = Ended { run, state: super::run::fold(run, &journal)? }.error(verdict)?;
+        let stopped_by = journal.entries.iter().rev().find_map(|entry| match &entry.record {
+            Record::Ordered { command: Command::Stop, by } => Some(by.from.clone()),
+            _ => None,
+        });
+        let error = Ended { run, state: super::run::fold(run, &journal)?, stopped_by }.error(verdict)?;
         Ok(Self { exit, unkept, summary: format!("\n{}", text::summary(&timing)), error })
     }
 
@@ -71,6 +75,8 @@ fn exit(verdict: Verdict) -> Exit {
 struct Ended<'a> {
     run: &'a Run,
     state: RunState,
+    /// Where the last word to stop came from.
+    stopped_by: Option<String>,
 }
 
 impl Ended<'_> {
@@ -91,7 +97,7 @@ impl Ended<'_> {
                     format!("look at `{}`; `{resume}` tries its `always` commands again", self.log(&self.stuck()));
                 (message, hint)
             }
-            Verdict::Stopped => ("stopped".into(), format!("`{resume}` goes on")),
+            Verdict::Stopped => (self.stopped(), format!("`{resume}` goes on")),
             Verdict::Aborted => {
                 let cut = self.hosts(|fate| *fate == Fate::Ended(Outcome::Interrupted));
                 let cut =
@@ -115,6 +121,14 @@ impl Ended<'_> {
             message.push_str(&line);
         }
         Ok(Some(Error::new(exit(verdict), message).hint(hint)))
+    }
+
+    /// What stopped the run, where that was not a person.
+    fn stopped(&self) -> String {
+        match self.stopped_by.as_deref().and_then(|from| from.strip_prefix("probe ")) {
+            Some(probe) => format!("stopped by the probe `{probe}`"),
+            None => "stopped".into(),
+        }
     }
 
     /// Which stage stopped, and at what.

@@ -25,7 +25,7 @@ pub(super) struct ForecastCommand {
 
 impl ForecastCommand {
     pub(super) fn main(self) -> Result<Exit> {
-        let read = self.files.read()?;
+        let mut read = self.files.read()?;
         let (plan, history) = read.plan()?;
         let window = window::length(&read.pipeline.window, &clock::local_now());
         let forecast = forecast::forecast(&plan, window, &history, self.runs, self.seed)?;

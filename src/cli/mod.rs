@@ -22,6 +22,7 @@ mod report;
 mod rollback;
 mod run;
 mod runs;
+mod sources;
 mod status;
 mod unlock;
 

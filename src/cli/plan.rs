@@ -39,12 +39,12 @@ pub(super) struct PlanCommand {
 
 impl PlanCommand {
     pub(super) fn main(self) -> Result<Exit> {
-        let read = self.files.read()?;
+        let mut read = self.files.read()?;
         let (plan, _) = read.plan()?;
         if self.json {
             super::print(&format!("{}\n", serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?))?;
         } else if self.rollback {
-            super::print(&rollback::show(&read, &plan))?;
+            super::print(&rollback::show(&read, &plan)?)?;
         } else if let Some(run) = &self.against {
             super::print(&against(run, &plan)?)?;
         } else {
@@ -62,8 +62,8 @@ impl PlanCommand {
     }
 
     /// Runs nothing but the plan's `apply` steps, as previews, on these hosts or on all.
-    fn preview(self, read: Read, hosts: &[String]) -> Result<Exit> {
-        let read = Read { pipeline: read.pipeline.preview(), ..read };
+    fn preview(self, mut read: Read, hosts: &[String]) -> Result<Exit> {
+        read.pipeline = read.pipeline.preview();
         if read.pipeline.stages.is_empty() {
             return Err(Error::usage("no step of the pipeline applies formulas: there is nothing to preview"));
         }

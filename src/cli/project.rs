@@ -6,16 +6,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
+use super::sources::{self, Commits};
 use crate::engine::past;
 use crate::engine::supply::Supply;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Run, Runs};
-use crate::model::address::redact;
 use crate::model::hash::Hash;
 use crate::model::inventory::{Host, Ssh, Transport};
 use crate::model::plan::{Action, Plan};
 use crate::model::{History, Inventory, Pipeline, Record, Verdict, selector};
-use crate::{agent, config, plan};
+use crate::{config, plan};
 
 /// The inventory that is read when no other is named.
 const INVENTORY: &str = "inventory.toml";
@@ -35,17 +35,23 @@ pub(super) struct Files {
 pub(super) struct Read {
     pub(super) pipeline: Pipeline,
     pub(super) inventory: Inventory,
-    /// Its formulas, as they are now.
+    /// Its formulas, as they are now, or were when the plan was made.
     pub(super) supply: Option<Arc<Supply>>,
+    commits: Commits,
 }
 
 impl Files {
     pub(super) fn read(&self) -> Result<Read> {
+        self.read_with(Commits::newest())
+    }
+
+    /// Reads them with these commits of what they pull and install.
+    pub(super) fn read_with(&self, commits: Commits) -> Result<Read> {
         let inventory = self.inventory.clone().or_else(|| {
             let beside = self.pipeline.parent().map(|folder| folder.join(INVENTORY));
             std::iter::once(Utf8PathBuf::from(INVENTORY)).chain(beside).find(|file| file.exists())
         });
-        read(&self.pipeline, inventory.as_deref())
+        read(&self.pipeline, inventory.as_deref(), commits)
     }
 }
 
@@ -82,13 +88,13 @@ impl Targets {
 }
 
 /// Reads a pipeline, and an inventory if there is one.
-pub(super) fn read(pipeline: &Utf8Path, inventory: Option<&Utf8Path>) -> Result<Read> {
+pub(super) fn read(pipeline: &Utf8Path, inventory: Option<&Utf8Path>, mut commits: Commits) -> Result<Read> {
     let pipeline = config::read_pipeline(pipeline)?;
-    let supply = Supply::read(&pipeline.formulas)?.map(Arc::new);
+    let supply = sources::supply(&pipeline, &mut commits)?.map(Arc::new);
     let Some(inventory) = inventory else {
         // Stages that name hosts need somebody who knows them; stages without hosts do not.
         return match pipeline.stages.iter().find_map(|stage| stage.hosts.as_ref()) {
-            None => Ok(Read { pipeline, inventory: Inventory::default(), supply }),
+            None => Ok(Read { pipeline, inventory: Inventory::default(), supply, commits }),
             Some(hosts) => Err(Error::usage(format!(
                 "{}: a stage names hosts, and there is no inventory: neither `{INVENTORY}` here nor beside the pipeline",
                 hosts.place
@@ -97,38 +103,22 @@ pub(super) fn read(pipeline: &Utf8Path, inventory: Option<&Utf8Path>) -> Result<
         };
     };
     let inventory = config::read_inventory(inventory)?;
-    Ok(Read { pipeline, inventory, supply })
+    Ok(Read { pipeline, inventory, supply, commits })
 }
 
 impl Read {
-    /// Makes the plan, resolving what it pulls, with what earlier runs taught.
-    pub(super) fn plan(&self) -> Result<(Plan, History)> {
-        self.plan_with(&mut |repo, rev| agent::git::resolve(repo, rev))
-    }
-
-    /// Makes the plan again, pulling the commits that an earlier plan pinned.
-    pub(super) fn plan_like(&self, earlier: &Plan) -> Result<(Plan, History)> {
-        let units = earlier.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
-        let pins: Vec<_> = units
-            .filter_map(|unit| match &unit.action {
-                Action::Pull { repo, rev, commit, .. } => Some((repo, rev.as_str(), commit.as_str())),
-                _ => None,
-            })
-            .collect();
-        self.plan_with(&mut |repo, rev| {
-            let pin = pins.iter().find(|(pinned, of, _)| pinned.to_string() == redact(repo) && *of == rev);
-            pin.map_or_else(|| agent::git::resolve(repo, rev), |(.., commit)| Ok((*commit).to_owned()))
-        })
-    }
-
     /// What tells its formulas from all others.
     pub(super) fn formulas(&self) -> Option<crate::model::plan::Formulas> {
         self.supply.as_ref().map(|supply| supply.formulas())
     }
 
-    fn plan_with(&self, resolve: &mut plan::Resolve) -> Result<(Plan, History)> {
+    /// Makes the plan, with what earlier runs taught.
+    pub(super) fn plan(&mut self) -> Result<(Plan, History)> {
         let learn = |simulated| past::learn(&runs(), &self.pipeline.name, simulated);
-        let mut plan = plan::build(&self.pipeline, &self.inventory, &History::default(), self.formulas(), resolve)?;
+        let formulas = self.formulas();
+        let commits = &mut self.commits;
+        let mut resolve = |repo: &str, rev: &str| commits.find(repo, rev);
+        let mut plan = plan::build(&self.pipeline, &self.inventory, &History::default(), formulas, &mut resolve)?;
         plan.content = self.content(&plan);
         let history = learn(plan.is_simulated());
         plan::expect(&mut plan, &history);

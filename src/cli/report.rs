@@ -8,6 +8,7 @@ use crate::engine::clock;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Journal, Lock, Run};
 use crate::model::pattern;
+use crate::model::probe::Line;
 use crate::report::timing::Timing;
 use crate::report::{csv, html, json, text};
 
@@ -73,5 +74,12 @@ pub(super) fn timing(run: &Run, journal: &Journal, now: Timestamp) -> Result<Tim
         if journal.opened.time_scale == Some(1.0) { now } else { journal.entries.last().map_or(now, |last| last.at) };
     let timing = Timing::new(&journal.entries, previous.as_ref().map(|journal| journal.entries.as_slice()), now, live);
     let timing = timing.map_err(|error| Error::usage(format!("{}: {error}", run.journal_file())))?;
-    Ok(timing.in_zone(jiff::tz::TimeZone::system()))
+    Ok(timing.with_probes(|probe| measured(run, probe)).in_zone(jiff::tz::TimeZone::system()))
+}
+
+/// What a probe wrote. A line that a crash tore is left out, and so is a file that cannot be read: the journal has
+/// what held the run.
+fn measured(run: &Run, probe: &str) -> Vec<Line> {
+    let text = fs_err::read(run.probe_file(probe)).unwrap_or_default();
+    text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }

@@ -49,7 +49,7 @@ impl Rollback {
             )));
         }
         let done = Done::of(&source.read()?.entries);
-        let has = |stage, place, step| done.has(stage, place, step);
+        let has = |stage, place, step| done.has(&old, stage, place, step);
         if let Some((stage, step)) = plan::passed_no_return(&old, &has)
             && !self.force
         {
@@ -65,7 +65,7 @@ impl Rollback {
             super::print(&format!("run {} has changed nothing that has an undo: nothing is to be done\n", source.id))?;
             return Ok(Exit::Done);
         }
-        let history = expect(&mut reverse);
+        let history = expect(&mut reverse, &old, Some(&source))?;
         if self.plan {
             let expected = forecast::stage_times(&reverse);
             super::print(&plan::render(&reverse, &Show { expected, ..Show::default() }))?;
@@ -86,26 +86,30 @@ impl Rollback {
 /// The plan that takes back what a run did.
 pub(super) fn reversed(source: &Run, plan: &Plan, formulas: Option<Formulas>) -> Result<Plan> {
     let done = Done::of(&source.read()?.entries);
-    Ok(plan::reverse(plan, &source.id, &|stage, place, step| done.has(stage, place, step), formulas))
+    Ok(plan::reverse(plan, &source.id, &|stage, place, step| done.has(plan, stage, place, step), formulas))
 }
 
-/// Fills in how long each step is expected to take, by what earlier rollbacks taught.
-pub(super) fn expect(plan: &mut Plan) -> History {
-    let history = past::learn(&project::runs(), &plan.pipeline, plan.is_simulated());
-    plan::expect(plan, &history);
-    history
+/// Fills in how long each step is expected to take to take back what was planned: by what earlier rollbacks taught, and
+/// the run itself, if there is one.
+pub(super) fn expect(reverse: &mut Plan, plan: &Plan, run: Option<&Run>) -> Result<History> {
+    let mut history = past::learn(&project::runs(), &plan.pipeline, plan.is_simulated());
+    if let Some(run) = run {
+        past::teach_undo(&mut history, plan, &run.read()?.entries);
+    }
+    plan::expect(reverse, &history);
+    Ok(history)
 }
 
 /// Shows how a whole run would be taken back.
-pub(super) fn show(read: &Read, plan: &Plan) -> String {
-    let mut reverse = plan::reverse(plan, "of this plan", &|_, _, _| true, read.formulas());
-    expect(&mut reverse);
+pub(super) fn show(read: &Read, plan: &Plan) -> Result<String> {
+    let mut reverse = plan::reverse(plan, "RUN", &|_, _, _| true, read.formulas());
+    expect(&mut reverse, plan, None)?;
     let expected = forecast::stage_times(&reverse);
     let no_return = match plan::passed_no_return(plan, &|_, _, _| true) {
         Some((stage, step)) => format!("the point of no return: `{step}` of stage `{stage}`\n"),
         None => "there is no point of no return\n".to_owned(),
     };
-    plan::render(&reverse, &Show { expected, ..Show::default() }) + "\n" + &no_return
+    Ok(plan::render(&reverse, &Show { expected, ..Show::default() }) + "\n" + &no_return)
 }
 
 /// The run that takes this one back.

@@ -14,11 +14,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::ending::Ending;
 use super::project::{self, Files, Read};
 use super::rollback::{self, Rollback};
+use super::sources::Commits;
 use super::{answer, person};
 use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
-use crate::engine::dispatcher::{Dispatcher, Gates};
+use crate::engine::dispatcher::{Checks, Dispatcher, Gates};
 use crate::engine::executor::Executor;
+use crate::engine::probes::Probes;
 use crate::engine::state::{self, RunState};
 use crate::engine::supply::Supply;
 use crate::engine::window;
@@ -27,6 +29,7 @@ use crate::journal::{Holder, Journal, Lock, Run, Writer};
 use crate::model::hash::Hash;
 use crate::model::pipeline::{self, Pipeline, Requires};
 use crate::model::plan::{Action, Step, Unit};
+use crate::model::probe::OnBreach;
 use crate::model::record::{Entry, Opened};
 use crate::model::{Command, History, Person, Plan, Record, Verdict, pattern};
 use crate::plan;
@@ -87,7 +90,7 @@ pub(super) fn time_scale(text: &str) -> Result<f64, String> {
 
 impl RunCommand {
     pub(super) fn main(self) -> Result<Exit> {
-        let read = self.files.read()?;
+        let mut read = self.files.read()?;
         if self.if_changed {
             let (plan, _) = read.plan()?;
             if project::done_before(&plan, Utf8Path::new(&plan.inventory_file))?.is_some() {
@@ -96,8 +99,10 @@ impl RunCommand {
         }
         let (run, exit) = self.carry_out(read)?;
         match exit {
-            Err(error) if error.exit == Exit::Failed && rolls_back(&run)? => {
-                super::complain(&error);
+            exit if rolls_back(&run)? => {
+                if let Err(error) = &exit {
+                    super::complain(error);
+                }
                 Rollback::of(&run, self.time_scale, self.manner).main()
             }
             exit => exit,
@@ -105,7 +110,7 @@ impl RunCommand {
     }
 
     /// Carries a new run of what the files say out, and says which it was and how it ended.
-    pub(super) fn carry_out(&self, read: Read) -> Result<(Run, Result<Exit>)> {
+    pub(super) fn carry_out(&self, mut read: Read) -> Result<(Run, Result<Exit>)> {
         let (plan, history) = read.plan()?;
         if let Some(requires) = &read.pipeline.requires {
             rehearsed(requires, &plan)?;
@@ -134,10 +139,25 @@ fn rehearsed(requires: &Requires, plan: &Plan) -> Result<()> {
     }
 }
 
-/// Whether the stage that a run failed in has it taken back.
+/// Whether a run that has ended is to be taken back: by the stage it failed in, or by a probe that found a breach.
 fn rolls_back(run: &Run) -> Result<bool> {
-    let (plan, state) = (read_plan(run)?, fold(run, &run.read()?)?);
-    Ok(plan.stages.get(state.current).or(plan.stages.last()).is_some_and(|stage| stage.rollback))
+    if !run.has_begun() {
+        return Ok(false);
+    }
+    let (plan, journal) = (read_plan(run)?, run.read()?);
+    let is_breach = |record: &Record| match record {
+        Record::Breached(breached) => plan.probes[usize::from(breached.probe)].on_breach == OnBreach::Rollback,
+        _ => false,
+    };
+    let has_breach = journal.entries.iter().any(|entry| is_breach(&entry.record));
+    let state = fold(run, &journal)?;
+    let by_stage = || plan.stages.get(state.current).or(plan.stages.last()).is_some_and(|stage| stage.rollback);
+    Ok(match state.verdict {
+        Some(Verdict::Failed) => has_breach || by_stage(),
+        Some(Verdict::Done | Verdict::Stopped) => has_breach,
+        // A person has taken it in hand, or has to.
+        _ => false,
+    })
 }
 
 /// A run that has not begun.
@@ -195,9 +215,9 @@ impl New {
             by,
             lock,
         };
-        // Another run has a host of this one: it never began.
+        // Another run has a host of this one, or what it is to measure is silent already: it never began.
         let exit = start.go(manner).inspect_err(|error| {
-            if error.exit == Exit::Locked {
+            if error.exit == Exit::Locked || !run.has_begun() {
                 run.discard();
             }
         });
@@ -236,13 +256,14 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
     }
     let mut read = reread(&old)?;
     let (plan, history) = match &old.undoes {
-        None => read.plan_like(&old)?,
+        None => read.plan()?,
         Some(source) => {
             // It goes on whatever time it is.
             read.pipeline.window = pipeline::Window::default();
             let source = project::runs().find(Some(source))?;
-            let mut plan = rollback::reversed(&source, &read_plan(&source)?, read.formulas())?;
-            let history = rollback::expect(&mut plan);
+            let undone = read_plan(&source)?;
+            let mut plan = rollback::reversed(&source, &undone, read.formulas())?;
+            let history = rollback::expect(&mut plan, &undone, Some(&source))?;
             (plan, history)
         }
     };
@@ -295,8 +316,12 @@ fn key(now: &Zoned) -> Result<String> {
 
 /// Reads the files that a plan was made from.
 pub(super) fn reread(plan: &Plan) -> Result<Read> {
+    let commits = match &plan.undoes {
+        None => Commits::of(plan),
+        Some(source) => Commits::of(&read_plan(&project::runs().find(Some(source))?)?),
+    };
     let inventory = Some(plan.inventory_file.as_str()).filter(|file| !file.is_empty());
-    project::read(Utf8Path::new(&plan.pipeline_file), inventory.map(Utf8Path::new))
+    project::read(Utf8Path::new(&plan.pipeline_file), inventory.map(Utf8Path::new), commits)
 }
 
 fn changed(run: &Run, old: &Plan, new: &Plan) -> Error {
@@ -478,6 +503,12 @@ impl Start {
         if let Some(supply) = self.supply.filter(|_| plan.applies()) {
             executor.supply(supply)?;
         }
+        // A run that does not wait has no time to measure.
+        let probes = if self.clock.is_jumping() {
+            None
+        } else {
+            Probes::start(plan.clone(), &self.run, project::folder()?, &self.state, news.clone()).await?
+        };
         let dispatcher = Dispatcher {
             plan,
             state: self.state,
@@ -488,6 +519,8 @@ impl Start {
             told,
             news,
             gates,
+            probes,
+            checks: Checks::default(),
         };
         let verdict = dispatcher.run(self.first).await?;
         // Whoever takes the lock next appends to the journal and listens at the same path.

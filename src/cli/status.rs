@@ -15,6 +15,7 @@ use crate::engine::state::{Fate, RunState, Stopping};
 use crate::error::{Exit, Result};
 use crate::journal::{Holder, Journal, Lock, Run};
 use crate::model::plan::Action;
+use crate::model::probe::Standing;
 use crate::model::record::Entry;
 use crate::model::{Plan, Record};
 use crate::report::screen::watch::Expected;
@@ -101,6 +102,7 @@ impl<'a> Look<'a> {
         let mut watch = Watch::new(journal.outline.clone(), &journal.entries);
         let now = now(&journal, holder.as_ref());
         watch.gate = self.plan.as_ref().and_then(|plan| waiting_gate(plan, &watch.state));
+        watch.probes = standing(self.run);
         self.hear(&mut watch, &journal, now);
         if let (true, Some(plan)) = (live, &self.plan) {
             let outlook = forecast::outlook(plan, &watch.state, now);
@@ -145,6 +147,12 @@ fn waiting_gate(plan: &Plan, state: &RunState) -> Option<String> {
     })
 }
 
+/// How the probes of a live run stand; nothing for any other.
+fn standing(run: &Run) -> Vec<Standing> {
+    let text = fs_err::read(run.standing_file()).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
 /// Who carries a run on now.
 fn holder(run: &Run) -> Result<Option<Holder>> {
     Ok(Lock::holder(&project::runs().lock_file())?.filter(|holder| holder.run == run.id))
@@ -174,6 +182,12 @@ struct Object<'a> {
     ended: std::collections::BTreeMap<String, usize>,
     under_way: Vec<&'a str>,
     left: usize,
+    /// How long taking back what was done takes, as far as it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo_s: Option<f64>,
+    /// How the probes stand, while the run is live.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    probes: Vec<Standing>,
 }
 
 fn json(run: &Run) -> Result<Exit> {
@@ -190,6 +204,7 @@ fn json(run: &Run) -> Result<Exit> {
             Fate::Left => left += 1,
         }
     }
+    let probes = if holder.is_some() { standing(run) } else { Vec::new() };
     let object = Object {
         run: &run.id,
         pipeline: &outline.pipeline,
@@ -200,6 +215,8 @@ fn json(run: &Run) -> Result<Exit> {
         ended,
         under_way,
         left,
+        undo_s: Some(state.undo_time().as_secs_f64()).filter(|seconds| *seconds > 0.0),
+        probes,
     };
     super::print(&format!("{}\n", serde_json::to_string(&object).map_err(std::io::Error::from)?))?;
     Ok(Exit::Done)

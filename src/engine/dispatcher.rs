@@ -8,21 +8,26 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
 
 use crate::engine::clock::Clock;
 use crate::engine::control::{Reply, Told};
 use crate::engine::executor::{Executor, Finished};
 use crate::engine::forecast;
+use crate::engine::needed;
 use crate::engine::news::News;
 use crate::engine::obey;
+use crate::engine::probes::{self, Probes};
 use crate::engine::retry::retry_at;
 use crate::engine::schedule::decide;
 use crate::engine::state::{RunState, Stopping};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Writer;
 use crate::model::plan::{Action, Plan};
-use crate::model::record::End;
+use crate::model::probe::OnBreach;
+use crate::model::record::{Breached, End};
 use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict};
+use crate::probe::Event;
 
 /// What becomes of a gate when a person ends the run.
 const STOPPED: &str = "the run was stopped";
@@ -50,6 +55,17 @@ pub struct Dispatcher {
     pub news: std::sync::mpsc::Sender<News>,
     /// How gates are passed.
     pub gates: Gates,
+    /// What is measured; `None` for nothing.
+    pub probes: Option<Probes>,
+    /// Gates whose backups are being read.
+    pub checks: Checks,
+}
+
+/// Gates whose backups are being read, before anybody is asked to pass them.
+#[derive(Default)]
+pub struct Checks {
+    gates: HashSet<(UnitKey, u16)>,
+    tasks: JoinSet<(UnitKey, u16, std::result::Result<(), String>)>,
 }
 
 /// The try of a gate that waits for a person; `None` while none does.
@@ -74,11 +90,19 @@ impl Dispatcher {
     ///
     /// # Errors
     ///
-    /// The journal cannot be written: nothing more is started, and what is under way goes on without
-    /// upshift until the run is resumed.
+    /// In a new run, a target of a probe does not answer: nothing is in the journal. Else, the journal cannot be
+    /// written: nothing more is started, and what is under way goes on without upshift until the run is resumed.
     pub async fn run(mut self, first: Vec<Record>) -> Result<Verdict> {
+        // What is silent before a rollback may be what it is to mend.
+        let again = self.state.opened_at.is_some() || self.plan.undoes.is_some();
+        if let Some(probes) = &mut self.probes {
+            probes.begin(again).await?;
+        }
         self.commit(first)?;
         self.contact().await?;
+        if let Some(event) = self.probes.as_mut().and_then(Probes::early) {
+            self.measured(event)?;
+        }
         let running: Vec<_> = self.state.running().collect();
         for (unit, attempt, since) in running {
             self.act(unit, attempt, since, true)?;
@@ -90,6 +114,9 @@ impl Dispatcher {
         loop {
             let wake_at = self.decide()?;
             if let Some(verdict) = self.state.verdict {
+                if let Some(probes) = &mut self.probes {
+                    probes.end().await;
+                }
                 self.executor.clean().await;
                 return Ok(verdict);
             }
@@ -125,6 +152,11 @@ impl Dispatcher {
             if decision.records.is_empty() {
                 return Ok(decision.wake_at);
             }
+            let ends = decision.records.iter().any(|record| matches!(record, Record::Ended { .. }));
+            if ends && !self.probes.as_mut().is_none_or(Probes::have_last_word) {
+                // What the last step did to a workload is known a moment later.
+                return Ok(None);
+            }
             let started: Vec<_> = decision
                 .records
                 .iter()
@@ -143,7 +175,14 @@ impl Dispatcher {
     /// Carries out a unit whose start is on disk.
     fn act(&mut self, unit: UnitKey, attempt: u16, since: Timestamp, again: bool) -> Result<()> {
         if let (Action::Gate { question }, Slot::Step(_)) = (&self.plan.unit(unit).action, unit.slot) {
-            return self.ask(unit, attempt, question.clone());
+            let needed = needed::at_gate(&self.plan, &self.state, unit);
+            let Some(check) = self.executor.check(needed).filter(|_| self.state.stopping.is_none()) else {
+                return self.ask(unit, attempt, question.clone());
+            };
+            let _ = self.news.send(News::Output { unit, line: "reading the backups first".into() });
+            self.checks.gates.insert((unit, attempt));
+            self.checks.tasks.spawn(async move { (unit, attempt, check.await) });
+            return Ok(());
         }
         self.executor.start(unit, attempt, since, again);
         Ok(())
@@ -178,6 +217,8 @@ impl Dispatcher {
             biased;
             Some(told) = self.told.recv() => self.obey(told)?,
             Some(first) = self.finished.recv() => self.finish(first)?,
+            event = measurement(&mut self.probes) => self.measured(event)?,
+            Some(checked) = self.checks.tasks.join_next() => self.checked(checked)?,
             () = alarm => {
                 let now = self.clock.now();
                 if let Some(first) = self.executor.take_due(now) {
@@ -193,7 +234,11 @@ impl Dispatcher {
         let now = self.clock.now();
         let mut records = Vec::new();
         let mut next = Some(first);
-        while let Some(Finished { unit, attempt, end }) = next {
+        while let Some(Finished { unit, attempt, mut end }) = next {
+            // What was measured is a restore, and this step may be taken back in another way.
+            if let Some(kept) = end.kept.as_mut().filter(|_| !self.plan.unit(unit).is_undone_by_restore()) {
+                kept.undo_takes = None;
+            }
             let retry_at = retry_at(&self.plan, &self.state, unit, attempt, &end, now);
             records.push(Record::UnitEnded { unit, attempt, end, retry_at });
             next = self.finished.try_recv().ok().or_else(|| self.executor.take_due(now));
@@ -230,6 +275,9 @@ impl Dispatcher {
                 let _ = self.journal.take_back(before);
                 return Err(Error::new(Exit::Bug, format!("decided what cannot follow: {error}")));
             }
+            if let Some(probes) = &mut self.probes {
+                probes.note(&committed.entry.record);
+            }
             let _ = self.news.send(News::Committed(Box::new(committed)));
         }
         Ok(())
@@ -243,6 +291,23 @@ impl Dispatcher {
         };
         Error::new(Exit::Stopped, format!("the journal cannot be written: {error}; {what}"))
             .hint("make room, then `upshift resume`: it finds out how far each host came")
+    }
+
+    /// Puts a gate to a person whose backups are of use; with any other, it is shut for good.
+    fn checked(
+        &mut self,
+        checked: std::result::Result<(UnitKey, u16, std::result::Result<(), String>), JoinError>,
+    ) -> Result<()> {
+        let Ok((unit, attempt, found)) = checked else { return Ok(()) };
+        // A run that was stopped meanwhile has an end for it already.
+        if !self.checks.gates.remove(&(unit, attempt)) {
+            return Ok(());
+        }
+        match (found, &self.plan.unit(unit).action) {
+            (Ok(()), Action::Gate { question }) => self.ask(unit, attempt, question.clone()),
+            (Ok(()), _) => Ok(()),
+            (Err(why), _) => self.finish(Finished { unit, attempt, end: End::noted(Outcome::Failed, why) }),
+        }
     }
 
     /// Puts a gate to a person, or answers it as the person said beforehand.
@@ -272,7 +337,9 @@ impl Dispatcher {
     /// The gate that waits for a person.
     fn waiting_gate(&self) -> Option<(UnitKey, u16)> {
         let is_gate = |unit: UnitKey| matches!(self.plan.unit(unit).action, Action::Gate { .. });
-        self.state.running().find(|(unit, ..)| is_gate(*unit)).map(|(unit, attempt, _)| (unit, attempt))
+        let mut gates =
+            self.state.running().filter(|(unit, ..)| is_gate(*unit)).map(|(unit, attempt, _)| (unit, attempt));
+        gates.find(|gate| !self.checks.gates.contains(gate))
     }
 
     /// Does what a person or a signal says, and answers.
@@ -297,6 +364,36 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Commits what probes found, and does what they say is to be done about it.
+    fn measured(&mut self, first: Event) -> Result<()> {
+        let Some(probes) = &mut self.probes else { return Ok(()) };
+        let records = probes.take(first);
+        let breaches = records.iter().filter_map(|record| match record {
+            Record::Breached(breached) => Some(breached.clone()),
+            _ => None,
+        });
+        let breaches: Vec<_> = breaches.collect();
+        if !records.is_empty() {
+            self.commit(records)?;
+        }
+        breaches.iter().try_for_each(|breached| self.react(breached))
+    }
+
+    /// Holds or stops the run, unless it is held or stopping already.
+    fn react(&mut self, breached: &Breached) -> Result<()> {
+        let plan = self.plan.clone();
+        let probe = &plan.probes[usize::from(breached.probe)];
+        let command = match probe.on_breach {
+            OnBreach::Note => return Ok(()),
+            _ if self.state.stopping.is_some() => return Ok(()),
+            OnBreach::Hold if self.state.held.is_some() => return Ok(()),
+            OnBreach::Hold => Command::Hold { reason: Some(probes::reason(probe, breached)) },
+            OnBreach::Stop | OnBreach::Rollback => Command::Stop,
+        };
+        let by = Person { from: format!("probe {}", probe.name), user: "upshift".into(), ..self.gates.by.clone() };
+        self.obey(Told { command, by, reply: None })
+    }
+
     /// Acts on a command that is in the journal.
     fn follow(&mut self, command: &Command, by: &Person, gate: Option<(UnitKey, u16)>) -> Result<()> {
         if let Some((unit, attempt)) = gate {
@@ -309,6 +406,12 @@ impl Dispatcher {
             if let Some(end) = end {
                 self.finish(Finished { unit, attempt, end })?;
                 self.gates.person.as_ref().inspect(|person| _ = person.send_replace(None));
+            }
+        }
+        if matches!(command, Command::Stop | Command::Abort) {
+            self.checks.tasks.abort_all();
+            for (unit, attempt) in std::mem::take(&mut self.checks.gates) {
+                self.finish(Finished { unit, attempt, end: End::noted(Outcome::Interrupted, STOPPED) })?;
             }
         }
         if *command == Command::Abort {
@@ -335,5 +438,13 @@ impl Dispatcher {
         if let Some(outlook) = forecast::outlook(&self.plan, &self.state, now) {
             let _ = self.news.send(News::Expected { stage: outlook.stage_end, run: outlook.end });
         }
+    }
+}
+
+/// What a probe finds next.
+async fn measurement(probes: &mut Option<Probes>) -> Event {
+    match probes {
+        Some(probes) => probes.next().await,
+        None => std::future::pending().await,
     }
 }

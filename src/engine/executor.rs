@@ -13,19 +13,22 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::agent::protocol::{Claim, Order};
-use crate::agent::{Output, Sink, Steps, git, grains, last_line};
+use crate::agent::{Output, Sink, Steps, backup, git, grains, last_line};
 use crate::engine::clock;
+use crate::engine::copies::{self, Errand, Kept, Site, Tries};
 use crate::engine::draw;
 use crate::engine::hostlog::{self, HostLog};
+use crate::engine::needed::Needed;
 use crate::engine::news::News;
 use crate::engine::simulate::Due;
 use crate::engine::supply::Supply;
 use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
+use crate::model::backup::Test;
 use crate::model::inventory::Transport;
 use crate::model::plan::{self, Action, Apply, Plan};
 use crate::model::record::{End, Silent};
-use crate::model::{History, Outcome, Person, Slot, UnitKey};
+use crate::model::{Backup, History, Outcome, Person, Slot, UnitKey};
 use crate::transport::ssh::{self, Ended, Provision};
 
 /// Pieces of output that wait to be kept.
@@ -186,6 +189,7 @@ impl Executor {
 
     fn start_real(&mut self, unit: UnitKey, attempt: u16, again: bool) {
         let order = self.order(unit, attempt);
+        let errand = self.errand(&order, unit, attempt);
         let (supply, returns) = (self.supply.clone(), self.returns.clone());
         let (name, title) = (self.plan.hosts[self.plan.unit(unit).on as usize].name.clone(), self.plan.title(unit));
         let step = match unit.slot {
@@ -206,12 +210,25 @@ impl Executor {
             let (sink, mut output) = mpsc::channel(OUTPUT);
             let execute = async {
                 let sink = sink;
-                match &host {
+                let is_backup = matches!(order.action, Action::Backup(_));
+                let progress = |line| drop(news.send(News::Output { unit, line }));
+                if let (Some(errand), false) = (&errand, is_backup)
+                    && let Err(end) = errand.before(aborted.clone(), &progress).await
+                {
+                    return end.into();
+                }
+                let ended = match &host {
                     None => execute_here(&steps, &name, order, supply.as_deref(), from, &sink).await,
                     Some(host) => {
                         let say = |what| drop(news.send(News::Notice(format!("{}: {what}", host.name))));
-                        execute_there(host, order, supply.as_deref(), from, &sink, aborted, &say).await
+                        execute_there(host, order, supply.as_deref(), from, &sink, aborted.clone(), &say).await
                     }
+                };
+                match &errand {
+                    Some(errand) if is_backup && ended.end.kept.is_some() => {
+                        errand.after(ended.end, &sink, aborted, &progress).await.into()
+                    }
+                    _ => ended,
                 }
             };
             let keep = async {
@@ -236,10 +253,13 @@ impl Executor {
 
     fn order(&self, unit: UnitKey, attempt: u16) -> Order {
         let (planned, step) = (self.plan.unit(unit), self.plan.step(unit));
-        let action = match (unit.slot, &planned.always) {
+        let mut action = match (unit.slot, &planned.always) {
             (Slot::Always(_), Some(command)) => Action::Run { command: command.clone(), until: None },
             _ => planned.action.clone(),
         };
+        if let Action::Backup(backup) | Action::Restore(backup) = &mut action {
+            **backup = self.settled(planned.on, backup);
+        }
         let address = match &action {
             Action::Pull { repo, .. } => Some(repo.reveal().to_owned()),
             _ => None,
@@ -267,11 +287,86 @@ impl Executor {
         }
     }
 
+    /// A backup with its run, and on this machine with its folder, which is not that of another run.
+    fn settled(&self, on: u32, backup: &Backup) -> Backup {
+        let run = backup.run.clone().unwrap_or_else(|| self.run.id.clone());
+        let here =
+            (self.plan.hosts[on as usize].transport == Transport::Local).then(|| self.backups(&run).into_string());
+        Backup { folder: backup.folder.clone().or(here), run: Some(run), ..backup.clone() }
+    }
+
+    /// Where this machine keeps the backups of a run.
+    fn backups(&self, run: &str) -> Utf8PathBuf {
+        let folder = self.run.folder.with_file_name(run).join(backup::FOLDER);
+        camino::absolute_utf8(&folder).unwrap_or(folder)
+    }
+
+    /// A backup, or the copy of one, on a host; `None` when the host is simulated.
+    fn kept(&self, on: u32, backup: Backup) -> Option<Kept> {
+        let site = match &self.hosts[on as usize] {
+            Some(host) => Site::There(host.clone()),
+            None if self.plan.hosts[on as usize].transport == Transport::Simulated => return None,
+            None => Site::Here(self.backups(backup.run.as_deref().unwrap_or(&self.run.id))),
+        };
+        Some(Kept { on: self.plan.hosts[on as usize].name.clone(), site, backup })
+    }
+
+    /// The copy of a backup on another host of the plan.
+    fn copy(&self, own: &Kept, on: &str) -> Option<Kept> {
+        let id = self.plan.hosts.iter().position(|host| host.name == on)?;
+        let id = u32::try_from(id).ok()?;
+        let copy = own.backup.copy_of(&own.on);
+        // A folder that was named is one of hosts.
+        let folder = copy.folder.clone().filter(|_| self.plan.hosts[id as usize].transport == Transport::Ssh);
+        self.kept(id, Backup { folder, ..copy })
+    }
+
+    /// What a backup or restore takes on other machines; `None` for nothing.
+    fn errand(&self, order: &Order, unit: UnitKey, attempt: u16) -> Option<Errand> {
+        let (Action::Backup(backup) | Action::Restore(backup)) = &order.action else { return None };
+        let own = self.kept(self.plan.unit(unit).on, (**backup).clone())?;
+        let to = backup.to.as_ref().and_then(|to| self.copy(&own, to));
+        let tries = match &backup.test {
+            Some(Test::On(host)) => self.copy(&own, host).map(|copy| self.tries(order, unit, attempt, copy)),
+            Some(Test::Here) | None => None,
+        };
+        let limit = Duration::try_from(order.timeout).unwrap_or_default();
+        (to.is_some() || tries.is_some()).then_some(Errand { own, to, tries, limit })
+    }
+
+    /// Reads backups to the end, and says which are of no use; `None` when there are none to read.
+    pub(super) fn check(&self, needed: Vec<Needed>) -> Option<impl Future<Output = Result<(), String>> + use<>> {
+        let backups: Vec<_> = needed
+            .into_iter()
+            .filter_map(|Needed { on, backup, fit }| {
+                let own = self.kept(on, self.settled(on, &backup))?;
+                let copy = backup.to.as_ref().and_then(|to| self.copy(&own, to));
+                Some((own, copy, fit))
+            })
+            .collect();
+        (!backups.is_empty()).then(|| copies::check(backups))
+    }
+
+    fn tries(&self, order: &Order, unit: UnitKey, attempt: u16, copy: Kept) -> Tries {
+        let order = Order {
+            id: self.id_of(unit, attempt, "-try"),
+            action: Action::Try(Box::new(Backup { folder: folder_of(&copy), ..copy.backup.clone() })),
+            unless: None,
+            folder: "/".into(),
+            ..order.clone()
+        };
+        Tries { copy, order, steps: self.steps.clone() }
+    }
+
     /// The id of a unit's try: the same one always means the same try.
     fn id(&self, unit: UnitKey, attempt: u16) -> String {
+        self.id_of(unit, attempt, "")
+    }
+
+    fn id_of(&self, unit: UnitKey, attempt: u16, part: &str) -> String {
         let slot = match unit.slot {
-            Slot::Step(step) => format!("step{}", step + 1),
-            Slot::Always(step) => format!("always{}", step + 1),
+            Slot::Step(step) => format!("step{}{part}", step + 1),
+            Slot::Always(step) => format!("always{}{part}", step + 1),
         };
         let stage = &self.plan.stages[usize::from(unit.stage)].name;
         format!("{}.{stage}.{}.{slot}.{attempt}", self.id, self.plan.host(unit).name)
@@ -282,6 +377,7 @@ impl Executor {
         let planned = self.plan.unit(unit);
         match self.plan.hosts[planned.on as usize].transport {
             Transport::Local => {
+                self.aborts.get(&(unit, attempt)).map(|abort| abort.send(true));
                 // A step whose abort cannot be asked for still has its timeout.
                 let _ = self.steps.abort(&self.id(unit, attempt));
             }
@@ -328,6 +424,14 @@ impl Executor {
     }
 }
 
+/// The folder of a backup as a step there has to be told.
+fn folder_of(kept: &Kept) -> Option<String> {
+    match &kept.site {
+        Site::Here(base) => Some(kept.backup.folder.clone().unwrap_or_else(|| base.clone().into_string())),
+        Site::There(_) => kept.backup.folder.clone(),
+    }
+}
+
 /// Carries a step out on this machine.
 async fn execute_here(
     steps: &Steps,
@@ -337,9 +441,9 @@ async fn execute_here(
     from: u64,
     sink: &Sink,
 ) -> Ended {
-    if let (Action::Apply(apply), Some(supply)) = (&order.action, supply) {
+    if let (Some(applies), Some(supply)) = (applied(&order.action), supply) {
         let facts = grains::Facts { root: "/".into(), id: Some(name), now: clock::real_now() };
-        match private(supply, name, grains::collect(&facts), apply) {
+        match private(supply, name, &grains::collect(&facts), applies) {
             Ok(private) => order.private = private,
             Err(why) => return End::noted(Outcome::Failed, why).into(),
         }
@@ -360,18 +464,30 @@ async fn execute_there(
     aborted: watch::Receiver<bool>,
     say: ssh::Say<'_>,
 ) -> Ended {
-    let (Action::Apply(apply), Some(supply)) = (order.action.clone(), supply) else {
+    let action = order.action.clone();
+    let (Some(applies), Some(supply)) = (applied(&action), supply) else {
         return host.execute(order, None, from, sink, aborted, say).await;
     };
-    let private = |grains| private(supply, &host.name, grains, &apply);
+    let private = |grains| private(supply, &host.name, &grains, applies);
     let provision = Provision { wanted: &supply.wanted, files: &supply.files, private: &private };
     host.execute(order, Some(provision), from, sink, aborted, say).await
 }
 
-fn private(supply: &Supply, host: &str, grains: Map<String, Value>, apply: &Apply) -> Result<Vec<u8>, String> {
-    let private =
-        supply.private(host, grains, apply).map_err(|error| format!("nothing was touched: pillar: {error}"))?;
-    serde_json::to_vec(&private).map_err(|error| error.to_string())
+/// What a step applies, or makes sure that it could; `None` where formulas are nothing to it.
+fn applied(action: &Action) -> Option<&[Apply]> {
+    match action {
+        Action::Apply(apply) => Some(std::slice::from_ref(&**apply)),
+        Action::Install(install) => Some(&install.applies),
+        _ => None,
+    }
+}
+
+/// What a host has to know for each of them, in this order.
+fn private(supply: &Supply, host: &str, grains: &Map<String, Value>, applies: &[Apply]) -> Result<Vec<u8>, String> {
+    let each = applies.iter().map(|apply| supply.private(host, grains.clone(), apply));
+    let each: Vec<_> =
+        each.collect::<Result<_, _>>().map_err(|error| format!("nothing was touched: pillar: {error}"))?;
+    serde_json::to_vec(&each).map_err(|error| error.to_string())
 }
 
 fn open_returns(run: &Run) -> std::io::Result<Arc<File>> {

@@ -14,8 +14,8 @@ use crate::engine::simulate::{Outlook, simulate};
 use crate::engine::state::RunState;
 use crate::error::{Error, Result};
 use crate::model::history::percentile;
-use crate::model::plan::{Plan, Source, Stage};
-use crate::model::record::{End, between};
+use crate::model::plan::{Action, Plan, Source, Stage, Unit};
+use crate::model::record::{End, Kept, between};
 use crate::model::{History, Outcome, Pace, Record, Slot, UnitKey, Verdict};
 
 /// Runs that a search for a pace or a fan-out simulates for each candidate.
@@ -214,9 +214,9 @@ fn sample(
     let mut shut_out = false;
     // The window bars nothing here, so that every run has an end to tell: the first start that it would
     // have barred is where the real run stops.
-    let watch = |_: &RunState, now: Timestamp, record: &Record| {
+    let watch = |state: &RunState, now: Timestamp, record: &Record| {
         if let (Some(closes), Record::HostStarted { stage, host }) = (closes, record) {
-            shut_out |= !in_time(plan, *stage, *host, now, closes);
+            shut_out |= !in_time(plan, state, *stage, *host, now, closes);
         }
     };
     let outlook = simulate(plan, state, start, |unit, _| durations.draw(plan, unit, &mut rng), watch);
@@ -259,7 +259,14 @@ impl<'a> Durations<'a> {
             (None, None) => step.expected.p50,
         };
         let fails = step.failure_rate > 0.0 && rng.random_bool(step.failure_rate);
-        draw::end(step, took, fails)
+        let (took, end) = draw::end(step, took, fails);
+        // A restore test would measure what is expected now.
+        let tests = |unit: &Unit| {
+            matches!(&unit.action, Action::Backup(backup) if backup.test.is_some()) && unit.is_undone_by_restore()
+        };
+        let is_tested = step.units.get(unit.host as usize).is_some_and(tests) && !end.outcome.is_failure();
+        let kept = is_tested.then(|| Box::new(Kept { size: 0, undo_takes: Some(step.undo.p50) }));
+        (took, End { kept, ..end })
     }
 }
 
@@ -355,6 +362,7 @@ mod tests {
         let mut stage = sample::stage("computes", 80, vec![undoable(sample::step("upgrade", 80, minutes(12)))]);
         stage.steps[0].takes = Some(takes);
         stage.steps[0].expected.p95 = minutes(17);
+        stage.steps[0].undo.p95 = minutes(17);
         stage.steps[0].timeout = minutes(60);
         (stage.pace, stage.fan_out) = (Pace::per_hour(20), 6);
         sample::plan(80, vec![stage])
@@ -364,6 +372,7 @@ mod tests {
         for unit in &mut step.units {
             unit.undo = vec![sample::undo()];
         }
+        step.undo = step.expected;
         step
     }
 

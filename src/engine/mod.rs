@@ -6,15 +6,18 @@
 
 pub mod clock;
 pub mod control;
+mod copies;
 pub mod dispatcher;
 pub mod done;
 pub mod draw;
 pub mod executor;
 pub mod forecast;
 pub mod hostlog;
+mod needed;
 pub mod news;
 pub mod obey;
 pub mod past;
+pub mod probes;
 #[cfg(test)]
 mod properties;
 pub mod retry;
@@ -24,4 +27,5 @@ pub mod schedule;
 pub mod simulate;
 pub mod state;
 pub mod supply;
+mod timeline;
 pub mod window;

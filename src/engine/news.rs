@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::journal::Committed;
 use crate::model::UnitKey;
+use crate::model::probe::Standing;
 
 /// One thing a reporter may show.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub enum News {
         /// How many are contacted in all.
         of: usize,
     },
+    /// How the probes stand, about once a second.
+    Probes(Vec<Standing>),
     /// Nothing is under way, and nothing is due before then.
     Idle {
         /// When something is.

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::inventory::{Login, Ssh, Transport};
 use crate::model::plan::{Action, Domains, Expected, Host, Plan, Source, Stage, Step, Undo, Unit, Window};
+use crate::model::probe::{Look, OnBreach, Probe, Target};
 use crate::model::record::{Opened, Person};
 use crate::model::{Budget, Record, Takes};
 
@@ -31,6 +32,7 @@ pub(crate) fn plan(hosts: u32, stages: Vec<Stage>) -> Plan {
         ssh: Ssh::default(),
         hosts: (0..hosts).map(host).collect(),
         stages,
+        probes: Vec::new(),
     }
 }
 
@@ -54,6 +56,18 @@ pub(crate) fn stage(name: &str, hosts: u32, steps: Vec<Step>) -> Stage {
     }
 }
 
+/// A probe of so many workloads, which may be silent for three seconds.
+pub(crate) fn probe(name: &str, targets: u32) -> Probe {
+    let target = |n| Target { name: format!("vm{n:03}"), look: Look::Icmp { host: format!("vm{n:03}") } };
+    Probe {
+        name: name.into(),
+        every: SignedDuration::from_millis(200),
+        max_gap: SignedDuration::from_secs(3),
+        on_breach: OnBreach::Hold,
+        targets: (1..=targets).map(target).collect(),
+    }
+}
+
 /// A step that takes so long on every host.
 pub(crate) fn step(title: &str, hosts: u32, takes: SignedDuration) -> Step {
     let unit = |host| Unit {
@@ -72,6 +86,7 @@ pub(crate) fn step(title: &str, hosts: u32, takes: SignedDuration) -> Step {
         retry_interrupted: false,
         expected: Expected { p50: takes, p95: takes, source: Source::Declared },
         put_back: SignedDuration::from_secs(1),
+        undo: Expected { p50: takes, p95: takes, source: Source::Declared },
         takes: Some(Takes { mean: takes, deviation: SignedDuration::ZERO }),
         failure_rate: 0.0,
         no_return: false,

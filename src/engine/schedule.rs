@@ -265,7 +265,11 @@ impl Rolling<'_> {
                 decision.wake(free_at);
                 break;
             }
-            if self.state.closes.is_some_and(|closes| !in_time(self.plan, self.id(), place, self.now, closes)) {
+            if self
+                .state
+                .closes
+                .is_some_and(|closes| !in_time(self.plan, self.state, self.id(), place, self.now, closes))
+            {
                 shut = true;
                 break;
             }
@@ -305,11 +309,13 @@ impl Rolling<'_> {
     }
 }
 
-/// Whether a host that starts now can finish, and be undone, before the window closes.
+/// Whether a host that starts now can finish, and be undone, before the window closes, and all that was measured of
+/// taking back the run up to now too.
 #[must_use]
-pub fn in_time(plan: &Plan, stage: u16, host: u32, now: Timestamp, closes: Timestamp) -> bool {
+pub fn in_time(plan: &Plan, state: &RunState, stage: u16, host: u32, now: Timestamp, closes: Timestamp) -> bool {
     let (forward, undo) = plan.stages[usize::from(stage)].host_time(host);
-    let needed = forward.saturating_add(undo).saturating_add(plan.reserve);
+    let reserve = plan.reserve.max(state.undo_time());
+    let needed = forward.saturating_add(undo).saturating_add(reserve);
     now.saturating_add(needed).is_ok_and(|end| end <= closes)
 }
 
@@ -371,7 +377,25 @@ mod tests {
     use crate::engine::sample;
     use crate::engine::simulate::simulate;
     use crate::model::Pace;
-    use crate::model::record::End;
+    use crate::model::record::{End, Kept};
+
+    #[test]
+    fn the_time_to_give_the_data_back_is_kept_free_once_it_was_measured() {
+        let minutes = SignedDuration::from_mins;
+        let mut plan =
+            sample::plan(1, vec![sample::stage("upgrade", 1, vec![sample::step("upgrade", 1, minutes(20))])]);
+        let mut state = sample::opened(&plan);
+        let fits = |plan: &Plan, state: &RunState, window| {
+            in_time(plan, state, 0, 0, sample::start(), sample::start() + minutes(window))
+        };
+        assert!(fits(&plan, &state, 20) && !fits(&plan, &state, 19));
+        let unit = UnitKey { stage: 0, host: 0, slot: Slot::Step(0) };
+        state.kept.insert(unit, Kept { size: 1, undo_takes: Some(minutes(9)) });
+        assert!(fits(&plan, &state, 29) && !fits(&plan, &state, 28));
+        // What a person keeps in reserve is for the same.
+        plan.reserve = minutes(10);
+        assert!(fits(&plan, &state, 30) && !fits(&plan, &state, 29));
+    }
 
     #[test]
     fn eighty_hosts_of_12_minutes_at_20_an_hour_take_4_hours_and_9_minutes() {

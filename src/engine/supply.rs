@@ -12,11 +12,10 @@ use crate::agent::apply::Manifest;
 use crate::agent::files::{File, Store};
 use crate::agent::process;
 use crate::agent::protocol::Private;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::formula::compile::Subject;
-use crate::formula::roots::{Directory, Root, Roots};
+use crate::formula::roots::Roots;
 use crate::formula::{self, Data, Dict, cipher, facts, fnmatch};
-use crate::model::pipeline::Formulas;
 use crate::model::plan::{self, Apply};
 use crate::transport::ssh::Files;
 
@@ -34,16 +33,12 @@ pub struct Supply {
 }
 
 impl Supply {
-    /// Reads the folders that a pipeline names; `None` if it names none.
+    /// Reads all of them.
     ///
     /// # Errors
-    /// When one is not a folder, or cannot be read.
-    pub fn read(formulas: &Formulas) -> Result<Option<Self>> {
-        if formulas.roots.is_empty() {
-            return Ok(None);
-        }
-        let roots = folders("formulas", &formulas.roots)?;
-        let (manifest, read) = Manifest::of(&roots)?;
+    /// When a file cannot be read.
+    pub fn new(roots: &Roots, tree: Option<Roots>, secret: Vec<String>) -> Result<Self> {
+        let (manifest, read) = Manifest::of(roots)?;
         let mut files = Files::default();
         let bytes: Arc<[u8]> = manifest.to_bytes()?.into();
         let mut contents: Vec<Arc<[u8]>> = read.into_iter().map(Arc::from).collect();
@@ -52,14 +47,8 @@ impl Supply {
         wanted.sort_by_key(|file| file.hash);
         wanted.dedup();
         let manifest = files.add(bytes);
-        let tree = if formulas.pillar.is_empty() {
-            None
-        } else {
-            let tree = folders("pillar files", &formulas.pillar)?;
-            let digest = tree.digest()?;
-            Some((tree, digest))
-        };
-        Ok(Some(Self { wanted, files: Arc::new(files), contents, manifest, tree, secret: formulas.secret.clone() }))
+        let tree = tree.map(|tree| tree.digest().map(|digest| (tree, digest))).transpose()?;
+        Ok(Self { wanted, files: Arc::new(files), contents, manifest, tree, secret })
     }
 
     /// What tells these formulas from all others.
@@ -106,18 +95,6 @@ impl Supply {
         }
         store.settle()
     }
-}
-
-fn folders(what: &str, folders: &[Utf8PathBuf]) -> Result<Roots> {
-    let mut roots: Vec<Arc<dyn Root>> = Vec::new();
-    for folder in folders {
-        if !folder.is_dir() {
-            return Err(Error::usage(format!("`{folder}` is not a folder of {what}"))
-                .hint("`formulas` and `pillar` below `[pipeline]` name folders of the project"));
-        }
-        roots.push(Arc::new(Directory(folder.clone().into())));
-    }
-    Ok(Roots(roots))
 }
 
 /// The values below `path` that nobody may see.

@@ -71,6 +71,8 @@ impl Cipher {
         while let Some((before, found)) = rest.split_once(begin) {
             let Some((body, after)) = found.split_once(end) else { break };
             opened.push_str(before);
+            // In a text between quotes, lines end in what YAML leaves as it is.
+            let body = body.replace("\\n", "\n");
             opened.push_str(&self.one(&format!("{begin}{body}{end}\n"))?);
             rest = after;
         }

@@ -201,6 +201,11 @@ impl Compiler {
         self.engine.call(function, args, named)
     }
 
+    /// Has functions that templates call from now on find another value of a grain.
+    pub fn set_grain(&self, name: &str, value: Option<&Data>) {
+        self.engine.set_grain(name, value);
+    }
+
     /// What a template becomes that is no file of the roots; `name` is what errors call it.
     ///
     /// # Errors

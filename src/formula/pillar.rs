@@ -34,10 +34,10 @@ pub fn compile(engine: &Engine, host: &Host<'_>, given: &Data, options: Options)
     // As in Salt, a tree without a top file is a pillar of nothing.
     let Some(found) = read(engine, top::FILE)? else { return Ok(pillar) };
     let nothing = Data::None;
-    let first = renderer::render(engine, "", &found, &nothing)?;
+    let first = renderer::render_pillar(engine, "", &found, &nothing)?;
     let tops = top::gather(first, |name| {
         let found = sls(engine, name)?.ok_or_else(|| missing(name))?;
-        Ok(vec![(name.to_owned(), renderer::render(engine, "", &found, &nothing)?)])
+        Ok(vec![(name.to_owned(), renderer::render_pillar(engine, "", &found, &nothing)?)])
     })?;
     let (chosen, may_be_missing) = top::pillar(&tops, host)?;
     tree.may_be_missing = may_be_missing;
@@ -91,7 +91,7 @@ impl Tree<'_> {
             let may_be_missing = self.may_be_missing.iter().any(|missing| missing == name);
             return if may_be_missing { Ok(None) } else { Err(missing(name)) };
         };
-        let data = renderer::render(self.engine, name, &found, defaults)?;
+        let data = renderer::render_pillar(self.engine, name, &found, defaults)?;
         let Data::Dict(dict) = data else {
             return Err(Error::new(Kind::Structure, "a pillar file is a mapping").at(&found.path, 0, None));
         };

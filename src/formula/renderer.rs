@@ -27,8 +27,28 @@ enum Format {
 /// # Errors
 /// When a renderer is unknown, the template fails, or the text is not data.
 pub fn render(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<Data> {
-    let pipe =
-        pipe(&found.text).map_err(|error| error.at(&found.path, 1, found.text.lines().next().map(str::to_owned)))?;
+    let pipe = asked(found, formula_pipe)?;
+    read(engine, pipe, sls, found, more)
+}
+
+/// The data of one file of a pillar: the same, and encrypted values are opened.
+///
+/// # Errors
+/// As those of [`render`], and when a value cannot be opened.
+pub fn render_pillar(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<Data> {
+    let pipe = asked(found, pipe)?;
+    let data = read(engine, pipe, sls, found, more)?;
+    match pipe.cipher {
+        Some(cipher) => cipher.open(&data).map_err(|error| error.at(&found.path, 0, None)),
+        None => Ok(data),
+    }
+}
+
+fn asked(found: &Found, pipe: fn(&str) -> Result<Pipe>) -> Result<Pipe> {
+    pipe(&found.text).map_err(|error| error.at(&found.path, 1, found.text.lines().next().map(str::to_owned)))
+}
+
+fn read(engine: &Engine, pipe: Pipe, sls: &str, found: &Found, more: &Data) -> Result<Data> {
     if found.text.trim().is_empty() {
         return Ok(Data::from(super::Dict::ordered()));
     }
@@ -43,19 +63,26 @@ pub fn render(engine: &Engine, sls: &str, found: &Found, more: &Data) -> Result<
         Format::Yaml => read_yaml(text, &found.path)?,
         Format::Json => read_json(text, &found.path)?,
     };
-    let data = match pipe.cipher {
-        Some(cipher) => cipher.open(&data).map_err(|error| error.at(&found.path, 0, None))?,
-        None => data,
-    };
     Ok(if data.is_true() { data } else { super::Dict::ordered().into() })
 }
 
-/// Whether upshift has the renderers that a file asks for.
+/// Whether upshift has the renderers that a file of formulas asks for.
 ///
 /// # Errors
 /// When one is unknown.
 pub fn check(text: &str) -> Result<()> {
-    pipe(text).map(|_| ())
+    formula_pipe(text).map(|_| ())
+}
+
+/// The renderers of a file of formulas. Nothing in it is encrypted: formulas are compiled on hosts, which have nobody's
+/// keys, and what was opened there would be a secret that no one knows to be one.
+fn formula_pipe(text: &str) -> Result<Pipe> {
+    let pipe = pipe(text)?;
+    if pipe.cipher.is_some() {
+        let error = Error::new(Kind::Unsupported, "encrypted values are opened in the pillar only");
+        return Err(error.hint("put the value into the pillar, and read it with `pillar.get`"));
+    }
+    Ok(pipe)
 }
 
 /// The renderers that the first line asks for.
@@ -127,6 +154,7 @@ mod tests {
 
     #[test]
     fn an_unknown_renderer_is_named() {
+        assert_eq!(check("#!yaml|gpg\n").unwrap_err().message, "encrypted values are opened in the pillar only");
         let error = pipe("#!jinja|mako|gpg2\n").unwrap_err();
         assert_eq!(error.message, "upshift does not have the renderer `mako`, `gpg2`");
     }

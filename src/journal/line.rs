@@ -3,11 +3,14 @@
 //! The shape of these lines is public: `--progress json` prints them, and journals of released
 //! formats stay readable for ever.
 
-use jiff::Timestamp;
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::outline::MAX_PLACES;
-use crate::model::record::{End, Entry, Opened, Silent};
+use crate::model::probe::UnderWay;
+use crate::model::record::{Breached, End, Entry, Opened, Silent};
 use crate::model::{Command, Outcome, Outline, Person, Record, Slot, UnitKey, Verdict};
 
 /// The journal's format. Raised when an older upshift could misread what a newer one writes.
@@ -78,9 +81,27 @@ enum Body<'a> {
         command: Command,
         by: Person,
     },
+    ProbeBreached {
+        probe: Name<'a>,
+        targets: Vec<Name<'a>>,
+        silent: SignedDuration,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        under_way: Vec<UnderWay>,
+    },
+    ProbeRecovered {
+        probe: Name<'a>,
+        targets: Vec<Recovered<'a>>,
+    },
     Ended {
         verdict: Verdict,
     },
+}
+
+/// A target that answers again.
+#[derive(Serialize, Deserialize)]
+struct Recovered<'a> {
+    target: Name<'a>,
+    silent: SignedDuration,
 }
 
 type Name<'a> = std::borrow::Cow<'a, str>;
@@ -131,7 +152,9 @@ impl<'a> Unit<'a> {
 pub(super) struct Names {
     pub(super) outline: std::sync::Arc<Outline>,
     /// By stage, host names to places.
-    places: Vec<std::collections::HashMap<String, u32>>,
+    places: Vec<HashMap<String, u32>>,
+    /// By probe, names of targets to places.
+    targets: Vec<HashMap<String, u32>>,
 }
 
 impl Names {
@@ -139,7 +162,9 @@ impl Names {
         let places = outline.stages.iter().map(|stage| {
             (0..).zip(&stage.hosts).map(|(place, &id)| (outline.hosts[id as usize].clone(), place)).collect()
         });
-        Self { places: places.collect(), outline }
+        let targets =
+            outline.probes.iter().map(|probe| (0..).zip(&probe.targets).map(|(n, name)| (name.clone(), n)).collect());
+        Self { places: places.collect(), targets: targets.collect(), outline }
     }
 
     fn stage(&self, name: &str) -> Result<u16, String> {
@@ -152,6 +177,19 @@ impl Names {
         match self.places[usize::from(place)].get(host) {
             Some(host) => Ok((place, *host)),
             None => Err(format!("stage `{stage}` has no host `{host}`")),
+        }
+    }
+
+    fn probe(&self, name: &str) -> Result<u16, String> {
+        let place = self.outline.probes.iter().position(|probe| probe.name == name);
+        let place = place.and_then(|place| u16::try_from(place).ok());
+        place.ok_or_else(|| format!("the plan has no probe `{name}`"))
+    }
+
+    fn target(&self, probe: u16, name: &str) -> Result<u32, String> {
+        match self.targets[usize::from(probe)].get(name) {
+            Some(target) => Ok(*target),
+            None => Err(format!("the probe has no target `{name}`")),
         }
     }
 
@@ -198,6 +236,23 @@ pub fn to_json(entry: &Entry, prev: &str, outline: &Outline) -> (String, Hash) {
         }
         Record::StageEnded { stage } => Body::StageEnded { stage: stage_name(*stage) },
         Record::Ordered { command, by } => Body::Ordered { command: command.clone(), by: by.clone() },
+        Record::Breached(breached) => {
+            let probe = &outline.probes[usize::from(breached.probe)];
+            Body::ProbeBreached {
+                probe: Name::from(&probe.name),
+                targets: breached.targets.iter().map(|target| Name::from(&probe.targets[*target as usize])).collect(),
+                silent: breached.silent,
+                under_way: breached.under_way.clone(),
+            }
+        }
+        Record::Recovered { probe, targets } => {
+            let probe = &outline.probes[usize::from(*probe)];
+            let named = |(target, silent): &(u32, SignedDuration)| Recovered {
+                target: Name::from(&probe.targets[*target as usize]),
+                silent: *silent,
+            };
+            Body::ProbeRecovered { probe: Name::from(&probe.name), targets: targets.iter().map(named).collect() }
+        }
         Record::Ended { verdict } => Body::Ended { verdict: *verdict },
     };
     let line = Line { n: entry.n, at: entry.at, prev: prev.to_owned(), body };
@@ -289,6 +344,16 @@ fn record(body: Body, names: Option<&Names>) -> Result<Record, String> {
         }
         Body::StageEnded { stage } => Record::StageEnded { stage: names.stage(&stage)? },
         Body::Ordered { command, by } => Record::Ordered { command, by },
+        Body::ProbeBreached { probe, targets, silent, under_way } => {
+            let probe = names.probe(&probe)?;
+            let targets = targets.iter().map(|target| names.target(probe, target)).collect::<Result<_, _>>()?;
+            Record::Breached(Box::new(Breached { probe, targets, silent, under_way }))
+        }
+        Body::ProbeRecovered { probe, targets } => {
+            let probe = names.probe(&probe)?;
+            let target = |found: &Recovered| Ok((names.target(probe, &found.target)?, found.silent));
+            Record::Recovered { probe, targets: targets.iter().map(target).collect::<Result<_, String>>()? }
+        }
         Body::Ended { verdict } => Record::Ended { verdict },
     })
 }

@@ -85,10 +85,10 @@ impl Runs {
         for entry in entries {
             let path = entry?.path();
             let Ok(folder) = Utf8PathBuf::from_path_buf(path) else { continue };
-            // A journal without a record is that of a run which never began.
-            let begun = fs_err::metadata(folder.join("journal.jsonl")).is_ok_and(|file| file.len() > 0);
-            if let (Some(id), true) = (folder.file_name(), begun) {
-                runs.push((modified(&folder), Run { id: id.to_owned(), folder }));
+            let Some(id) = folder.file_name() else { continue };
+            let run = Run { id: id.to_owned(), folder };
+            if run.has_begun() {
+                runs.push((modified(&run.folder), run));
             }
         }
         runs.sort_by(|(a_time, a), (b_time, b)| (a_time, &a.id).cmp(&(b_time, &b.id)));
@@ -171,10 +171,28 @@ impl Run {
         self.folder.join("hosts").join(format!("{host}.log"))
     }
 
+    /// What a probe measured.
+    #[must_use]
+    pub fn probe_file(&self, probe: &str) -> Utf8PathBuf {
+        self.folder.join("probes").join(format!("{probe}.jsonl"))
+    }
+
+    /// How the probes of a live run stand now.
+    #[must_use]
+    pub fn standing_file(&self) -> Utf8PathBuf {
+        self.folder.join("probes").join("standing.json")
+    }
+
     /// Where steps on this machine keep what outlives upshift.
     #[must_use]
     pub fn spool(&self) -> Utf8PathBuf {
         self.folder.join("spool")
+    }
+
+    /// Whether it was opened: a journal without a record is that of a run which never began.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        fs_err::metadata(self.journal_file()).is_ok_and(|file| file.len() > 0)
     }
 
     /// Removes the folder of a run that could not be opened.

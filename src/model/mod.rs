@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod amount;
+pub mod backup;
 pub mod hash;
 pub mod history;
 pub mod inventory;
@@ -14,6 +15,7 @@ pub mod pattern;
 pub mod pipeline;
 pub mod place;
 pub mod plan;
+pub mod probe;
 pub mod record;
 pub mod secrets;
 pub mod selector;
@@ -22,6 +24,7 @@ pub mod unit;
 
 pub use address::Address;
 pub use amount::{Amount, Budget, Pace, Takes};
+pub use backup::Backup;
 pub use history::History;
 pub use inventory::Inventory;
 pub use outline::Outline;

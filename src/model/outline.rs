@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Pace;
 use crate::model::pattern;
+use crate::model::probe::{self, OnBreach};
 
 /// The most hosts of all stages together, so that a slip, or a journal that nobody ran, cannot fill
 /// the memory.
@@ -24,6 +25,35 @@ pub struct Outline {
     pub hosts: Vec<String>,
     /// The stages, in order.
     pub stages: Vec<Stage>,
+    /// What is measured while the run goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
+}
+
+/// The shape of a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Its name.
+    pub name: String,
+    /// How long a target may be silent.
+    pub max_gap: SignedDuration,
+    /// What the run does when one is silent for longer.
+    pub on_breach: OnBreach,
+    /// The names of its targets.
+    pub targets: Vec<String>,
+}
+
+impl Probe {
+    /// The shape of a planned probe.
+    #[must_use]
+    pub fn of(probe: &probe::Probe) -> Self {
+        Self {
+            name: probe.name.clone(),
+            max_gap: probe.max_gap,
+            on_breach: probe.on_breach,
+            targets: probe.targets.iter().map(|target| target.name.clone()).collect(),
+        }
+    }
 }
 
 /// The shape of a stage.

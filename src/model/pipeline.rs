@@ -6,7 +6,8 @@ use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::plan::Engine;
-use crate::model::{Amount, Budget, Pace, Place, Takes, Text};
+use crate::model::probe::OnBreach;
+use crate::model::{Amount, Backup, Budget, Pace, Place, Takes, Text};
 
 /// Hosts that are asked at once for what would change on them.
 const PREVIEWS: Amount = Amount::Count(100);
@@ -38,6 +39,38 @@ pub struct Pipeline {
     pub vars: IndexMap<String, serde_json::Value>,
     /// Its stages, in order.
     pub stages: Vec<Stage>,
+    /// What is measured while it runs.
+    pub probes: Vec<Probe>,
+}
+
+/// A measurement of workloads while a run goes on.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Its name, unique in the pipeline.
+    pub name: String,
+    /// What is looked at, and how, in the order of the kinds and of the file.
+    pub targets: Vec<(Look, Text)>,
+    /// Time between two looks at one target.
+    pub every: SignedDuration,
+    /// How long a target may be silent.
+    pub max_gap: SignedDuration,
+    /// What the run does when one is silent for longer.
+    pub on_breach: OnBreach,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// How a probe looks at its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// An ICMP echo: a selector, or a pattern of names or addresses.
+    Icmp,
+    /// A TCP connection: the same, and a port.
+    Tcp,
+    /// An HTTP GET: a URL, whose host may be a pattern too.
+    Http,
+    /// A command on the machine upshift runs on.
+    Run,
 }
 
 impl Pipeline {
@@ -75,6 +108,12 @@ impl Stage {
 }
 
 impl Step {
+    /// Whether it brings a formula.
+    #[must_use]
+    pub fn installs(&self) -> bool {
+        matches!(self.kind, StepKind::Install(_))
+    }
+
     fn preview(self) -> Option<Self> {
         let StepKind::Apply { sls, pillar, .. } = self.kind else { return None };
         let kind = StepKind::Apply { sls, pillar, preview: true };
@@ -100,13 +139,15 @@ pub enum Occasion {
     Started,
     /// The run is held.
     Held,
+    /// A workload is silent for longer than it may be.
+    Breach,
     /// The run ended.
     Finished,
 }
 
 impl Occasion {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Started, Self::Held, Self::Finished];
+    pub const ALL: [Self; 4] = [Self::Started, Self::Held, Self::Breach, Self::Finished];
 
     /// What it is called.
     #[must_use]
@@ -114,6 +155,7 @@ impl Occasion {
         match self {
             Self::Started => "started",
             Self::Held => "held",
+            Self::Breach => "breach",
             Self::Finished => "finished",
         }
     }
@@ -301,6 +343,8 @@ pub enum StepKind {
         /// The folder it goes into.
         into: Text,
     },
+    /// Compiles a formula for every host that it will be applied on, and sends it ahead.
+    Install(Install),
     /// Waits for a person.
     Gate {
         /// What the person is asked.
@@ -315,8 +359,39 @@ pub enum StepKind {
         /// Whether nothing may be changed.
         preview: bool,
     },
+    /// Keeps what the host has now.
+    Backup(Backup<Text>),
+    /// Puts back what a backup has.
+    Restore(Backup<Text>),
     /// Restarts the host.
     Reboot,
+}
+
+/// A formula and where it comes from. It is read when the plan is made.
+#[derive(Debug, Clone)]
+pub struct Install {
+    /// Its name: the folder of its SLS.
+    pub formula: String,
+    /// Where it comes from.
+    pub from: Origin,
+    /// Where the step says so.
+    pub place: Place,
+}
+
+/// Where formulas come from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A git repository.
+    Git {
+        /// Its address.
+        repo: String,
+        /// A branch, tag or commit.
+        rev: String,
+    },
+    /// A folder of this machine.
+    Folder(Utf8PathBuf),
+    /// A Debian package that is installed here, or a `.deb` file.
+    Package(String),
 }
 
 /// What a `wait` step waits for.

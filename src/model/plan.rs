@@ -2,6 +2,8 @@
 //!
 //! What a run does is in here and nowhere else: execution makes no choice that the plan did not name.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::hash::{File, Hash};
 use crate::model::inventory::{Login, Ssh, Transport};
 use crate::model::outline::{self, Outline};
-use crate::model::{Address, Budget, Pace, Slot, Takes, UnitKey};
+use crate::model::probe::Probe;
+use crate::model::{Address, Backup, Budget, Pace, Slot, Takes, UnitKey};
 
 /// Everything a run will do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +45,9 @@ pub struct Plan {
     pub hosts: Vec<Host>,
     /// The stages, in order.
     pub stages: Vec<Stage>,
+    /// What is measured while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
 }
 
 /// When a run may work on hosts, as the pipeline says it.
@@ -164,6 +170,9 @@ pub struct Step {
     pub expected: Expected,
     /// How long putting a host back after it is expected to take at most; zero without `always`.
     pub put_back: SignedDuration,
+    /// How long taking it back on one host is expected to take.
+    #[serde(default = "Expected::unknown", skip_serializing_if = "Expected::is_unknown")]
+    pub undo: Expected,
     /// How long it takes, as a person declared it.
     pub takes: Option<Takes>,
     /// The share of tries that fails on a simulated host and in a forecast.
@@ -189,13 +198,31 @@ pub struct Expected {
 impl Expected {
     /// Nothing was learned yet.
     pub const UNKNOWN: Self = Self { p50: SignedDuration::ZERO, p95: SignedDuration::ZERO, source: Source::Timeout };
+
+    fn unknown() -> Self {
+        Self::UNKNOWN
+    }
+
+    fn is_unknown(&self) -> bool {
+        *self == Self::UNKNOWN
+    }
+
+    /// This and then another; what is known of both is as sure as the worse of them.
+    #[must_use]
+    pub fn and_then(self, other: Self) -> Self {
+        Self {
+            p50: self.p50.saturating_add(other.p50),
+            p95: self.p95.saturating_add(other.p95),
+            source: self.source.max(other.source),
+        }
+    }
 }
 
-/// Where an expected time comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Where an expected time comes from, the surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// Earlier runs of the same pipeline.
+    /// Earlier runs of the same pipeline, or the run that is taken back.
     Measured,
     /// The pipeline's `takes`.
     Declared,
@@ -273,6 +300,14 @@ pub enum Action {
     },
     /// Makes the host what formulas say.
     Apply(Box<Apply>),
+    /// Compiles what later steps apply on the host, which gets the formulas for it.
+    Install(Box<Install>),
+    /// Keeps what the host has now.
+    Backup(Box<Backup>),
+    /// Puts back what a backup has.
+    Restore(Box<Backup>),
+    /// Loads the copy of a backup into a scratch server. No step is planned to: it belongs to the backup.
+    Try(Box<Backup>),
     /// Restarts the host.
     Reboot,
 }
@@ -308,6 +343,50 @@ pub struct Apply {
     /// What compiles and applies them.
     #[serde(default)]
     pub engine: Engine,
+}
+
+/// A formula that an `install` step brings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Install {
+    /// Its name.
+    pub formula: String,
+    /// Where it comes from.
+    pub from: Origin,
+    /// The list of all formula files, by its content.
+    pub formulas: File,
+    /// What later steps of the run, and those that take them back, apply on the host.
+    pub applies: Vec<Apply>,
+}
+
+/// Where formulas come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// A git repository at a commit.
+    Git {
+        /// Its address.
+        repo: Address,
+        /// What was asked for.
+        rev: String,
+        /// What that was when the plan was made.
+        commit: String,
+    },
+    /// A folder of the machine upshift runs on.
+    Folder(String),
+    /// A Debian package there.
+    Package(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Git { repo, rev, commit } => {
+                write!(f, "{repo} {rev} (commit {})", commit.get(..12).unwrap_or(commit))
+            }
+            Self::Folder(folder) => write!(f, "folder {folder}"),
+            Self::Package(package) => write!(f, "package {package}"),
+        }
+    }
 }
 
 /// What compiles formulas and applies them on a host.
@@ -361,6 +440,7 @@ impl Plan {
             simulated: self.is_simulated(),
             hosts: self.hosts.iter().map(|host| host.name.clone()).collect(),
             stages: stages.collect(),
+            probes: self.probes.iter().map(outline::Probe::of).collect(),
         }
     }
 
@@ -370,11 +450,11 @@ impl Plan {
         self.hosts.iter().all(|host| host.transport == Transport::Simulated)
     }
 
-    /// Whether any step applies formulas.
+    /// Whether any step takes formulas.
     #[must_use]
     pub fn applies(&self) -> bool {
         let units = self.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
-        units.into_iter().any(|unit| matches!(unit.action, Action::Apply(_)))
+        units.into_iter().any(|unit| matches!(unit.action, Action::Apply(_) | Action::Install(_)))
     }
 
     /// The planned unit that a key names.
@@ -406,22 +486,50 @@ impl Plan {
     }
 }
 
+impl Step {
+    /// How many parts its undo has, on the host where it has most.
+    #[must_use]
+    pub fn undo_parts(&self) -> usize {
+        self.units.iter().map(|unit| unit.undo.len()).max().unwrap_or_default()
+    }
+
+    /// What a part of its undo, counted from zero, is called in a rollback.
+    #[must_use]
+    pub fn undo_title(&self, part: usize) -> String {
+        match self.undo_parts() {
+            parts @ 2.. => format!("undo {} ({} of {parts})", self.title, part + 1),
+            _ => undo_title(&self.title),
+        }
+    }
+}
+
+/// What the undo of a step is called in a rollback, when it has one part.
+#[must_use]
+pub fn undo_title(step: &str) -> String {
+    format!("undo {step}")
+}
+
+impl Unit {
+    /// Whether what it kept is put back when it is taken back.
+    #[must_use]
+    pub fn is_undone_by_restore(&self) -> bool {
+        self.undo.iter().any(|undo| matches!(undo.action, Action::Restore(_)))
+    }
+}
+
 impl Stage {
     /// The time one host needs, by 19 of 20 tries, and the time undoing it needs.
-    ///
-    /// Undoing a step is taken to need as long as the step.
     #[must_use]
     pub fn host_time(&self, host: u32) -> (SignedDuration, SignedDuration) {
         let (mut forward, mut undo) = (self.settle, SignedDuration::ZERO);
         for step in &self.steps {
-            let time = step.expected.p95;
             let unit = &step.units[host as usize];
-            forward = forward.saturating_add(time);
+            forward = forward.saturating_add(step.expected.p95);
             if unit.always.is_some() {
                 forward = forward.saturating_add(step.put_back);
             }
             if !unit.undo.is_empty() {
-                undo = undo.saturating_add(time);
+                undo = undo.saturating_add(step.undo.p95);
             }
         }
         (forward, undo)

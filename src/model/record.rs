@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::model::probe::UnderWay;
 use crate::model::{Outcome, Outline, Pace, UnitKey};
 
 /// One thing that happened in a run.
@@ -77,11 +78,33 @@ pub enum Record {
         /// Who.
         by: Person,
     },
+    /// Targets of a probe have been silent for longer than they may.
+    Breached(Box<Breached>),
+    /// Targets that had been silent for too long answer again.
+    Recovered {
+        /// The probe.
+        probe: u16,
+        /// The targets, each with how long it was silent.
+        targets: Vec<(u32, SignedDuration)>,
+    },
     /// The run ended.
     Ended {
         /// How.
         verdict: Verdict,
     },
+}
+
+/// Targets that fell silent together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breached {
+    /// The probe.
+    pub probe: u16,
+    /// The targets.
+    pub targets: Vec<u32>,
+    /// How long the first of them has been silent, in real time.
+    pub silent: SignedDuration,
+    /// What was under way when they fell silent.
+    pub under_way: Vec<UnderWay>,
 }
 
 /// A host that did not answer.
@@ -128,6 +151,9 @@ pub struct End {
     /// What a pull brought; boxed, as few ends have it and all are moved about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pulled: Option<Box<Pulled>>,
+    /// What a backup kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Box<Kept>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -139,7 +165,13 @@ impl End {
     /// An end with an outcome and nothing else to say.
     #[must_use]
     pub fn plain(outcome: Outcome) -> Self {
-        Self { outcome, changes: u32::from(outcome == Outcome::Changed), note: None, pulled: None }
+        Self { outcome, changes: u32::from(outcome == Outcome::Changed), note: None, pulled: None, kept: None }
+    }
+
+    /// How long taking back what was kept takes, as a restore test measured it.
+    #[must_use]
+    pub fn undo_takes(&self) -> Option<SignedDuration> {
+        self.kept.as_ref()?.undo_takes
     }
 
     /// An end with a note.
@@ -147,6 +179,16 @@ impl End {
     pub fn noted(outcome: Outcome, note: impl Into<String>) -> Self {
         Self { note: Some(note.into()), ..Self::plain(outcome) }
     }
+}
+
+/// What a backup kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Bytes of it on disk.
+    pub size: u64,
+    /// How long putting it back takes, as a restore test measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_takes: Option<SignedDuration>,
 }
 
 /// What a pull brought.

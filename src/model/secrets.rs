@@ -16,11 +16,12 @@ const SHORTEST: usize = 4;
 pub struct Secrets(Option<AhoCorasick>);
 
 impl Secrets {
-    /// Takes these values out. Of one with several lines each line is a secret, since output comes by lines.
+    /// Takes these values out. Of one with several lines each line is a secret, since output comes by lines; and so is each
+    /// as files and messages quote it.
     #[must_use]
     pub fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let lines = values.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.len() >= SHORTEST);
-        let mut lines: Vec<&str> = lines.filter(|line| !line.starts_with("-----")).collect();
+        let mut lines: Vec<String> = lines.filter(|line| !line.starts_with("-----")).flat_map(quoted).collect();
         lines.sort_unstable();
         lines.dedup();
         if lines.is_empty() {
@@ -78,6 +79,13 @@ impl Secrets {
     }
 }
 
+/// A text as it is, as JSON and double quotes have it, as Python's quotes, as YAML's, and as those of a shell.
+fn quoted(text: &str) -> [String; 5] {
+    let escaped = text.replace('\\', r"\\");
+    let [json, python] = [('"', "\\\""), ('\'', r"\'")].map(|(quote, escape)| escaped.replace(quote, escape));
+    [text.to_owned(), json, python, text.replace('\'', "''"), text.replace('\'', r"'\''")]
+}
+
 fn is_added(line: &str) -> bool {
     line.starts_with('+') && !line.starts_with("+++ ")
 }
@@ -103,6 +111,15 @@ mod tests {
         assert_eq!(secrets.redact("-----BEGIN KEY-----\n  base64text"), "-----BEGIN KEY-----\n  ******");
         assert!(matches!(secrets.redact("nothing"), Cow::Borrowed("nothing")));
         assert_eq!(format!("{secrets:?}"), "3 secrets");
+    }
+
+    #[test]
+    fn a_secret_goes_however_it_is_quoted() {
+        let secrets = Secrets::new([r#"it's "a\b""#]);
+        for quoted in [r#"it's "a\b""#, r#"it's \"a\\b\""#, r#"it\'s "a\\b""#, r#"it''s "a\b""#, r#"it'\''s "a\b""#] {
+            assert_eq!(secrets.redact(&format!("x = '{quoted}'")), "x = '******'", "{quoted}");
+        }
+        assert_eq!(format!("{:?}", Secrets::new(["hunter2"])), "1 secrets");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub fn compare(before: &Plan, after: &Plan) -> Vec<String> {
     if old != new {
         lines.push(format!("~ stages run in another order: {}", new.join(", ")));
     }
+    compare_probes(before, after, &mut lines);
     if lines.is_empty() && before.digest != after.digest {
         lines.push("~ hosts are reached in another way".into());
     }
@@ -48,6 +49,32 @@ fn changes(prefix: &str, before: &[(&str, String)], after: &[(&str, String)], li
     for ((what, old), (_, new)) in before.iter().zip(after) {
         if old != new {
             lines.push(format!("~ {prefix}{what}: {old} -> {new}"));
+        }
+    }
+}
+
+fn compare_probes(before: &Plan, after: &Plan, lines: &mut Vec<String>) {
+    let find = |plan: &Plan, name: &str| plan.probes.iter().find(|probe| probe.name == name).cloned();
+    let gone = before.probes.iter().filter(|probe| find(after, &probe.name).is_none());
+    lines.extend(gone.map(|probe| format!("- probe {}", probe.name)));
+    for probe in &after.probes {
+        let name = &probe.name;
+        match find(before, name) {
+            None => lines.push(format!("+ probe {name}")),
+            Some(old) if old != *probe => {
+                lines.push(format!("~ probe {name}"));
+                let (old_lines, new_lines) = (super::probes::lines(&old), super::probes::lines(probe));
+                if old_lines == new_lines {
+                    lines.push("    targets have other addresses".into());
+                }
+                lines.extend(
+                    old_lines.iter().filter(|line| !new_lines.contains(line)).map(|line| format!("    - {line}")),
+                );
+                lines.extend(
+                    new_lines.iter().filter(|line| !old_lines.contains(line)).map(|line| format!("    + {line}")),
+                );
+            }
+            Some(_) => {}
         }
     }
 }

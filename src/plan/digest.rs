@@ -33,6 +33,7 @@ pub fn is_whole(plan: &Plan) -> bool {
     for step in bare.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
         step.expected = Expected::UNKNOWN;
         step.put_back = SignedDuration::ZERO;
+        step.undo = Expected::UNKNOWN;
     }
     digest(&bare) == plan.digest
 }

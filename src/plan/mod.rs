@@ -8,6 +8,7 @@ mod compare;
 mod digest;
 mod expected;
 mod hosts;
+mod probes;
 mod reverse;
 mod template;
 mod text;

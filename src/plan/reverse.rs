@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use crate::model::Budget;
 use crate::model::inventory::Ssh;
 use crate::model::plan::{Action, Domains, Expected, Formulas, Plan, Stage, Step, Undo, Unit, Window};
+use crate::model::probe::{OnBreach, Probe};
 use crate::plan::digest;
 
 /// Whether a step of a stage was carried out on a host: the stage, the host's place in it, the step.
@@ -22,11 +23,16 @@ pub fn reverse(plan: &Plan, run: &str, done: Done<'_>, formulas: Option<Formulas
     let mut stages: Vec<Stage> =
         stages.filter_map(|(at, stage)| undone(stage, &|place, step| done(at, place, step))).collect();
     let hosts = renumber(plan, &mut stages);
-    for apply in stages.iter_mut().flat_map(|stage| &mut stage.steps).flat_map(|step| &mut step.units) {
-        if let (Action::Apply(apply), Some(formulas)) = (&mut apply.action, formulas) {
-            (apply.formulas, apply.tree) = (formulas.files, formulas.tree);
+    for unit in stages.iter_mut().flat_map(|stage| &mut stage.steps).flat_map(|step| &mut step.units) {
+        match (&mut unit.action, formulas) {
+            (Action::Apply(apply), Some(formulas)) => (apply.formulas, apply.tree) = (formulas.files, formulas.tree),
+            // The backup was made in the run, and not in the rollback.
+            (Action::Restore(backup), _) => _ = backup.run.get_or_insert_with(|| run.to_owned()),
+            _ => {}
         }
     }
+    // What goes dark here is written down, and does not keep the cure from going on.
+    let probes = plan.probes.iter().map(|probe| Probe { on_breach: OnBreach::Note, ..probe.clone() }).collect();
     let mut reverse = Plan {
         pipeline: format!("{}-rollback", plan.pipeline),
         summary: Some(format!("takes back what run {run} did")),
@@ -41,6 +47,7 @@ pub fn reverse(plan: &Plan, run: &str, done: Done<'_>, formulas: Option<Formulas
         ssh: Ssh::default(),
         hosts,
         stages,
+        probes,
     };
     reverse.digest = digest::digest(&reverse);
     reverse.ssh.clone_from(&plan.ssh);
@@ -71,6 +78,7 @@ fn undone(stage: &Stage, done: &dyn Fn(usize, usize) -> bool) -> Option<Stage> {
     let of_places = |step: &Step, unit: &dyn Fn(usize, &Unit) -> Unit| Step {
         expected: Expected::UNKNOWN,
         put_back: SignedDuration::ZERO,
+        undo: Expected::UNKNOWN,
         no_return: false,
         units: places.iter().map(|&place| unit(place, &step.units[place])).collect(),
         ..step.clone()
@@ -80,16 +88,14 @@ fn undone(stage: &Stage, done: &dyn Fn(usize, usize) -> bool) -> Option<Stage> {
     let mut steps: Vec<Step> =
         out.map(|step| of_places(step, &|_, unit| Unit { undo: Vec::new(), ..unit.clone() })).collect();
     for (n, step) in stage.steps.iter().enumerate().rev() {
-        let parts = step.units.iter().map(|unit| unit.undo.len()).max().unwrap_or_default();
-        for part in 0..parts {
+        for part in 0..step.undo_parts() {
             let unit = |place: usize, unit: &Unit| match unit.undo.get(part) {
                 Some(undo) if done(place, n) => undoing(unit, undo, part == 0),
                 _ => nothing(unit.on),
             };
             let timeout = step.units.iter().find_map(|unit| unit.undo.get(part)?.timeout);
-            let number = if parts > 1 { format!(" ({} of {parts})", part + 1) } else { String::new() };
             steps.push(Step {
-                title: format!("undo {}{number}", step.title),
+                title: step.undo_title(part),
                 timeout: timeout.unwrap_or(step.timeout),
                 // What a person declared is for the step itself, which its first part mostly is.
                 takes: step.takes.filter(|_| part == 0),
@@ -134,7 +140,14 @@ fn nothing(on: u32) -> Unit {
 fn renumber(plan: &Plan, stages: &mut [Stage]) -> Vec<crate::model::plan::Host> {
     let ons =
         |stage: &Stage| stage.steps.iter().flat_map(|step| step.units.iter().map(|unit| unit.on)).collect::<Vec<_>>();
-    let used: BTreeSet<u32> = stages.iter().flat_map(|stage| stage.hosts.iter().copied().chain(ons(stage))).collect();
+    let named = |name: &str| plan.hosts.iter().position(|host| host.name == name);
+    let units = stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.units);
+    let copies = units.filter_map(|unit| match &unit.action {
+        Action::Restore(backup) => named(backup.to.as_deref()?).and_then(|id| u32::try_from(id).ok()),
+        _ => None,
+    });
+    let used = stages.iter().flat_map(|stage| stage.hosts.iter().copied().chain(ons(stage)));
+    let used: BTreeSet<u32> = used.chain(copies).collect();
     let number = |id: &mut u32| *id = u32::try_from(used.range(..*id).count()).unwrap_or(u32::MAX);
     for stage in stages {
         stage.hosts.iter_mut().for_each(number);

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use jiff::SignedDuration;
 
+use crate::model::backup::{Backup, Data, Test};
 use crate::model::pattern;
 use crate::model::plan::{Action, Apply, Engine, Plan, Source, Stage, Step, Unit, Wait};
 use crate::model::span::short;
-use crate::plan::short_digest;
+use crate::plan::{probes, short_digest};
 
 /// What of a plan is shown.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +48,9 @@ fn write_plan(out: &mut String, plan: &Plan, show: &Show) -> Written {
         counted(units, "unit")
     )?;
     write_limits(out, plan)?;
+    for probe in plan.probes.iter().filter(|_| show.hosts.is_empty()) {
+        writeln!(out, "\nprobe {}: {}", probe.name, probes::lines(probe).join("\n   "))?;
+    }
     for (n, stage) in plan.stages.iter().enumerate() {
         write_stage(out, plan, n, stage, show)?;
     }
@@ -181,13 +185,17 @@ fn step_times(step: &Step) -> String {
         Source::Timeout => String::new(),
         _ => format!(", timeout {}", short(step.timeout)),
     };
+    let undo = match step.undo.source {
+        Source::Measured if step.undo_parts() > 0 => format!(", undo takes {} (measured)", short(step.undo.p50)),
+        _ => String::new(),
+    };
     let retries = match step.retries {
         0 => String::new(),
         n => format!(", {n} more tr{} after {}", if n == 1 { "y" } else { "ies" }, short(step.retry_delay)),
     };
     let interrupted = if step.retry_interrupted { ", tried again when cut off" } else { "" };
     let no_return = if step.no_return { ", THE POINT OF NO RETURN" } else { "" };
-    format!("{expected}{timeout}{retries}{interrupted}{no_return}")
+    format!("{expected}{timeout}{undo}{retries}{interrupted}{no_return}")
 }
 
 /// A unit as labelled lines.
@@ -223,10 +231,47 @@ fn action_lines(action: &Action) -> Vec<(&'static str, String)> {
             let commit = commit.get(..12).unwrap_or(commit);
             vec![("pull", format!("{repo} {rev} (commit {commit}) into {into}"))]
         }
+        Action::Install(install) => {
+            let sls: IndexSet<&str> = install.applies.iter().flat_map(|apply| &apply.sls).map(String::as_str).collect();
+            let sls: Vec<_> = sls.into_iter().collect();
+            let formulas = short_digest(&install.formulas.hash.to_string()).to_owned();
+            let what = format!("{} from {} (formulas {formulas})", install.formula, install.from);
+            vec![("install", what), ("compile", if sls.is_empty() { "nothing".to_owned() } else { sls.join(" ") })]
+        }
         Action::Gate { question } => vec![("gate", question.clone())],
         Action::Apply(apply) => apply_lines(apply),
+        Action::Backup(backup) => backup_lines("backup", backup),
+        Action::Restore(backup) => backup_lines("restore", backup),
+        Action::Try(backup) => backup_lines("try", backup),
         Action::Reboot => vec![("reboot", String::new())],
     }
+}
+
+fn backup_lines(label: &'static str, backup: &Backup) -> Vec<(&'static str, String)> {
+    let folder = backup.folder.as_deref().unwrap_or("backups");
+    let run = backup.run.as_deref().unwrap_or("RUN");
+    let what = match &backup.data {
+        Data::Mariadb { physical: true, .. } => "all files of the server".into(),
+        Data::Zookeeper { .. } | Data::Etcd { .. } => "all that it has".into(),
+        Data::Mariadb { databases, .. } | Data::Postgres { databases } if databases.is_empty() => {
+            "all databases".into()
+        }
+        Data::Mariadb { databases, .. } | Data::Postgres { databases } => databases.join(", "),
+        Data::Files { paths } => paths.join(", "),
+        Data::Command { save, load } => if label == "backup" { save } else { load }.clone(),
+    };
+    let way = if label == "backup" { "to" } else { "from" };
+    let copy = match (&backup.to, label) {
+        (None, _) => String::new(),
+        (Some(to), "backup") => format!(", copied to {to}"),
+        (Some(to), _) => format!(", or from the copy on {to}"),
+    };
+    let test = match &backup.test {
+        None => String::new(),
+        Some(Test::Here) => ", tried on a scratch server".to_owned(),
+        Some(Test::On(host)) => format!(", tried on a scratch server on {host}"),
+    };
+    vec![(label, format!("{} {way} {folder}/{run}/{}{copy}{test}: {what}", backup.data.engine(), backup.name))]
 }
 
 fn apply_lines(apply: &Apply) -> Vec<(&'static str, String)> {

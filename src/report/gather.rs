@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::figures::stopped_within;
+use super::probes::Probe;
 use super::timing::{
     Cause, Host, Order, Previous, Session, Stage, Standing, Step, Then, Timing, Try, Visit, came_through,
 };
@@ -81,6 +82,7 @@ struct Gathering {
     sessions: Vec<Session>,
     orders: Vec<Order>,
     pulls: Vec<Pulled>,
+    probes: Vec<Probe>,
     stages: Vec<Progress>,
 }
 
@@ -106,6 +108,7 @@ impl Gathering {
             sessions: vec![Session { by: opened.by.clone(), started: at, ended: at, verdict: None }],
             orders: Vec::new(),
             pulls: Vec::new(),
+            probes: outline.probes.iter().map(Probe::new).collect(),
             stages: outline.stages.iter().map(|shape| stage(shape.hosts.len())).collect(),
             state: RunState::new(outline),
         }
@@ -146,6 +149,8 @@ impl Gathering {
                     session.verdict = Some(*verdict);
                 }
             }
+            Record::Breached(breached) => self.probes[usize::from(breached.probe)].breached(at, breached),
+            Record::Recovered { probe, targets } => self.probes[usize::from(*probe)].recovered(targets),
             Record::Opened(_) | Record::Contacted { .. } | Record::StageStarted { .. } | Record::StageEnded { .. } => {}
         }
         if let Some(session) = self.sessions.last_mut() {
@@ -217,11 +222,13 @@ impl Gathering {
             started: self.state.opened_at.unwrap_or(ended),
             ended,
             closes: self.state.closes,
+            undo: self.state.undo_time(),
             silent: None,
             stages,
             hosts,
             sessions: self.sessions,
             pulls: self.pulls,
+            probes: self.probes,
             orders: self.orders,
             previous: None,
             zone: TimeZone::UTC,

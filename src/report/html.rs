@@ -7,15 +7,22 @@ use jiff::SignedDuration;
 use minijinja::{Environment, Value, context};
 
 use super::layout::{Moments, count, one_line};
-use super::text::{actual, compared, counts, cut_digest, pace, pulled, said, sentence, sessions, time_scale, window};
+use super::probes;
+use super::text::{
+    actual, compared, counts, cut_digest, pace, pulled, said, sentence, sessions, time_scale, undo, window,
+};
 use super::timeline;
 use super::timing::{Stage, Standing, Timing, fate_name};
 use crate::engine::state::Fate;
 use crate::model::Verdict;
+use crate::model::probe::during;
 use crate::model::span;
 
 /// Hosts up to which the list of hosts is open.
 const MOST_OPEN: usize = 200;
+
+/// Targets of a probe that the page shows, the worst first.
+const MOST_TARGETS: usize = 50;
 
 /// The report as HTML.
 ///
@@ -57,6 +64,21 @@ fn page(timing: &Timing) -> Value {
         has_stops => timing.sessions.len() > 1,
         details => timing.stages.iter().filter(|stage| stage.started.is_some())
             .map(|stage| detail(timing, stage)).collect::<Vec<_>>(),
+        probes => timing.probes.iter().map(|probe| context! {
+            name => probe.name.as_str(),
+            overall => probes::overall(probe),
+            longest => probes::longest(probe, &moments),
+            limit => span::short(probe.max_gap),
+            breaches => probes::breaches(probe).into_iter()
+                .map(|(at, what)| context! { at => moments.clock(at), what }).collect::<Vec<_>>(),
+            worst => probe.worst().into_iter().take(MOST_TARGETS).map(|target| context! {
+                name => target.name.as_str(),
+                available => probe.available(target).map(probes::percent),
+                gaps => target.gaps,
+                longest => target.longest.as_ref().map(|gap| span::short(gap.length())),
+                during => target.longest.as_ref().map(|gap| during(&gap.under_way)),
+            }).collect::<Vec<_>>(),
+        }).collect::<Vec<_>>(),
         pulls => timing.pulls.iter().map(|pull| context! { into => pull.into.as_str(), what => pulled(pull) })
             .collect::<Vec<_>>(),
         people => said(timing).iter().map(|said| context! {
@@ -104,6 +126,7 @@ fn facts(timing: &Timing, moments: &Moments<'_>) -> Vec<Value> {
         fact("Took", format!("{}, {}", span::short(timing.took()), sessions(timing))),
     ];
     facts.extend(window(timing).map(|window| fact("Window", window)));
+    facts.extend(undo(timing).map(|undo| fact("Undo", undo)));
     facts.push(fact("Hosts", format!("{}: {}", timing.hosts.len(), counts(&timing.counts()))));
     facts.push(fact("Changes", format!("{changes} on {}", count(on, "host"))));
     facts.push(fact("Plan", cut_digest(&timing.opened.plan.digest).into()));

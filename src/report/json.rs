@@ -6,7 +6,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::probes;
 use super::timing::{self, Timing, Visit, fate_name};
+use crate::model::probe::{OnBreach, UnderWay};
 use crate::model::record::Pulled;
 
 /// The version of the object's form.
@@ -48,6 +50,8 @@ pub struct Report {
     pub closes_at: Option<Timestamp>,
     /// What was left of the window at the end; negative when it had closed.
     pub slack_s: Option<f64>,
+    /// How long taking it back takes, as far as it was measured.
+    pub undo_s: Option<f64>,
     /// How many times faster than real time the run's clock goes; `null` when it does not wait.
     pub time_scale: Option<f64>,
     /// The plan's digest.
@@ -62,6 +66,8 @@ pub struct Report {
     pub stages: Vec<Stage>,
     /// Every planned host once, or those that were asked for.
     pub hosts: Vec<Host>,
+    /// What was measured.
+    pub probes: Vec<Probe>,
     /// What pulls brought.
     pub pulls: Vec<Pulled>,
     /// What people said.
@@ -194,6 +200,74 @@ pub struct InStage {
     pub attempts: usize,
 }
 
+/// A probe. Times of gaps are real time.
+#[derive(Debug, Serialize)]
+pub struct Probe {
+    /// Its name.
+    pub name: String,
+    /// How long a target may be silent.
+    pub max_gap_s: f64,
+    /// What the run does when one is silent for longer.
+    pub on_breach: OnBreach,
+    /// How long it measured.
+    pub measured_s: f64,
+    /// How long upshift itself stood still meanwhile.
+    pub not_measured_s: f64,
+    /// Looks that were made.
+    pub looks: u64,
+    /// Looks that were answered.
+    pub answers: u64,
+    /// The share of the time measured in which targets answered; `null` when nothing was measured.
+    pub available_percent: Option<f64>,
+    /// Targets that were silent for too long, in order.
+    pub breaches: Vec<Breach>,
+    /// Every target.
+    pub targets: Vec<Target>,
+}
+
+/// A target of a probe.
+#[derive(Debug, Serialize)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// The share of the time measured in which it answered.
+    pub available_percent: Option<f64>,
+    /// How many gaps it had.
+    pub gaps: u32,
+    /// How long they were together.
+    pub silent_s: f64,
+    /// The longest one.
+    pub longest: Option<Gap>,
+}
+
+/// A time without an answer.
+#[derive(Debug, Serialize)]
+pub struct Gap {
+    /// The last answer before.
+    pub from: Timestamp,
+    /// The first answer afterwards, or the end of measuring.
+    pub to: Timestamp,
+    /// How long that is.
+    pub silent_s: f64,
+    /// Whether it ended with an answer.
+    pub answered: bool,
+    /// What was under way when it began.
+    pub under_way: Vec<UnderWay>,
+}
+
+/// A target that was silent for too long.
+#[derive(Debug, Serialize)]
+pub struct Breach {
+    /// The target.
+    pub target: String,
+    /// When it was noticed, by the run's clock.
+    pub at: Timestamp,
+    /// How long it was silent; `null` when it did not answer again.
+    pub silent_s: Option<f64>,
+    /// What was under way when it fell silent.
+    pub under_way: Vec<UnderWay>,
+}
+
 /// What a person said.
 #[derive(Debug, Serialize)]
 pub struct Order {
@@ -265,6 +339,7 @@ impl Report {
             stopped_s: seconds(timing.stopped()),
             closes_at: timing.closes,
             slack_s: timing.slack().map(seconds),
+            undo_s: Some(timing.undo).filter(|undo| !undo.is_zero()).map(seconds),
             time_scale: timing.opened.time_scale,
             plan: timing.opened.plan.digest.clone(),
             changes,
@@ -272,6 +347,7 @@ impl Report {
             sessions: timing.sessions.iter().map(Session::of).collect(),
             stages: timing.stages.iter().map(|stage| Stage::of(timing, stage)).collect(),
             hosts: hosts.collect(),
+            probes: timing.probes.iter().map(Probe::of).collect(),
             pulls: timing.pulls.clone(),
             orders: timing.orders.iter().map(Order::of).collect(),
             previous: timing.previous.as_ref().map(Previous::of),
@@ -359,6 +435,44 @@ impl InStage {
             ended_at: visit.ended(),
             took_s: visit.took.map(seconds),
             attempts: visit.tries.len(),
+        }
+    }
+}
+
+impl Probe {
+    fn of(probe: &probes::Probe) -> Self {
+        let share = |share: f64| (share * 1000.0).floor() / 1000.0;
+        let gap = |gap: &probes::Gap| Gap {
+            from: gap.from,
+            to: gap.to,
+            silent_s: seconds(gap.length()),
+            answered: gap.answered,
+            under_way: gap.under_way.clone(),
+        };
+        let target = |target: &probes::Target| Target {
+            name: target.name.clone(),
+            available_percent: probe.available(target).map(share),
+            gaps: target.gaps,
+            silent_s: seconds(target.silent),
+            longest: target.longest.as_ref().map(gap),
+        };
+        let breach = |breach: &probes::Breach| Breach {
+            target: breach.target.clone(),
+            at: breach.at,
+            silent_s: breach.lasted.map(seconds),
+            under_way: breach.under_way.clone(),
+        };
+        Self {
+            name: probe.name.clone(),
+            max_gap_s: seconds(probe.max_gap),
+            on_breach: probe.on_breach,
+            measured_s: seconds(probe.measured),
+            not_measured_s: seconds(probe.not_measured),
+            looks: probe.looks,
+            answers: probe.answers,
+            available_percent: probe.availability().map(share),
+            breaches: probe.breaches.iter().map(breach).collect(),
+            targets: probe.targets.iter().map(target).collect(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod html;
 pub mod json;
 mod layout;
 pub mod notify;
+pub mod probes;
 mod scale;
 pub mod screen;
 pub mod states;

@@ -56,6 +56,7 @@ fn occasion(record: &Record) -> Option<Occasion> {
     match record {
         Record::Opened(_) | Record::Resumed { .. } => Some(Occasion::Started),
         Record::Ordered { command: Order::Hold { .. }, .. } => Some(Occasion::Held),
+        Record::Breached(_) => Some(Occasion::Breach),
         Record::Ended { .. } => Some(Occasion::Finished),
         _ => None,
     }

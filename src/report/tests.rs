@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use super::samples::{self, Sample};
 use super::timing::Timing;
 use super::{csv, html, json, text};
-use crate::model::record::End;
-use crate::model::{Command, Outcome, Slot, pattern};
+use crate::model::probe::{Line, UnderWay};
+use crate::model::record::{Breached, End};
+use crate::model::{Command, Outcome, Record, Slot, pattern};
 
 /// Writes the samples for eyes: `UPSHIFT_SAMPLES=/tmp/samples cargo test -- --ignored samples_for_eyes`.
 #[test]
@@ -101,6 +102,59 @@ fn a_gate_is_passed_by_someone_and_a_hold_lasts_until_its_release() {
             "  22:00:15  pass the gate `apply nginx`, by ops (pid 4711, /dev/pts/1)",
         ]
     );
+}
+
+/// Two sessions of ten minutes, a stall of one, and gaps; the second target is gone at the end.
+#[test]
+fn what_probes_measured_is_said_with_what_was_under_way() {
+    let mut plan = samples::one_host_plan().plan;
+    plan.probes = vec![crate::engine::sample::probe("tenants", 80), crate::engine::sample::probe("api", 1)];
+    let mut sample = samples::Sample::open(plan, None);
+    let seconds = SignedDuration::from_secs;
+    let under_way = vec![UnderWay { stage: "web".into(), step: "apply nginx".into(), hosts: "web1".into() }];
+    let breached = |targets: Vec<u32>| {
+        let breached = Breached { probe: 0, targets, silent: seconds(3), under_way: under_way.clone() };
+        Record::Breached(Box::new(breached))
+    };
+    sample.add(breached(vec![2, 3, 4]));
+    sample.add(Record::Recovered { probe: 0, targets: vec![(2, seconds(4)), (3, seconds(5)), (4, seconds(4))] });
+    sample.add(breached(vec![1]));
+    let at = |seconds: i64| crate::engine::sample::start() + SignedDuration::from_secs(seconds);
+    let gap = |target: &str, from, to, answered, under_way: &[UnderWay]| Line::Gap {
+        target: target.into(),
+        from: at(from),
+        to: at(to),
+        answered,
+        breach: to - from > 3,
+        under_way: under_way.to_vec(),
+    };
+    let lines = [
+        Line::Began { at: at(0) },
+        gap("vm003", 100, 104, true, &under_way),
+        gap("vm004", 100, 105, true, &under_way),
+        Line::NotMeasured { from: at(200), to: at(260) },
+        Line::Measured { until: at(300), looks: 120_000, answers: 119_950 },
+        Line::Measured { until: at(600), looks: 240_000, answers: 239_950 },
+        Line::Began { at: at(1000) },
+        gap("vm003", 1100, 1101, true, &[]),
+        Line::Measured { until: at(1540), looks: 200_000, answers: 199_000 },
+        gap("vm002", 1560, 1600, false, &[]),
+        gap("unknown", 0, 1600, false, &[]),
+    ];
+    let timing = sample.timing().with_probes(|name| if name == "tenants" { lines.to_vec() } else { Vec::new() });
+    let probe = &timing.probes[0];
+    // 600 s and 600 s, less the stall.
+    assert_eq!(probe.measured, seconds(1140));
+    assert_eq!((probe.looks, probe.answers), (440_000, 439_950 - 1000));
+    assert_eq!(probe.targets[2].silent, seconds(5));
+    assert!((probe.available(&probe.targets[1]).unwrap() - 100.0 * (1.0 - 40.0 / 1140.0)).abs() < 1e-9);
+    let report = text::render(&timing);
+    let section = report.split("\nprobes\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    insta::assert_snapshot!("probes", section);
+    assert!(html::render(&timing).contains("vm004"));
+    let object: serde_json::Value = serde_json::from_str(&json::render(&timing)).unwrap();
+    assert_eq!(object["probes"][0]["breaches"][3]["silent_s"], serde_json::Value::Null);
+    assert_eq!(object["probes"][1]["available_percent"], serde_json::Value::Null, "nothing measured is not all well");
 }
 
 #[test]

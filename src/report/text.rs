@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::details;
 use super::layout::{Moments, count, cut, hang, one_line, table};
+use super::probes;
 use super::timing::{Cause, Group, Stage, Standing, Timing, came_through, fate_name};
 use crate::engine::state::Fate;
 use crate::model::Verdict;
@@ -26,6 +27,7 @@ pub fn render(timing: &Timing) -> String {
             headline(timing) + "\n" + &facts(timing),
             hosts(timing),
             stages(timing),
+            probes::text(timing),
             steps(timing),
             pulls(timing),
             people(timing),
@@ -42,7 +44,10 @@ pub fn render(timing: &Timing) -> String {
 #[must_use]
 pub fn summary(timing: &Timing) -> String {
     let run = &timing.opened.run;
-    format!("{}\n{}\n`upshift report {run}` has the rest\n", headline(timing), stages(timing))
+    let parts =
+        [headline(timing), stages(timing), probes::text(timing), format!("`upshift report {run}` has the rest\n")];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
 }
 
 /// Pipeline, verdict, time and window in one sentence.
@@ -72,6 +77,11 @@ pub(super) fn window(timing: &Timing) -> Option<String> {
         false => format!("slack {}", span::short(slack)),
     };
     Some(format!("closes {}, {slack}", Moments::of(timing).full(closes)))
+}
+
+/// How long taking the run back takes, where restore tests have measured it.
+pub(super) fn undo(timing: &Timing) -> Option<String> {
+    (!timing.undo.is_zero()).then(|| format!("takes {} (measured)", span::short(timing.undo)))
 }
 
 /// How the run's clock went, where that was not by itself.
@@ -110,6 +120,7 @@ fn facts(timing: &Timing) -> String {
     ];
     facts.extend(time_scale(timing).map(|scale| ("", scale)));
     facts.extend(window(timing).map(|window| ("window", window)));
+    facts.extend(undo(timing).map(|undo| ("undo", undo)));
     facts.push(("hosts", format!("{}: {}", timing.hosts.len(), counts(&timing.counts()))));
     facts.push(("changes", format!("{changes} on {}", count(on, "host"))));
     facts.push(("plan", cut_digest(&timing.opened.plan.digest).into()));

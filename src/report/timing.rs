@@ -10,6 +10,7 @@ use crate::model::record::{Opened, Pulled};
 use crate::model::{Command, Outcome, Pace, Person, Slot, Verdict};
 
 pub use super::figures::{came_through, fate_name};
+use super::probes::Probe;
 
 /// The figures of one run.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Timing {
     pub ended: Timestamp,
     /// When the window closes, by the last session.
     pub closes: Option<Timestamp>,
+    /// How long taking it back takes, as far as it was measured; zero where nothing was.
+    pub undo: SignedDuration,
     /// The first start and every resume.
     pub sessions: Vec<Session>,
     /// How long no record was written before now, in a crashed run.
@@ -32,6 +35,8 @@ pub struct Timing {
     pub stages: Vec<Stage>,
     /// Every planned host once, by id.
     pub hosts: Vec<Host>,
+    /// What was measured.
+    pub probes: Vec<Probe>,
     /// What pulls brought, in order.
     pub pulls: Vec<Pulled>,
     /// What people told the run, in order.

@@ -1,7 +1,7 @@
 //! `grains.*`: grains that people give a host, in `/etc/salt/grains`.
 //!
-//! A grain that was set counts for the grain states after it, and for whatever reads grains in the next run: the SLS of this
-//! one were compiled before.
+//! A grain that was set counts for the grain states after it, for what the templates of files ask with `salt['grains.get']`,
+//! and for whatever reads grains in the next run: the SLS of this one were compiled before.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -214,6 +214,16 @@ fn get(host: &Host<'_>, name: &str) -> Option<Data> {
     traverse(&all(host), name, &DELIMITER.to_string()).cloned()
 }
 
+/// The grain that stands under a name as it is, colons and all.
+pub(super) fn read(host: &Host<'_>, key: &str) -> Option<Data> {
+    all(host).get(key).cloned()
+}
+
+/// Sets such a grain, whatever it was.
+pub(super) fn set(host: &Host<'_>, key: String, value: Data) -> Result<(), Failed> {
+    Change { key, value: Some(value) }.apply(host).map(drop)
+}
+
 /// What becomes of one of the grains that stand in the file: a value, or nothing.
 #[derive(Debug, PartialEq)]
 struct Change {
@@ -275,6 +285,7 @@ impl Change {
         }
         let text = yaml::dump(&there.into(), &Layout { flow: Some(false), ..Layout::default() });
         disk::replace(&path, text.as_bytes(), Attributes::default())?;
+        host.formula.set_grain(&self.key, self.value.as_ref());
         *host.grains.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.into());
         Ok(dict([(self.key, self.value.unwrap_or_default())]))
     }

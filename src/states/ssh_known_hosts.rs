@@ -69,7 +69,8 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
     let (kind, port) = (call.args.text("enc")?, call.args.number("port")?.filter(|port| *port != 0));
     let is_hashed = call.args.flag("hash_known_hosts", true);
     let (config, mut file) = (config(&call.args)?, File::of(call)?);
-    if key.is_some() && fingerprint.is_some() {
+    // When it is applied, the key counts alone.
+    if call.preview && key.is_some() && fingerprint.is_some() {
         return Err("Specify either \"key\" or \"fingerprint\", not both.".into());
     }
     if key.is_some() && kind.is_none() {
@@ -156,14 +157,20 @@ fn present(call: &Call<'_>) -> Result<Return, Failed> {
 }
 
 fn absent(call: &Call<'_>) -> Result<Return, Failed> {
-    let (name, config, mut file) = (call.args.name()?, config(&call.args)?, File::of(call)?);
+    let (name, config) = (call.args.name()?, config(&call.args)?);
+    let would = || Return::would(Dict::default(), format!("Key for {name} is set to be removed from {config}"));
+    let user = call.args.text("user")?.filter(|user| !user.is_empty());
+    if call.preview && user.is_some_and(|user| call.host.user(&user).is_none()) {
+        // A state before this one may make the user.
+        return Ok(would());
+    }
+    let mut file = File::of(call)?;
     let known = file.entries(&name);
     if known.is_empty() {
         return Ok(Return::unchanged("Host is already absent"));
     }
     if call.preview {
-        let comment = format!("Key for {name} is set to be removed from {config}");
-        return Ok(Return::would(Dict::default(), comment));
+        return Ok(would());
     }
     let before = file.text.clone().unwrap_or_default();
     let removed = file.remove(&name, None);

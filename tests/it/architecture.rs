@@ -3,16 +3,18 @@
 use std::path::Path;
 
 /// What each room may use besides itself, `error` and the crates it needs. Nothing else.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("config", &["model"]),
     ("journal", &["model"]),
+    ("database", &["model"]),
     ("formula", &["model"]),
     ("states", &["model", "formula"]),
-    ("agent", &["model", "formula", "states"]),
+    ("agent", &["model", "formula", "states", "database"]),
     ("transport", &["model", "agent"]),
     ("plan", &["model", "engine::state"]),
-    ("engine", &["model", "formula", "journal", "transport", "agent"]),
+    ("probe", &["model"]),
+    ("engine", &["model", "formula", "journal", "transport", "agent", "probe"]),
     ("report", &["model", "formula", "states", "engine::state", "engine::news"]),
     ("cli", &["model", "formula", "states", "config", "journal", "agent", "transport", "plan", "engine", "report"]),
 ];

@@ -4,6 +4,7 @@
 
 mod agent;
 mod architecture;
+mod backup;
 mod beside_salt;
 mod config;
 mod conformance;
@@ -13,11 +14,13 @@ mod exec;
 mod exits;
 mod forecast;
 mod formula;
+mod install;
 mod journal;
 mod kill;
 mod lab;
 mod limits;
 mod previews;
+mod probe;
 mod promote;
 mod reader;
 mod report;

@@ -18,7 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from statelib import debs, real, shipped, verdict
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lab"))
+from lablib import debian
+from statelib import debs, shipped, verdict
 from statelib.pair import Failed, Pair
 
 import salt.utils.yamlloader
@@ -69,12 +71,17 @@ def compare(pair, case, is_first, found):
     return answers[0], seconds
 
 
+def counted(answers):
+    changed, failed = sum(bool(answer.get("changes")) for answer in answers), sum(answer.get("result") is False for answer in answers)
+    return f"{len(answers)} states, {changed} changed, {failed} failed"
+
+
 def report(case, salt, seconds, found, verbose):
     """What is said of a case."""
-    states = "refused" if isinstance(salt, str) else f"{len(salt)} states, {sum(a.get('result') is False for a in salt.values())} failed"
+    states = "refused" if isinstance(salt, str) else counted(salt.values())
     failed = [] if isinstance(salt, str) else [f"fails: {tag}: {verdict.short(a.get('comment'))}" for tag, a in salt.items() if not a.get("result")]
     lines = found.wrong + (found.notes + failed if verbose else [])
-    return "\n  ".join([f"{'DIFFERS' if found.wrong else 'same':8}{case.name:44} {states:24} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s",
+    return "\n  ".join([f"{'DIFFERS' if found.wrong else 'same':8}{case.name:44} {states:34} salt {seconds[0]:.1f} s, upshift {seconds[1]:.2f} s",
                         *(line.replace("\n", "\n  ") for line in lines)])
 
 
@@ -125,15 +132,15 @@ def main():
         pillar = read(args.pillar.read_text()) if args.pillar else {}
         grains = read((shipped.FORMULAS / "tests-grains.yaml").read_text())["debian-12"]
         scenarios = [[shipped.Case(args.root.name, args.sls, pillar, [args.root], shipped.identity(grains), args.install)]]
-        folders = [real.fetch(args.install)] if args.install else []
+        folders = [debian.fetch(args.install)] if args.install else []
     elif args.families:
         chains = [shipped.family(path, read) for path in sorted(shipped.FAMILIES.glob("*.yaml"))]
         scenarios = [chain for chain in chains if any(args.only in case.name for case in chain)]
-        folders = [real.fetch(shipped.family_packages(read))]
+        folders = [debian.fetch(shipped.family_packages(read))]
     else:
         names = shipped.QUICK if args.quick else [*shipped.SCENARIOS, shipped.refused(read)]
         scenarios = [[shipped.case(name, read) for name in chain] for chain in names if args.only in " ".join(chain)]
-        folders = [real.fetch(shipped.REAL)]
+        folders = [debian.fetch(shipped.REAL)]
     with tempfile.TemporaryDirectory() as made, ExitStack() as stack:
         pairs = [stack.enter_context(Pair(args.upshift)) for _ in range(min(args.pairs, len(scenarios)))]
         if not args.root and not args.families:

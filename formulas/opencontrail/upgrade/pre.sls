@@ -20,7 +20,7 @@ opencontrail-upgrade-backup:
     - onlyif: test -d /etc/contrail
     - require:
       - file: opencontrail-upgrade-backup-directory
-{%- if 'database' in roles %}
+{%- if 'database' in roles and contrail.database.cassandra.enabled %}
 
 # No node of Cassandra is down: an upgrade with one copy less has none to spare.
 opencontrail-upgrade-database-whole:

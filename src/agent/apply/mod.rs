@@ -1,5 +1,6 @@
 //! Makes this host what formulas say: compiles them here, where every answer is at hand, and applies what comes out.
 
+mod install;
 mod manifest;
 mod recorder;
 mod salt;
@@ -12,8 +13,9 @@ use crate::formula::{Data, sls};
 use crate::states::run::{Options, Progress, Ran};
 use crate::states::{Host, Listener, run};
 
+pub(super) use install::install;
 pub use manifest::Manifest;
-pub use recorder::{Recorder, Tally};
+pub use recorder::{Recorder, Tally, without_secrets};
 pub(super) use step::apply as step;
 
 /// What is to be applied.
@@ -36,8 +38,15 @@ pub struct Work {
 /// # Errors
 /// When the formulas do not compile, or want what upshift does not have: nothing was touched then.
 pub fn apply(work: Work, listener: &dyn Listener, progress: &dyn Progress) -> Result<Vec<Ran>, Vec<Error>> {
-    let Work { subject, roots, pillar, mut sls, preview } = work;
+    let Work { subject, roots, pillar, sls, preview } = work;
     let mut compiler = Compiler::new(subject, roots, pillar);
+    let low = compile(&mut compiler, sls)?;
+    let host = Host::new(&compiler, listener).with_low(&low.chunks);
+    Ok(run::run(&low, &host, &Options { preview, ..Options::default() }, progress))
+}
+
+/// Compiles SLS, or those of `top.sls`, and makes sure that upshift has all that they want.
+fn compile(compiler: &mut Compiler, mut sls: Vec<String>) -> Result<sls::Low, Vec<Error>> {
     if sls.is_empty() {
         sls = compiler.top().map_err(one)?;
         if sls.is_empty() {
@@ -47,8 +56,7 @@ pub fn apply(work: Work, listener: &dyn Listener, progress: &dyn Progress) -> Re
     let low = compiler.low_state(&sls).map_err(one)?;
     sls::check(&low).map_err(one)?;
     run::check(&low)?;
-    let host = Host::new(&compiler, listener).with_low(&low.chunks);
-    Ok(run::run(&low, &host, &Options { preview, ..Options::default() }, progress))
+    Ok(low)
 }
 
 fn one(error: Error) -> Vec<Error> {

@@ -46,19 +46,6 @@ impl Recorder {
         self.secrets.redact(text).into_owned()
     }
 
-    fn without_secrets(&self, ran: &Ran) -> Ran {
-        let Ran { state, ret, .. } = ran;
-        let changes = match redacted(&Data::from(ret.changes.clone()), &self.secrets) {
-            Data::Dict(changes) => Arc::unwrap_or_clone(changes),
-            _ => Dict::default(),
-        };
-        Ran {
-            state: State { id: self.redacted(&state.id), name: self.redacted(&state.name), ..state.clone() },
-            ret: Return { changes, comment: self.redacted(&ret.comment), ..ret.clone() },
-            ..ran.clone()
-        }
-    }
-
     /// Writes a line. That a full disk has no room for it is no failure of a state.
     fn say(&self, line: &str) {
         let line = format!("{}\n", self.secrets.redact(line));
@@ -104,7 +91,7 @@ impl Progress for Recorder {
             let comment = ret.comment.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
             self.say(&format!("      {what}: {comment}"));
         }
-        if let Ok(line) = serde_json::to_vec(&self.without_secrets(ran)) {
+        if let Ok(line) = serde_json::to_vec(&without_secrets(ran, &self.secrets)) {
             let mut returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = returns.write_all(&line).and_then(|()| returns.write_all(b"\n"));
         }
@@ -132,6 +119,22 @@ impl Tally {
             tally.changed += usize::from(ran.ret.result.is_none() || ran.is_changed());
         }
         tally
+    }
+}
+
+/// What became of a state, for others to see.
+#[must_use]
+pub fn without_secrets(ran: &Ran, secrets: &Secrets) -> Ran {
+    let Ran { state, ret, .. } = ran;
+    let text = |text: &str| secrets.redact(text).into_owned();
+    let changes = match redacted(&Data::from(ret.changes.clone()), secrets) {
+        Data::Dict(changes) => Arc::unwrap_or_clone(changes),
+        _ => Dict::default(),
+    };
+    Ran {
+        state: State { id: text(&state.id), name: text(&state.name), ..state.clone() },
+        ret: Return { changes, comment: text(&ret.comment), ..ret.clone() },
+        ..ran.clone()
     }
 }
 

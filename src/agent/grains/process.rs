@@ -37,7 +37,6 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree, now: Timestamp) {
             "timezone": abbreviation(tree, now).unwrap_or_else(|| "UTC".into()),
         }),
     );
-    grains.set("timezone", zone(tree));
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -92,12 +91,4 @@ fn abbreviation(tree: &Tree, now: Timestamp) -> Option<String> {
         }
     };
     Some(zone.to_offset_info(now).abbreviation().to_owned())
-}
-
-/// The time zone's name, such as `Europe/Berlin`. Salt has it as an answer of `timezone.get_zone`, not as
-/// a grain.
-fn zone(tree: &Tree) -> String {
-    let link = tree.link("/etc/localtime").unwrap_or_default();
-    let of_link = link.split_once("zoneinfo/").map(|(_, name)| name.to_owned());
-    of_link.or_else(|| tree.trimmed("/etc/timezone")).filter(|name| !name.is_empty()).unwrap_or_else(|| "UTC".into())
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::agent::{git, grains};
+use crate::agent::grains;
+use crate::cli::sources::Commits;
 use crate::engine::clock;
 use crate::error::{Error, Result};
 use crate::formula::compile::Subject;
@@ -14,7 +15,6 @@ use crate::formula::roots::{Directory, Git, Package, Root, Roots};
 use crate::formula::yaml::{self, Mappings};
 use crate::formula::{Data, Dict};
 use crate::model::address::redact;
-use crate::model::hash::Hash;
 
 /// Where formulas are when nothing else is said.
 const FOLDER: &str = "formulas";
@@ -62,11 +62,8 @@ fn pinned(given: &str) -> Result<Git> {
         .rsplit_once('@')
         .filter(|(url, _)| !url.is_empty())
         .ok_or_else(|| Error::usage(format!("`{}` names no commit", redact(given))).hint("write `--git URL@COMMIT`"))?;
-    let commit = git::resolve(url, revision)?;
-    let copy = Utf8PathBuf::from(format!(".upshift/git/{}", Hash::of(url.as_bytes())));
-    fs_err::create_dir_all(&copy)?;
-    git::mirror(url, &commit, &copy)?;
-    Ok(Git::open(copy.as_std_path(), &commit, &format!("{} at {commit}", redact(url)))?)
+    let git = Commits::newest().read(url, revision)?;
+    git.ok_or_else(|| Error::usage(format!("`{}` cannot be asked", redact(url))))
 }
 
 /// What a host's pillar is.

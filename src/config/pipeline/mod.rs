@@ -13,6 +13,8 @@ use crate::model::pattern::check_name;
 use crate::model::pipeline::{Formulas, Notify, Occasion, Pipeline, Requires};
 use crate::model::{Budget, Place};
 
+mod backup;
+mod probe;
 mod stage;
 mod step;
 mod wait;
@@ -20,9 +22,10 @@ mod window;
 
 static FILE: Keys = Keys {
     owner: "A pipeline file",
-    names: &["pipeline", "stage", "notify"],
+    names: &["pipeline", "stage", "probe", "notify"],
     elsewhere: &[
         (&["stages"], "a stage begins with `[[stage]]`"),
+        (&["probes"], "a probe begins with `[[probe]]`"),
         (&["step", "steps"], "a step belongs to a stage: `[[stage.step]]`"),
         (
             &["name", "summary", "window", "reserve", "max-failures", "vars", "formulas"],
@@ -84,25 +87,11 @@ pub(super) fn parse(source: &Source) -> Result<Pipeline> {
         python2: pipeline.read("python2", Value::flag)?.unwrap_or_default(),
     };
 
-    let mut stages = Vec::new();
-    let mut names: HashMap<String, Place> = HashMap::new();
-    if let Some(list) = file.get("stage") {
-        if list.inner.is_table() {
-            return Err(list.error("wanted a list of stages, found one table").hint("a stage begins with `[[stage]]`"));
-        }
-        for value in list.list("[[stage]]")? {
-            let (stage, name_value) = stage::stage(value)?;
-            if let Some(first) = names.get(&stage.name) {
-                let message = format!("the pipeline has two stages called `{}`", stage.name);
-                return Err(name_value.error(message).hint(format!("the other one is at {first}")));
-            }
-            names.insert(stage.name.clone(), stage.place.clone());
-            stages.push(stage);
-        }
-    }
+    let stages = all(&file, "stage", stage::stage, |stage| (&stage.name, &stage.place))?;
     if stages.is_empty() {
         return Err(pipeline.error("the pipeline has no stage").hint("add a `[[stage]]` with a `name`"));
     }
+    let probes = all(&file, "probe", probe::probe, |probe| (&probe.name, &probe.place))?;
     Ok(Pipeline {
         file: source.file().to_owned(),
         name,
@@ -116,6 +105,7 @@ pub(super) fn parse(source: &Source) -> Result<Pipeline> {
         formulas,
         vars,
         stages,
+        probes,
     })
 }
 
@@ -145,6 +135,32 @@ fn notify(value: Value<'_>) -> Result<Notify> {
     let choices = Occasion::ALL.map(|occasion| (occasion.name(), occasion));
     let on = table.read("on", |value| value.list("[\"held\"]")?.map(|one| one.choice(&choices)).collect())?;
     Ok(Notify { command, webhook, on: on.unwrap_or_else(|| Occasion::ALL.to_vec()) })
+}
+
+/// Every `[[stage]]`, or every `[[probe]]`: no two of them have the same name.
+fn all<'s, T>(
+    file: &Table<'s>,
+    what: &'static str,
+    read: impl Fn(Value<'s>) -> Result<(T, Value<'s>)>,
+    known_by: impl Fn(&T) -> (&String, &Place),
+) -> Result<Vec<T>> {
+    let Some(list) = file.get(what) else { return Ok(Vec::new()) };
+    if list.inner.is_table() {
+        let message = format!("wanted a list of {what}s, found one table");
+        return Err(list.error(message).hint(format!("a {what} begins with `[[{what}]]`")));
+    }
+    let mut found = Vec::new();
+    let mut names: HashMap<String, Place> = HashMap::new();
+    for value in list.list(&format!("[[{what}]]"))? {
+        let (one, name_value) = read(value)?;
+        let (name, place) = known_by(&one);
+        if let Some(first) = names.insert(name.clone(), place.clone()) {
+            let message = format!("the pipeline has two {what}s called `{name}`");
+            return Err(name_value.error(message).hint(format!("the other one is at {first}")));
+        }
+        found.push(one);
+    }
+    Ok(found)
 }
 
 fn folders(value: Value<'_>) -> Result<Vec<Utf8PathBuf>> {

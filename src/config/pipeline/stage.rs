@@ -30,7 +30,10 @@ static STAGE: Keys = Keys {
     elsewhere: &[
         (&["pace", "canary", "settle", "spread", "order"], "`{}` belongs to the cascade: `cascade = { {} = … }`"),
         (&["steps"], "a step begins with `[[stage.step]]`"),
-        (&["run", "wait", "pull", "gate", "reboot"], "`{}` belongs to a step: write it below `[[stage.step]]`"),
+        (
+            &["run", "wait", "pull", "gate", "backup", "restore", "reboot"],
+            "`{}` belongs to a step: write it below `[[stage.step]]`",
+        ),
     ],
 };
 

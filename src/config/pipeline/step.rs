@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use crate::config::pipeline::wait;
+use crate::config::pipeline::{backup, wait};
 use crate::config::table::{Keys, Table, Value};
 use crate::error::Result;
-use crate::model::pipeline::{OnInterrupt, Stage, Step, StepKind, Undo};
+use crate::model::pipeline::{Install, OnInterrupt, Origin, Stage, Step, StepKind, Undo};
 use crate::model::{Takes, Text};
 
 static STEP: Keys = Keys {
@@ -16,7 +16,10 @@ static STEP: Keys = Keys {
         "apply",
         "wait",
         "pull",
+        "install",
         "gate",
+        "backup",
+        "restore",
         "reboot",
         "name",
         "pillar",
@@ -40,6 +43,11 @@ static STEP: Keys = Keys {
             "`{}` belongs to the stage: write it above the stage's first `[[stage.step]]`",
         ),
         (&["tcp", "http", "file", "every"], "`{}` belongs to a wait: `wait = { {} = … }`"),
+        (
+            &["engine", "databases", "paths", "save", "load", "folder", "restore-test"],
+            "`{}` belongs to a backup: `backup = { engine = …, {} = … }`",
+        ),
+        (&["formula", "package"], "`{}` belongs to an install: `install = { formula = …, repo = …, rev = … }`"),
         (&["repo", "rev", "into"], "`{}` belongs to a pull: `pull = { repo = …, rev = …, into = … }`"),
     ],
 };
@@ -53,69 +61,36 @@ static PULL: Keys = Keys {
     )],
 };
 
+static INSTALL: Keys = Keys {
+    owner: "An install",
+    names: &["formula", "repo", "rev", "folder", "package"],
+    elsewhere: &[(
+        &["timeout", "retries", "retry-delay", "takes", "name"],
+        "`{}` belongs to the step itself, beside `install`",
+    )],
+};
+
 /// Time before the second try when nobody says.
 const RETRY_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
 /// The kinds of steps, and the keys besides `name` that each one takes.
-const KINDS: [(&str, &[&str]); 6] = [
-    (
-        "apply",
-        &[
-            "on",
-            "pillar",
-            "preview",
-            "unless",
-            "env",
-            "timeout",
-            "retries",
-            "retry-delay",
-            "undo",
-            "always",
-            "on-interrupt",
-            "takes",
-            "failure-rate",
-        ],
-    ),
-    (
-        "run",
-        &[
-            "on",
-            "until",
-            "unless",
-            "env",
-            "timeout",
-            "retries",
-            "retry-delay",
-            "undo",
-            "always",
-            "on-interrupt",
-            "takes",
-            "failure-rate",
-        ],
-    ),
-    (
-        "wait",
-        &["on", "env", "timeout", "retries", "retry-delay", "undo", "always", "on-interrupt", "takes", "failure-rate"],
-    ),
-    ("pull", &["timeout", "retries", "retry-delay", "on-interrupt", "takes", "failure-rate"]),
+const KINDS: [(&str, &[&[&str]]); 9] = [
+    ("apply", &[&["pillar", "preview", "unless"], PLACED, TRIED]),
+    ("run", &[&["until", "unless"], PLACED, TRIED]),
+    ("wait", &[PLACED, TRIED]),
+    ("pull", &[TRIED]),
+    ("install", &[TRIED]),
     ("gate", &[]),
-    (
-        "reboot",
-        &[
-            "on",
-            "unless",
-            "env",
-            "timeout",
-            "retries",
-            "retry-delay",
-            "undo",
-            "always",
-            "on-interrupt",
-            "takes",
-            "failure-rate",
-        ],
-    ),
+    ("backup", &[&["unless"], PLACED, TRIED]),
+    ("restore", &[&["unless"], PLACED, TRIED]),
+    ("reboot", &[&["unless"], PLACED, TRIED]),
 ];
+
+/// The keys of a step that happens on a host.
+const PLACED: &[&str] = &["on", "env", "undo", "always"];
+
+/// The keys of a step that can fail.
+const TRIED: &[&str] = &["timeout", "retries", "retry-delay", "on-interrupt", "takes", "failure-rate"];
 
 /// Reads a step of a stage.
 pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
@@ -146,7 +121,10 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
         }
         "apply" => applying(&table, table.read("preview", Value::flag)?.unwrap_or_default())?,
         "pull" => pull(table.need("pull", "{ repo = \"…\" }")?)?,
+        "install" => StepKind::Install(install(table.need("install", "{ formula = \"…\" }")?)?),
         "gate" => StepKind::Gate { question: table.need("gate", "\"go on?\"")?.template()? },
+        "backup" => StepKind::Backup(backup::backup(table.need("backup", "{ engine = \"mariadb\" }")?)?),
+        "restore" => StepKind::Restore(backup::restore(table.need("restore", "{ engine = \"mariadb\" }")?)?),
         _ => {
             let value = table.need("reboot", "true")?;
             if !value.flag()? {
@@ -154,6 +132,11 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
             }
             StepKind::Reboot
         }
+    };
+    // They begin anew and come to the same end, however far the try before came.
+    let interrupted = match kind {
+        StepKind::Install(_) | StepKind::Backup(_) | StepKind::Restore(_) => OnInterrupt::Retry,
+        _ => OnInterrupt::default(),
     };
     Ok(Step {
         name: table.read("name", Value::line)?,
@@ -168,7 +151,7 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
         always: table.read("always", Value::template)?,
         on_interrupt: table
             .read("on-interrupt", |value| value.choice(&[("fail", OnInterrupt::Fail), ("retry", OnInterrupt::Retry)]))?
-            .unwrap_or_default(),
+            .unwrap_or(interrupted),
         takes: table.read("takes", duration_with_deviation)?,
         failure_rate: table.read("failure-rate", Value::share)?.unwrap_or(0.0),
         place: table.place(),
@@ -176,10 +159,10 @@ pub(super) fn step(value: Value<'_>, stage: &Stage) -> Result<Step> {
 }
 
 /// The one kind that a step has, with the keys that go with it.
-fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, &'static [&'static str])> {
+fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, Vec<&'static str>)> {
     let kinds: Vec<_> = KINDS.iter().filter(|(kind, _)| table.get(kind).is_some()).collect();
     let (kind, takes) = match kinds[..] {
-        [one] => *one,
+        [(kind, groups)] => (*kind, groups.concat()),
         [] => {
             let names: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
             return Err(table
@@ -191,6 +174,14 @@ fn kind(table: &Table<'_>, stage: &Stage) -> Result<(&'static str, &'static [&'s
             return Err(table.key_error(second, message).hint("write two steps"));
         }
     };
+    let with = table.get("install").is_some();
+    if stage.hosts.is_none() && with != stage.steps.first().map_or(with, Step::installs) {
+        let error = table.key_error(
+            kind,
+            format!("stage `{}` has no `hosts`: an `install` goes to all that apply its formula", stage.name),
+        );
+        return Err(error.hint("put its other steps into a stage of their own"));
+    }
     if stage.hosts.is_some() && ["pull", "gate"].contains(&kind) {
         let message = format!("a `{kind}` step happens once, and stage `{}` has `hosts`", stage.name);
         return Err(table.key_error(kind, message).hint("put it into a stage of its own without `hosts`"));
@@ -271,6 +262,37 @@ fn pull(value: Value<'_>) -> Result<StepKind> {
         rev: table.need("rev", "\"main\"")?.template()?,
         into: table.need("into", "\"model\"")?.template()?,
     })
+}
+
+fn install(value: Value<'_>) -> Result<Install> {
+    let table = value.table(&INSTALL)?;
+    let formula = table.need("formula", "\"opencontrail\"")?;
+    let name = formula.line()?;
+    if name.is_empty() || name.contains(['/', '{']) || name.starts_with('.') {
+        return Err(formula
+            .error(format!("`{name}` names no formula"))
+            .hint("it is the folder of its SLS: `opencontrail`"));
+    }
+    let given: Vec<_> = table.given().filter(|key| ["repo", "folder", "package"].contains(key)).collect();
+    let [origin] = given[..] else {
+        let error = table.error("an install takes its formula from one of: repo, folder, package");
+        return Err(error.hint("`install = { formula = \"opencontrail\", repo = \"https://…\", rev = \"v3.1.1\" }`"));
+    };
+    if origin != "repo" && table.get("rev").is_some() {
+        return Err(table.key_error("rev", format!("a {origin} has no use for `rev`")).hint("`rev` goes with `repo`"));
+    }
+    let text = |key| {
+        let value = table.need(key, "\"…\"")?;
+        let text = value.line()?;
+        // It is read before anything is filled in.
+        if text.contains("{{") { Err(value.error("wanted a text without `{{`, found a template")) } else { Ok(text) }
+    };
+    let from = match origin {
+        "repo" => Origin::Git { repo: text("repo")?, rev: text("rev")? },
+        "folder" => Origin::Folder(text("folder")?.into()),
+        _ => Origin::Package(text("package")?),
+    };
+    Ok(Install { formula: name, from, place: value.place() })
 }
 
 fn environment(value: Value<'_>) -> Result<IndexMap<String, Text>> {

@@ -90,7 +90,7 @@ fn unit(value: Value<'_>) -> Result<Text> {
     Ok(text)
 }
 
-fn http(value: Value<'_>) -> Result<Text> {
+pub(super) fn http(value: Value<'_>) -> Result<Text> {
     let text = value.template()?;
     if !text.source.starts_with("{{") && !["http://", "https://"].iter().any(|scheme| text.source.starts_with(scheme)) {
         return Err(value.wanted("a URL that begins with `http://` or `https://`"));

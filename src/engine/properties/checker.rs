@@ -142,7 +142,7 @@ impl Checker {
             _ => assert!(self.verdict.is_none(), "something happens after the end"),
         }
         match record {
-            Record::Opened(_) | Record::Resumed { .. } => {}
+            Record::Opened(_) | Record::Resumed { .. } | Record::Breached(_) | Record::Recovered { .. } => {}
             Record::Contacted { unreachable } => {
                 self.contacted = true;
                 self.unreachable = !unreachable.is_empty();
@@ -230,7 +230,7 @@ impl Checker {
             let mut needed = stage.settle + plan.reserve;
             for step in &stage.steps {
                 let unit = &step.units[place as usize];
-                let undo = if unit.undo.is_empty() { SignedDuration::ZERO } else { step.expected.p95 };
+                let undo = if unit.undo.is_empty() { SignedDuration::ZERO } else { step.undo.p95 };
                 let always = if unit.always.is_some() { step.put_back } else { SignedDuration::ZERO };
                 needed += step.expected.p95 + undo + always;
             }

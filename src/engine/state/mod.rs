@@ -6,13 +6,14 @@
 mod host;
 mod stage;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use host::{HostState, Phase};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 pub use stage::StageState;
 
-use crate::model::record::{Entry, Silent};
+use crate::model::record::{Breached, Entry, Kept, Silent};
 use crate::model::{Command, Outcome, Outline, Person, Record, UnitKey, Verdict};
 
 /// Where a run stands.
@@ -44,6 +45,10 @@ pub struct RunState {
     pub refused: bool,
     /// Hosts that could not be put back.
     pub stuck: u32,
+    /// Targets, by probe and place, that have been silent for too long, and since when that is known.
+    pub breaches: BTreeMap<(u16, u32), Timestamp>,
+    /// What backups kept.
+    pub kept: BTreeMap<UnitKey, Kept>,
     /// How the run ended; `None` while it goes on, and after a crash.
     pub verdict: Option<Verdict>,
     /// By host id: whether a person said to leave it out.
@@ -127,6 +132,8 @@ impl RunState {
             stopping: None,
             refused: false,
             stuck: 0,
+            breaches: BTreeMap::new(),
+            kept: BTreeMap::new(),
             verdict: None,
             skipped: vec![false; outline.hosts.len()],
             outline,
@@ -149,6 +156,8 @@ impl RunState {
             _ if self.verdict.is_some() => illegal("the run has ended"),
             Record::Contacted { unreachable } => self.contact(unreachable),
             Record::Ordered { command, by } => self.order(at, command, by),
+            Record::Breached(breached) => self.breach(at, breached),
+            Record::Recovered { probe, targets } => self.recover(*probe, targets.iter().map(|(target, _)| *target)),
             Record::Ended { verdict } => {
                 self.verdict = Some(*verdict);
                 Ok(())
@@ -161,6 +170,7 @@ impl RunState {
             Record::UnitEnded { unit, attempt, end, retry_at } => {
                 let stage = self.stage_of(unit.stage, unit.host)?;
                 self.stuck += u32::from(stage.end_unit(at, *unit, *attempt, end, *retry_at)?);
+                self.kept.extend(end.kept.as_deref().map(|kept| (*unit, kept.clone())));
                 Ok(())
             }
             Record::HostEnded { stage, host, state } => self.end_host(at, *stage, *host, *state),
@@ -206,6 +216,24 @@ impl RunState {
         fates.into_iter().map(|fate| fate.unwrap_or(Fate::Ended(Outcome::Unchanged))).collect()
     }
 
+    /// How long taking back what was done takes at most, as far as it was measured: its stages one after the other, the
+    /// hosts of each as many at once as its fan-out says.
+    #[must_use]
+    pub fn undo_time(&self) -> SignedDuration {
+        let mut hosts: BTreeMap<(u16, u32), SignedDuration> = BTreeMap::new();
+        for (unit, kept) in &self.kept {
+            let host = hosts.entry((unit.stage, unit.host)).or_default();
+            *host = host.saturating_add(kept.undo_takes.unwrap_or_default());
+        }
+        let mut stages: BTreeMap<u16, Vec<SignedDuration>> = BTreeMap::new();
+        for ((stage, _), takes) in hosts {
+            stages.entry(stage).or_default().push(takes);
+        }
+        let times =
+            stages.iter().map(|(stage, hosts)| at_most(hosts, self.outline.stages[usize::from(*stage)].fan_out));
+        times.fold(SignedDuration::ZERO, SignedDuration::saturating_add)
+    }
+
     fn stage(&mut self, stage: u16) -> Result<&mut StageState, IllegalRecord> {
         if usize::from(stage) != self.current {
             return Err(IllegalRecord(format!("stage {stage} is not the current one")));
@@ -242,6 +270,28 @@ impl RunState {
         }
         self.contacted = true;
         self.unreachable = unreachable.to_vec();
+        Ok(())
+    }
+
+    fn breach(&mut self, at: Timestamp, breached: &Breached) -> Applied {
+        let known = self.outline.probes.get(usize::from(breached.probe)).map_or(0, |probe| probe.targets.len());
+        for &target in &breached.targets {
+            if target as usize >= known {
+                return illegal("a probe has a target that is not in the plan");
+            }
+            if self.breaches.contains_key(&(breached.probe, target)) {
+                return illegal("a target that is silent falls silent again");
+            }
+        }
+        self.breaches.extend(breached.targets.iter().map(|target| ((breached.probe, *target), at)));
+        Ok(())
+    }
+
+    fn recover(&mut self, probe: u16, targets: impl Iterator<Item = u32> + Clone) -> Applied {
+        if targets.clone().any(|target| !self.breaches.contains_key(&(probe, target))) {
+            return illegal("a target answers again that was not silent");
+        }
+        targets.for_each(|target| _ = self.breaches.remove(&(probe, target)));
         Ok(())
     }
 
@@ -335,6 +385,8 @@ impl RunState {
         self.held = None;
         self.stopping = None;
         self.refused = false;
+        // What is silent now is found out anew.
+        self.breaches.clear();
         self.verdict = None;
         let under_way =
             |stage: &StageState| stage.under_way.iter().filter(|&&host| stage.hosts[host as usize].stuck).count();
@@ -348,5 +400,73 @@ impl RunState {
             stage.resume(steps, |host| skipped[shape.hosts[host] as usize]);
         }
         self.find_current();
+    }
+}
+
+/// How long hosts take at most, of which so many are under way at once, in whatever order.
+fn at_most(hosts: &[SignedDuration], fan_out: u32) -> SignedDuration {
+    let longest = hosts.iter().copied().max().unwrap_or_default();
+    if hosts.len() <= usize::try_from(fan_out).unwrap_or(usize::MAX) {
+        return longest;
+    }
+    let fan_out = i32::try_from(fan_out).unwrap_or(i32::MAX).max(1);
+    let share = |time: SignedDuration| time.checked_div(fan_out).unwrap_or(time);
+    let all = hosts.iter().copied().fold(SignedDuration::ZERO, SignedDuration::saturating_add);
+    // All have the same work until the last one begins, which may be the longest.
+    share(all).saturating_add(longest.saturating_sub(share(longest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::sample;
+
+    #[test]
+    fn taking_back_takes_as_long_as_its_stages_one_after_the_other() {
+        let minutes = SignedDuration::from_mins;
+        let step = |title| sample::step(title, 4, minutes(1));
+        let mut plan = sample::plan(
+            4,
+            vec![sample::stage("one", 4, vec![step("a"), step("b")]), sample::stage("two", 1, vec![step("c")])],
+        );
+        let measured = |plan: &crate::model::Plan, times: &[(u16, u32, u16, i64)]| {
+            let mut state = sample::opened(plan);
+            for (stage, host, step, takes) in times {
+                let unit = UnitKey { stage: *stage, host: *host, slot: crate::model::Slot::Step(*step) };
+                state.kept.insert(unit, Kept { size: 1, undo_takes: Some(minutes(*takes)) });
+            }
+            state.undo_time()
+        };
+        let times = [(0, 0, 0, 2), (0, 0, 1, 3), (0, 1, 0, 4), (0, 2, 0, 3), (0, 3, 0, 4), (1, 0, 0, 10)];
+        assert_eq!(measured(&plan, &[]), SignedDuration::ZERO);
+        assert_eq!(measured(&plan, &times), minutes(5 + 10));
+        plan.stages[0].fan_out = 1;
+        assert_eq!(measured(&plan, &times), minutes(5 + 4 + 3 + 4 + 10));
+        plan.stages[0].fan_out = 2;
+        // Whatever comes first: the others share both places until the longest begins.
+        assert_eq!(measured(&plan, &times), SignedDuration::from_secs(10 * 60 + 30) + minutes(10));
+    }
+
+    #[test]
+    fn a_target_falls_silent_once_and_answers_again_once() {
+        let mut plan = sample::plan(1, vec![sample::stage("s", 1, Vec::new())]);
+        plan.probes.push(sample::probe("tenants", 3));
+        let mut state = sample::opened(&plan);
+        let mut told = |record: Record| state.apply(sample::start(), &record).map_err(|error| error.0);
+        let breached = |probe, target| {
+            let silent = SignedDuration::from_secs(4);
+            Record::Breached(Box::new(Breached { probe, targets: vec![target], silent, under_way: Vec::new() }))
+        };
+        let recovered = |target| Record::Recovered { probe: 0, targets: vec![(target, SignedDuration::from_secs(5))] };
+        assert!(told(recovered(1)).is_err());
+        assert!(told(breached(0, 1)).is_ok());
+        assert!(told(breached(0, 1)).is_err());
+        assert!(told(breached(0, 3)).is_err());
+        assert!(told(breached(1, 0)).is_err());
+        assert!(told(recovered(1)).is_ok());
+        assert!(told(breached(0, 1)).is_ok());
+        // A new session finds out anew.
+        assert!(told(Record::Resumed { by: sample::person(), closes: None }).is_ok());
+        assert!(told(breached(0, 1)).is_ok());
     }
 }

@@ -44,6 +44,18 @@ impl Git {
         };
         Ok(Self { name: name.to_owned(), files, repository: Mutex::new(repository) })
     }
+
+    /// What is inside one of its folders; `""` is all of it.
+    #[must_use]
+    pub fn inside(mut self, folder: &str) -> Self {
+        if !folder.is_empty() {
+            let folder = format!("{}/", folder.trim_end_matches('/'));
+            let files = self.files.into_iter();
+            self.files =
+                files.filter_map(|(path, file)| Some((path.strip_prefix(&folder)?.to_owned(), file))).collect();
+        }
+        self
+    }
 }
 
 impl fmt::Debug for Git {
@@ -99,6 +111,11 @@ mod tests {
         let root = Git::open(folder.path(), &first, "formulas").unwrap();
         assert_eq!(root.list().unwrap(), ["nova/init.sls"]);
         assert_eq!(root.read("nova/init.sls").unwrap().unwrap(), b"a: 1\n");
+        let inside = Git::open(folder.path(), &first, "formulas").unwrap().inside("nova");
+        assert_eq!(
+            (inside.list().unwrap(), inside.read("init.sls").unwrap().unwrap()),
+            (vec!["init.sls".to_owned()], b"a: 1\n".into())
+        );
         assert!(Git::open(folder.path(), &"0".repeat(40), "formulas").is_err());
     }
 }

@@ -129,6 +129,16 @@ impl Engine {
         answer.map_err(|error| trouble::explain(&error, &self.context.roots))
     }
 
+    /// Gives a grain another value, or takes it away, for the functions that templates call. As in Salt, their variable
+    /// `grains` stays as it was.
+    pub fn set_grain(&self, name: &str, value: Option<&Data>) {
+        let Some(grains) = value::as_dict(&self.context.grains) else { return };
+        match value {
+            Some(value) => grains.insert(name.into(), value::from_data(&value.clone().unordered())),
+            None => drop(grains.remove(&name.into())),
+        }
+    }
+
     /// Renders a template that is no file of the roots; `name` is what errors call it.
     ///
     /// # Errors

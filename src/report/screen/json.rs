@@ -2,8 +2,8 @@
 //!
 //! Every object has a `kind`. Kinds of the journal stand exactly as they do there, one line each, as
 //! soon as they are on disk, and none is left out: `opened`, `resumed`, `contacted`, `stage-started`,
-//! `host-started`, `unit-started`, `unit-ended`, `host-ended`, `stage-ended`, `ordered`, `ended`. Each
-//! of them has `n`, its number in the journal, and `hash`. A run that is resumed does not repeat what
+//! `host-started`, `unit-started`, `unit-ended`, `host-ended`, `stage-ended`, `ordered`,
+//! `probe-breached`, `probe-recovered`, `ended`. Each of them has `n`, its number in the journal, and `hash`. A run that is resumed does not repeat what
 //! its journal held before.
 //!
 //! Three kinds stand between them and are in no journal. They have no `n`.
@@ -24,6 +24,7 @@
 //! | `pace_wanted` | hosts an hour that it may start; null without a limit |
 //! | `stage_ends`, `run_ends` | when these are expected to end; null when nobody knows yet |
 //! | `slack_seconds` | what is left of the window then, negative when it is too short; null without a window |
+//! | `probes` | for each probe its `probe` (the name), `targets`, `silent` (how many), and `worst`: of those silent for longest the `target`, `since` (how long) and whether it is a `breach`. Missing without probes |
 //!
 //! `gate`: a person is asked. `at` and `question`. The answer is `upshift pass` or `upshift refuse`.
 //!
@@ -36,6 +37,7 @@ use super::figures::{self, Counts, Doing};
 use super::watch::Watch;
 use crate::engine::news::News;
 use crate::model::Verdict;
+use crate::model::probe::Standing;
 
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -60,6 +62,8 @@ struct Progress<'a> {
     stage_ends: Option<Timestamp>,
     run_ends: Option<Timestamp>,
     slack_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    probes: &'a [Standing],
 }
 
 #[derive(Serialize)]
@@ -77,7 +81,9 @@ pub(super) fn news(news: &News, now: Timestamp) -> Option<String> {
         News::Committed(committed) => Some(committed.line.clone()),
         News::Gate { question } => Some(line(&Object::Gate { at: now, question })),
         News::Notice(text) => Some(line(&Object::Notice { at: now, text })),
-        News::Output { .. } | News::Expected { .. } | News::Contacted { .. } | News::Idle { .. } => None,
+        News::Output { .. } | News::Expected { .. } | News::Contacted { .. } | News::Probes(_) | News::Idle { .. } => {
+            None
+        }
     }
 }
 
@@ -106,6 +112,7 @@ pub(super) fn progress(watch: &Watch, now: Timestamp) -> String {
         stage_ends: expected.map(|expected| expected.stage),
         run_ends: expected.map(|expected| expected.run),
         slack_seconds: figures::slack(watch, now).map(|slack| slack.as_secs()),
+        probes: &watch.probes,
     }))
 }
 

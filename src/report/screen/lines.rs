@@ -12,6 +12,7 @@ use super::watch::Watch;
 use crate::engine::news::News;
 use crate::engine::state::Phase;
 use crate::model::UnitKey;
+use crate::model::probe::Standing;
 use crate::model::record::between;
 use crate::model::span;
 
@@ -42,7 +43,11 @@ impl Lines {
                 Some((now, format!("the gate asks: {question} ({})", how_to_answer(Seat::Driver))))
             }
             News::Notice(notice) => Some((now, notice.clone())),
-            News::Output { .. } | News::Expected { .. } | News::Contacted { .. } | News::Idle { .. } => None,
+            News::Output { .. }
+            | News::Expected { .. }
+            | News::Contacted { .. }
+            | News::Probes(_)
+            | News::Idle { .. } => None,
         };
         self.watch.take(news, now);
         said.map(|(at, text)| self.line(at, &text))
@@ -83,6 +88,7 @@ impl Lines {
                 shape.name, counts.done, counts.total, counts.under_way, counts.failed, counts.left
             ));
         }
+        parts.extend(self.watch.probes.iter().filter_map(Standing::words));
         parts.extend(self.longest(now));
         if let Some(expected) = self.watch.expected {
             let end = expected.run.max(now).to_zoned(self.teller.zone.clone()).strftime("%H:%M");

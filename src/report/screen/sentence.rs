@@ -4,16 +4,16 @@ use std::fmt::Write;
 
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::figures::Counts;
 use super::text::clean;
 use super::watch::Watch;
 use crate::engine::state::Phase;
-use crate::model::record::{End, Entry, Opened, Pulled, Silent, between};
-use crate::model::span;
+use crate::model::record::{Breached, End, Entry, Opened, Pulled, Silent, between};
 use crate::model::{Command, Outcome, Person, Record, Slot, UnitKey, Verdict, pattern};
+use crate::model::{probe, span};
 
 /// How much a sentence matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +68,8 @@ impl Teller {
             }
             Record::StageEnded { stage } => (Weight::Log, stage_ended(before, *stage, entry.at)),
             Record::Ordered { command, by } => (Weight::Call, ordered(command, by)),
+            Record::Breached(breached) => (Weight::Call, self::breached(before, breached)),
+            Record::Recovered { probe, targets } => (Weight::Call, recovered(before, *probe, targets)),
             Record::Ended { verdict } => (Weight::Log, ended(before, *verdict, entry.at)),
         };
         Sentence { weight, text: clean(&text) }
@@ -229,6 +231,26 @@ fn ordered(command: &Command, by: &Person) -> String {
         _ => "",
     };
     format!("{by} said {command}{effect}")
+}
+
+fn breached(before: &Watch, breached: &Breached) -> String {
+    let probe = &before.state.outline.probes[usize::from(breached.probe)];
+    let names: Vec<_> = breached.targets.iter().map(|target| &probe.targets[*target as usize]).collect();
+    format!(
+        "probe {}: {} silent for {}, at most {} allowed; {}",
+        probe.name,
+        probe::some(&names),
+        span::short(breached.silent),
+        span::short(probe.max_gap),
+        probe::during(&breached.under_way)
+    )
+}
+
+fn recovered(before: &Watch, probe: u16, targets: &[(u32, SignedDuration)]) -> String {
+    let probe = &before.state.outline.probes[usize::from(probe)];
+    let names: Vec<_> = targets.iter().map(|(target, _)| &probe.targets[*target as usize]).collect();
+    let longest = targets.iter().map(|(_, silent)| *silent).max().unwrap_or_default();
+    format!("probe {}: {} answers again after {}", probe.name, probe::some(&names), span::short(longest))
 }
 
 fn ended(before: &Watch, verdict: Verdict, at: Timestamp) -> String {

@@ -11,7 +11,8 @@ use super::{Seat, View, Watch, frame};
 use crate::engine::news::News;
 use crate::engine::sample;
 use crate::journal::Committed;
-use crate::model::record::Entry;
+use crate::model::probe::{Silence, Standing, UnderWay};
+use crate::model::record::{Breached, Entry};
 use crate::model::{Command, Record, Slot, UnitKey};
 
 fn picture(watch: &Watch, now: Timestamp, width: usize) -> String {
@@ -50,6 +51,28 @@ fn in_the_middle_of_a_cascade() {
     insta::assert_snapshot!("cascade_80", picture(&watch, now, 80));
     insta::assert_snapshot!("cascade_40", picture(&watch, now, 40));
     insta::assert_snapshot!("cascade_160", picture(&watch, now, 160));
+}
+
+#[test]
+fn while_targets_of_a_probe_are_silent() {
+    let (mut watch, now) = cascade();
+    let silence = |target: &str, millis, breach| Silence {
+        target: target.into(),
+        since: SignedDuration::from_millis(millis),
+        breach,
+    };
+    let mut tenants = Standing { probe: "tenants".into(), targets: 80, silent: 0, worst: Vec::new() };
+    let api = Standing { probe: "api".into(), targets: 2, silent: 0, worst: Vec::new() };
+    watch.take(&News::Probes(vec![tenants.clone(), api.clone()]), now);
+    assert_eq!(picture(&watch, now, 80).lines().nth(2), Some("  probes: all 82 answer"));
+    tenants.silent = 4;
+    tenants.worst = vec![silence("vm003", 4200, true), silence("vm004", 1000, false), silence("vm009", 400, false)];
+    watch.take(&News::Probes(vec![tenants, api]), now);
+    assert_eq!(
+        picture(&watch, now, 80).lines().nth(2),
+        Some("  probe tenants: 4 of 80 silent, vm003 4.2s, vm004 1s, vm009 0.4s, …")
+    );
+    assert!(super::json::progress(&watch, now).contains("\"target\":\"vm003\",\"since\":\"PT4.2S\",\"breach\":true"));
 }
 
 #[test]
@@ -199,7 +222,8 @@ fn a_whole_run_as_lines() {
 
 #[test]
 fn every_kind_of_record_has_a_sentence() {
-    let plan = plan(13);
+    let mut plan = plan(13);
+    plan.probes.push(sample::probe("tenants", 80));
     let teller = Teller { zone: TimeZone::UTC, logs: "hosts".into() };
     let mut watch = Watch::new(std::sync::Arc::new(plan.outline()), &[]);
     let mut said = Vec::new();
@@ -231,7 +255,14 @@ fn every_kind_of_record_has_a_sentence() {
     ];
     let orders = orders.map(|command| Record::Ordered { command, by: by.clone() });
     let resumed = Record::Resumed { by: by.clone(), closes: Some(sample::start()) };
-    for record in orders.into_iter().chain([resumed]) {
+    let breached = Record::Breached(Box::new(Breached {
+        probe: 0,
+        targets: vec![2, 3, 4],
+        silent: SignedDuration::from_millis(3100),
+        under_way: vec![UnderWay { stage: "computes".into(), step: "upgrade".into(), hosts: "cmp007".into() }],
+    }));
+    let recovered = Record::Recovered { probe: 0, targets: vec![(2, SignedDuration::from_millis(4200))] };
+    for record in orders.into_iter().chain([resumed, breached, recovered]) {
         tell(&watch, &Entry { n: 0, at: sample::start(), record });
     }
     insta::assert_snapshot!(said.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n"));

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::engine::news::News;
 use crate::engine::state::RunState;
+use crate::model::probe::Standing;
 use crate::model::record::Entry;
 use crate::model::{Command, Outline, Record, UnitKey};
 
@@ -30,6 +31,8 @@ pub struct Watch {
     pub contacted: Option<(usize, usize)>,
     /// Until when nothing is due, when nothing is under way.
     pub idle_until: Option<Timestamp>,
+    /// How the probes stand; empty while nothing was heard of them.
+    pub probes: Vec<Standing>,
     /// What the gate asks that waits for a person.
     pub gate: Option<String>,
     signs: HashMap<UnitKey, Sign>,
@@ -65,6 +68,7 @@ impl Watch {
             expected: None,
             contacted: None,
             idle_until: None,
+            probes: Vec::new(),
             gate: None,
             signs: HashMap::new(),
         };
@@ -81,6 +85,7 @@ impl Watch {
             News::Output { unit, line } => self.heard(*unit, now, Some(line.clone())),
             News::Expected { stage, run } => self.expected = Some(Expected { stage: *stage, run: *run }),
             News::Contacted { answered, of } => self.contacted = Some((*answered, *of)),
+            News::Probes(standings) => self.probes.clone_from(standings),
             News::Idle { until } => self.idle_until = Some(*until),
             News::Gate { question } => self.gate = Some(question.clone()),
             News::Notice(_) => {}

@@ -138,8 +138,7 @@ impl<'a> Directory<'a> {
         if !self.path.is_dir() {
             return self.create(changes);
         }
-        let wrong = self.wrong()?;
-        let superfluous = self.superfluous()?;
+        let (wrong, superfluous) = self.look()?;
         if wrong.is_empty() && superfluous.is_empty() {
             return Ok(Return::unchanged(format!("The directory {} is in the correct state", self.path)));
         }
@@ -216,6 +215,21 @@ impl<'a> Directory<'a> {
         Ok(Return::changed(changes, format!("Directory {} updated", self.path)))
     }
 
+    /// What is wrong, and what should not be there. With `recurse`, what it does not name of the folder itself is put right
+    /// only along with something else, as Salt does it.
+    fn look(&self) -> Result<(Vec<Wrong>, Vec<Utf8PathBuf>), Failed> {
+        let (mut wrong, superfluous) = (self.wrong()?, self.superfluous()?);
+        if let (Some(recurse), [own], []) = (self.recurse, wrong.as_slice(), superfluous.as_slice())
+            && own.path == self.path
+        {
+            let named = own.permissions.clone().only(recurse.user, recurse.group, recurse.mode);
+            if named.settle(&self.path, self.follow, true)?.entries.is_empty() {
+                wrong.clear();
+            }
+        }
+        Ok((wrong, superfluous))
+    }
+
     /// The folder and what is below it, as far as its owner or mode is wrong.
     fn wrong(&self) -> Result<Vec<Wrong>, Failed> {
         let mut all = Vec::new();
@@ -287,9 +301,10 @@ impl<'a> Directory<'a> {
         if is_new {
             found.push((self.path.clone(), dict([("directory", "new".into())])));
         } else {
-            found.extend(self.wrong()?.into_iter().map(|wrong| (wrong.path, wrong.changes)));
+            let (wrong, superfluous) = self.look()?;
+            found.extend(wrong.into_iter().map(|wrong| (wrong.path, wrong.changes)));
             let removed = || dict([("removed", "Removed due to clean".into())]);
-            found.extend(self.superfluous()?.into_iter().map(|path| (path, removed())));
+            found.extend(superfluous.into_iter().map(|path| (path, removed())));
         }
         if found.is_empty() {
             return Ok(Return::unchanged(format!("The directory {} is in the correct state", self.path)));

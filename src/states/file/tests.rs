@@ -30,10 +30,23 @@ fn a_template_sees_its_state_and_context_wins_over_defaults() {
 }
 
 #[test]
+fn with_recurse_the_folder_itself_is_put_right_only_along_with_something_else() {
+    let sandbox = Sandbox::new();
+    sandbox.write("d/f", "");
+    let before = sandbox.mode("d");
+    let arguments = "{name: @/d, dir_mode: 700, recurse: [ignore_files]}";
+    assert!(sandbox.state("file.directory", arguments, false, &[]).changes.entries.is_empty());
+    assert_eq!(sandbox.mode("d"), before);
+    sandbox.settle("file.directory", "{name: @/d, dir_mode: 700, file_mode: 600, recurse: [mode]}");
+    assert_eq!((sandbox.mode("d"), sandbox.mode("d/f")), (0o700, 0o600));
+}
+
+#[test]
 fn a_template_includes_a_file_of_the_host() {
     let sandbox = Sandbox::new();
     sandbox.write("key", "of the host\n");
-    sandbox.settle("file.managed", "{name: @/f, source: salt://app/includes, template: jinja, context: {file: @/key}}");
+    let arguments = "{name: @/f, source: salt://app/includes, template: jinja, context: {file: @/key}}";
+    sandbox.settle("file.managed", arguments);
     assert_eq!(sandbox.read("f"), "of the host\n");
 }
 

@@ -3,7 +3,7 @@
 use crate::formula::facts::{self, HOST_FUNCTIONS, Refusal};
 use crate::formula::{Data, Dict};
 use crate::states::module::arguments::{Signature, called};
-use crate::states::module::{files, programs, salt, services};
+use crate::states::module::{dns, files, programs, salt, services};
 use crate::states::{Args, Failed, Host};
 
 /// An execution function.
@@ -21,7 +21,8 @@ pub(super) const fn function(
     Function { name, signature, run }
 }
 
-const MODULES: &[&[Function]] = &[files::FUNCTIONS, programs::FUNCTIONS, salt::FUNCTIONS, services::FUNCTIONS];
+const MODULES: &[&[Function]] =
+    &[dns::FUNCTIONS, files::FUNCTIONS, programs::FUNCTIONS, salt::FUNCTIONS, services::FUNCTIONS];
 
 /// Functions that upshift will not have, by how their names begin, and what there is instead.
 const INSTEAD: &[(&str, &str)] = &[

@@ -3,6 +3,7 @@
 //! Which ones there are is known before anything runs: a function that upshift does not have is refused then.
 
 mod arguments;
+mod dns;
 mod files;
 mod functions;
 mod programs;

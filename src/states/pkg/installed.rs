@@ -216,7 +216,12 @@ fn nothing_to_do(call: &Call<'_>, manager: Manager<'_>, plan: &Plan) -> Result<R
 fn would(call: &Call<'_>, manager: Manager<'_>, plan: &Plan, options: &Options) -> Result<Return, Failed> {
     let packages = manager.packages()?;
     let names: Vec<&str> = plan.targets.iter().map(|wanted| wanted.name.as_str()).collect();
-    let offers = if plan.has_files() { Offers::default() } else { manager.offers(&names, options)? };
+    let offers = if plan.has_files() { Ok(Offers::default()) } else { manager.offers(&names, options) };
+    let offers = match offers {
+        // The lists that are fetched then may have the release that was asked for.
+        Err(_) if manager.is_refresh_due(call.args) => Offers::default(),
+        offers => offers?,
+    };
     let comparison = manager.comparison(ignore_epoch(call.args));
     let mut changes = Dict::default();
     let mut comment = Vec::new();

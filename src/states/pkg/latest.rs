@@ -33,7 +33,10 @@ pub(super) fn latest(call: &Call<'_>) -> Result<Return, Failed> {
     if !call.preview && manager.is_refresh_due(call.args) {
         manager.refresh(valid_time(call.args)?).map_err(checking)?;
     }
-    let mut newer = newer(manager, &names, &options).map_err(checking)?;
+    let mut newer = match newer(manager, &names, &options) {
+        Err(_) if call.preview && manager.is_refresh_due(call.args) => BTreeMap::new(),
+        newer => newer.map_err(checking)?,
+    };
     let packages = manager.packages()?;
     let is_unknown = |name: &&String| !newer.contains_key(*name) && packages.versions(name).is_empty();
     let unknown: Vec<&String> = names.iter().filter(is_unknown).collect();

@@ -77,11 +77,19 @@ fn options(host: &Host<'_>, wanted: &Wanted) -> Vec<String> {
     let own = own_group(host, wanted, &groups);
     with("-s", wanted.shell.clone());
     with("-u", wanted.uid.map(|uid| uid.to_string()));
-    with("-g", wanted.gid.clone().or(own));
+    let first = wanted.gid.clone().or(own);
+    let is_first = |group: &String| {
+        first
+            .as_ref()
+            .is_some_and(|first| first == group || host.group(group).is_some_and(|it| it.gid.to_string() == *first))
+    };
+    // Salt asks for other groups only if the user is not in exactly these; its first one counts among them.
+    let others = if matches!(groups.as_slice(), [only] if is_first(only)) { String::new() } else { groups.join(",") };
+    with("-g", first);
     with("-d", wanted.home.clone());
     let gecos: Vec<&str> = wanted.gecos.iter().map(|part| part.as_deref().unwrap_or_default()).collect();
     with("-c", Some(update::about(&gecos)).filter(|about| !about.is_empty()));
-    with("-G", Some(groups.join(",")).filter(|groups| !groups.is_empty()));
+    with("-G", Some(others).filter(|others| !others.is_empty()));
     let flags = [
         ("-U", wanted.gid.is_none() && wanted.usergroup == Some(true)),
         ("-N", wanted.usergroup == Some(false)),

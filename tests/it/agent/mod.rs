@@ -1,5 +1,6 @@
 //! Steps on this machine: at most once, whatever becomes of the controller, the agent and the disk.
 
+mod backup;
 mod bench;
 mod git;
 mod once;

@@ -5,13 +5,16 @@
 
 mod adhoc;
 mod apply;
+mod backup;
 mod bastion;
 mod crash;
+mod encrypted;
 mod faults;
 mod login;
 mod network;
 mod orders;
 mod preview;
+mod probes;
 mod runs;
 
 use std::collections::BTreeMap;

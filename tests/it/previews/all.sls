@@ -248,6 +248,8 @@ pip-uptodate:
 
 pkg-installed:
   pkg.installed: [{name: contrail-vrouter-agent}, {version: 3.1.1}, {refresh: true}]
+pkg-installed-from-a-release-to-come:
+  pkg.installed: [{name: contrail-vrouter-agent}, {fromrepo: later}, {refresh: true}]
 pkg-latest:
   pkg.latest: [{name: contrail-vrouter-agent}]
 pkg-downloaded:

@@ -22,7 +22,8 @@ PACKAGES = ("systemd,systemd-sysv,dbus,openssh-server,openssh-client,iproute2,ip
 PUBLIC_MIRROR = "http://deb.debian.org/debian"  # for a machine that is no Debian of this suite itself
 # command: package
 TOOLS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container", "nft": "nftables", "zstd": "zstd",
-         "dpkg-scanpackages": "dpkg-dev", "ip": "iproute2", "ssh": "openssh-client", "curl": "curl", "nsenter": "util-linux"}
+         "dpkg-scanpackages": "dpkg-dev", "ip": "iproute2", "ssh": "openssh-client", "curl": "curl", "nsenter": "util-linux",
+         "gpg": "gpg", "gpg-agent": "gpg-agent", "age": "age"}
 
 
 def tools():

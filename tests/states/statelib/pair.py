@@ -61,7 +61,7 @@ class Host:
         """A fresh disk with everything that is to be applied, its name, and what the case wants to be there."""
         self.lab("reset", HOST)
         self.place(tree, pillar)
-        self.run("sh", "-s", text=identity)
+        self.run("sh", "-s", text=f"{identity}\nmkdir -p /etc/salt && cp /opt/salt/bin/minion /etc/salt/")
         if packages:
             self.run("sh", "-c", "apt-get update -qq && apt-get install -qq -y -o Dpkg::Use-Pty=0 " + " ".join(packages))
         self.again({}, commands)

@@ -6,6 +6,7 @@
 pub(in crate::formula) mod arguments;
 mod config;
 mod defaults;
+pub mod dns;
 mod files;
 mod filter_by;
 mod grains;
@@ -85,6 +86,7 @@ static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock:
         package_versions::FUNCTIONS,
         network::FUNCTIONS,
         logging::FUNCTIONS,
+        dns::FUNCTIONS,
         testing::FUNCTIONS,
     ];
     modules.into_iter().flatten().map(|function| (function.name, function)).collect()

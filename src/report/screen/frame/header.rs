@@ -2,8 +2,12 @@
 
 use super::{Seat, View, clock, took};
 use crate::model::Verdict;
+use crate::model::span::short;
 use crate::report::screen::figures::{self, Doing};
 use crate::report::screen::text::{Line, Style, clean, cut, flow};
+
+/// The most probes that are shown.
+const PROBES: usize = 3;
 
 pub(super) fn lines(view: &View) -> Vec<Line> {
     let (style, mark, words) = doing(view);
@@ -11,7 +15,22 @@ pub(super) fn lines(view: &View) -> Vec<Line> {
     parts.extend(times(view));
     let mut lines = flow(parts, 2, view.width);
     lines.extend(why(view).map(|(style, text)| Line::new(style, &format!("  {text}"))));
+    lines.extend(probes(view).into_iter().map(|(style, text)| Line::new(style, &format!("  {text}"))));
     lines
+}
+
+/// The probes that have a silent target, each on a line; one line when none has.
+fn probes(view: &View) -> Vec<(Style, String)> {
+    let probes = &view.watch.probes;
+    if probes.is_empty() || view.seat == Seat::Nobody || view.watch.state.verdict.is_some() {
+        return Vec::new();
+    }
+    let silent = probes
+        .iter()
+        .filter_map(|probe| Some((if probe.is_breached() { Style::Bad } else { Style::Warn }, probe.words()?)));
+    let silent: Vec<_> = silent.take(PROBES).collect();
+    let all: usize = probes.iter().map(|probe| probe.targets).sum();
+    if silent.is_empty() { vec![(Style::Dim, format!("probes: all {all} answer"))] } else { silent }
 }
 
 /// How the run stands: colour, symbol, words.
@@ -56,6 +75,10 @@ fn times(view: &View) -> Vec<(Style, String)> {
     if let (Some(slack), true) = (figures::slack(watch, view.now), ended || view.seat != Seat::Nobody) {
         let style = if slack.is_negative() { Style::Bad } else { Style::Good };
         parts.push((style, figures::slack_words(slack)));
+    }
+    let undo = watch.state.undo_time();
+    if !undo.is_zero() && !ended {
+        parts.push((Style::Plain, format!("undo takes {} (measured)", short(undo))));
     }
     parts
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::agent::files::File;
+use crate::agent::protocol::{Ask, Tell};
 use crate::transport::ssh::files::Files;
 use crate::transport::ssh::files::send::Sender;
 use crate::transport::ssh::host::Host;
@@ -62,6 +63,25 @@ impl Host {
             match sent {
                 Ok(()) => return Ok(tries.count.sent.bytes),
                 Err(trouble) => tries.again(trouble).await?,
+            }
+        }
+    }
+}
+
+impl Host {
+    /// Asks something that may be asked twice: over a new connection where one is lost, for as long as the inventory
+    /// allows a host to be silent.
+    ///
+    /// # Errors
+    /// When the host cannot be reached, or could not do it.
+    pub async fn ask(&self, ask: &Ask, bytes: Vec<u8>) -> Result<(Tell, Vec<u8>), Trouble> {
+        let mut tries = Tries { reached: true, ..Tries::new(self, &|_| ()) };
+        loop {
+            let link = tries.link().await?;
+            match link.ask_with(ask.clone(), bytes.clone()).await.recv().await {
+                Some((Tell::Failed(why), _)) => return Err(Trouble::new(Kind::Agent, why)),
+                Some(told) => return Ok(told),
+                None => tries.again(Trouble::new(Kind::Lost, "the connection was lost")).await?,
             }
         }
     }

@@ -1,2 +1,0 @@
-base:
-  'cmp*': [opencontrail]

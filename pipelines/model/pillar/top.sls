@@ -1,0 +1,5 @@
+base:
+  '*': [cloud, release.v302]
+  'ctl*': [control]
+  'dbs*': [database]
+  'cmp*': [compute]
