@@ -69,11 +69,16 @@ impl Commits {
             return Ok(None);
         }
         let commit = self.find(repo, rev)?;
-        let copy = Utf8PathBuf::from(format!(".upshift/git/{}", Hash::of(repo.as_bytes())));
-        fs_err::create_dir_all(&copy)?;
-        git::mirror(repo, &commit, &copy)?;
-        Ok(Some(Git::open(copy.as_std_path(), &commit, &format!("{} at {commit}", redact(repo)))?))
+        git_at(repo, &commit).map(Some)
     }
+}
+
+/// A repository at a commit, by way of a copy in the project's own folder.
+pub(super) fn git_at(repo: &str, commit: &str) -> Result<Git> {
+    let copy = Utf8PathBuf::from(format!(".upshift/git/{}", Hash::of(repo.as_bytes())));
+    fs_err::create_dir_all(&copy)?;
+    git::mirror(repo, commit, &copy)?;
+    Ok(Git::open(copy.as_std_path(), commit, &format!("{} at {commit}", redact(repo)))?)
 }
 
 /// The formulas and the pillar of a pipeline; `None` if it says nothing of formulas.

@@ -78,7 +78,7 @@ fn times(view: &View) -> Vec<(Style, String)> {
     }
     let undo = watch.state.undo_time();
     if !undo.is_zero() && !ended {
-        parts.push((Style::Plain, format!("undo takes {} (measured)", short(undo))));
+        parts.push((Style::Plain, format!("a restore takes {} (measured)", short(undo))));
     }
     parts
 }
