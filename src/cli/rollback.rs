@@ -89,14 +89,16 @@ pub(super) fn reversed(source: &Run, plan: &Plan, formulas: Option<Formulas>) ->
     Ok(plan::reverse(plan, &source.id, &|stage, place, step| done.has(plan, stage, place, step), formulas))
 }
 
-/// Fills in how long each step is expected to take to take back what was planned: by what earlier rollbacks taught, and
-/// the run itself, if there is one.
+/// Fills in how long it is expected to take to take back what was planned: by what earlier rollbacks taught, and the run
+/// itself, if there is one. A stage is planned to take that.
 pub(super) fn expect(reverse: &mut Plan, plan: &Plan, run: Option<&Run>) -> Result<History> {
     let mut history = past::learn(&project::runs(), &plan.pipeline, plan.is_simulated());
     if let Some(run) = run {
         past::teach_undo(&mut history, plan, &run.read()?.entries);
     }
     plan::expect(reverse, &history);
+    let times = forecast::stage_times(reverse);
+    reverse.stages.iter_mut().zip(times).for_each(|(stage, time)| stage.window = time);
     Ok(history)
 }
 
