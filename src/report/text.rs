@@ -233,9 +233,9 @@ pub(super) fn actual(stage: &Stage) -> String {
 pub(super) fn pace(stage: &Stage) -> String {
     match (stage.achieved, stage.pace) {
         (Some(achieved), Some(pace)) => format!("{achieved:.1}/h of {pace}"),
-        (Some(achieved), None) => format!("{achieved:.1}/h"),
         (None, Some(pace)) => format!("{pace} wanted"),
-        (None, None) => String::new(),
+        // Where none was asked for, there is nothing to compare it with.
+        (_, None) => String::new(),
     }
 }
 
