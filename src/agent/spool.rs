@@ -35,11 +35,13 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::sync::{Mutex, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
+use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +82,35 @@ pub enum State {
     Lost(Started),
     /// It is over.
     Ended(End),
+}
+
+/// The process groups of a step that has several commands at once or one after the other.
+#[derive(Debug)]
+pub(super) struct Groups {
+    folder: Folder,
+    started: Mutex<Started>,
+}
+
+impl Groups {
+    pub(super) fn of(folder: Folder, started: Started) -> Self {
+        Self { folder, started: Mutex::new(started) }
+    }
+
+    /// Adds the group that a process leads, on disk too, so that it is ended should the agent die. That a full disk has no
+    /// room for it is no failure of the step.
+    pub(super) fn add(&self, leader: u32) {
+        let Ok(group) = Group::of_leader(leader) else { return };
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.groups.retain(|group| group.has_leader());
+        started.groups.push(group);
+        let _ = self.folder.start(&started);
+    }
+
+    /// Sends a signal to all whose leaders live.
+    pub(super) fn signal(&self, signal: Signal) {
+        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.groups.iter().filter(|group| group.has_leader()).for_each(|group| group.signal(signal));
+    }
 }
 
 /// The folder of one step.

@@ -17,7 +17,7 @@ use regex::{Regex, RegexBuilder};
 
 use crate::agent::command::{self, Ended};
 use crate::agent::protocol::{FORMAT, Order};
-use crate::agent::spool::{Folder, Started};
+use crate::agent::spool::{Folder, Groups, Started};
 use crate::agent::watch::{Received, Stop, Watch};
 use crate::agent::{apply, backup, git, output, process, wait};
 use crate::error::Error;
@@ -71,7 +71,7 @@ pub(super) struct Carrying {
     pub(super) folder: Folder,
     pub(super) watch: Watch,
     output: File,
-    pub(super) started: Started,
+    started: Started,
     may_restart: bool,
 }
 
@@ -113,6 +113,11 @@ impl Carrying {
             Action::Reboot if self.may_restart => self.reboot(),
             Action::Reboot => Err(io::Error::other("restarting this machine would end the run")),
         }
+    }
+
+    /// The process groups of its commands.
+    pub(super) fn groups(&self) -> Groups {
+        Groups::of(self.folder.clone(), self.started.clone())
     }
 
     /// Says on disk that something is about to be started.

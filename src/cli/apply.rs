@@ -120,9 +120,10 @@ impl Apply {
     pub(super) fn main(self) -> Result<Exit> {
         let pipeline = self.write()?;
         let files = Files { pipeline, inventory: self.inventory.clone() };
-        let read = files.read()?;
-        let command = RunCommand { files, time_scale: None, if_changed: false, manner: self.manner };
-        let (run, exit) = command.carry_out(read)?;
+        let mut read = files.read()?;
+        let (plan, history) = read.plan()?;
+        let command = RunCommand { files, time_scale: None, if_changed: false, anew: true, manner: self.manner };
+        let (run, exit) = command.carry_out(read, plan, history)?;
         let hosts = applied(&run)?.into_values().next().unwrap_or_default();
         super::print(&if self.json { json(&hosts)? } else { states::text(&hosts, self.all) })?;
         exit

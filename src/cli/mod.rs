@@ -24,6 +24,7 @@ mod run;
 mod runs;
 mod sources;
 mod status;
+mod unfinished;
 mod unlock;
 
 use std::ffi::OsString;

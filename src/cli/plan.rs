@@ -67,12 +67,17 @@ impl PlanCommand {
         if read.pipeline.stages.is_empty() {
             return Err(Error::usage("no step of the pipeline applies formulas: there is nothing to preview"));
         }
-        let (plan, _) = read.plan()?;
-        let names = plan.hosts.into_iter().map(|host| host.name);
+        let (plan, history) = read.plan()?;
+        let names = plan.hosts.iter().map(|host| host.name.clone());
         let left_out = names.filter(|name| !hosts.is_empty() && !hosts.contains(name)).collect();
-        let run =
-            RunCommand { files: self.files, time_scale: None, if_changed: false, manner: Manner::without(left_out) };
-        let (run, exit) = run.carry_out(read)?;
+        let run = RunCommand {
+            files: self.files,
+            time_scale: None,
+            if_changed: false,
+            anew: true,
+            manner: Manner::without(left_out),
+        };
+        let (run, exit) = run.carry_out(read, plan, history)?;
         for ((stage, step), hosts) in applied(&run)? {
             super::print(&format!("\n{stage}: {step}\n{}", states::text(&hosts, false)))?;
         }

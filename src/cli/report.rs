@@ -7,6 +7,7 @@ use super::project;
 use crate::engine::clock;
 use crate::error::{Error, Exit, Result};
 use crate::journal::{Journal, Lock, Run};
+use crate::model::inventory::CONTROLLER;
 use crate::model::pattern;
 use crate::model::probe::Line;
 use crate::report::timing::Timing;
@@ -65,8 +66,11 @@ pub(super) fn timing(run: &Run, journal: &Journal, now: Timestamp) -> Result<Tim
     let mut earlier: Vec<_> = runs.list()?.into_iter().take_while(|other| other.id != run.id).collect();
     earlier.reverse();
     let same = |other: &Journal| {
+        let is_alike = other.opened.time_scale == journal.opened.time_scale;
         let (other, this) = (&other.opened.plan, &journal.opened.plan);
-        other.pipeline == this.pipeline && other.simulated == this.simulated
+        // A staging cloud's runs say nothing of production's.
+        let has_hosts = other.hosts.iter().any(|host| host != CONTROLLER && this.hosts.contains(host));
+        is_alike && has_hosts && other.pipeline == this.pipeline && other.simulated == this.simulated
     };
     let previous = earlier.into_iter().filter_map(|other| other.read().ok()).find(same);
     // A run whose clock jumps, or goes faster, has a time of its own.

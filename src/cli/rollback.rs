@@ -2,12 +2,13 @@
 
 use super::project::{self, Read};
 use super::run::{self, Manner, New};
+use super::unfinished;
 use crate::engine::done::Done;
 use crate::engine::{forecast, past};
 use crate::error::{Error, Exit, Result};
 use crate::journal::Run;
 use crate::model::plan::{Formulas, Plan};
-use crate::model::{History, pipeline};
+use crate::model::{History, Verdict, pipeline};
 use crate::plan::{self, Show};
 
 #[derive(Debug, clap::Args)]
@@ -40,13 +41,13 @@ impl Rollback {
         let source = project::runs().find(self.run.as_deref())?;
         let old = run::read_plan(&source)?;
         if let Some(undoes) = &old.undoes {
-            return Err(Error::usage(format!("run {} is itself the rollback of {undoes}", source.id))
-                .hint(format!("`upshift resume {}` continues it", source.id)));
+            return Err(
+                Error::usage(format!("run {} is itself the rollback of {undoes}", source.id)).hint(next(&source)?)
+            );
         }
         if let Some(rollback) = started(&source)? {
-            return Err(Error::usage(format!("run {} has been taken back by {rollback}", source.id)).hint(format!(
-                "`upshift status {rollback}` shows how far it came; `upshift resume {rollback}` continues it"
-            )));
+            return Err(Error::usage(format!("run {} has been taken back by {rollback}", source.id))
+                .hint(next(&project::runs().find(Some(&rollback))?)?));
         }
         let done = Done::of(&source.read()?.entries);
         let has = |stage, place, step| done.has(&old, stage, place, step);
@@ -66,6 +67,7 @@ impl Rollback {
             return Ok(Exit::Done);
         }
         let history = expect(&mut reverse, &old, Some(&source))?;
+        unfinished::note_below(&source, &old)?;
         if self.plan {
             let expected = forecast::stage_times(&reverse);
             super::print(&plan::render(&reverse, &Show { expected, ..Show::default() }))?;
@@ -89,14 +91,16 @@ pub(super) fn reversed(source: &Run, plan: &Plan, formulas: Option<Formulas>) ->
     Ok(plan::reverse(plan, &source.id, &|stage, place, step| done.has(plan, stage, place, step), formulas))
 }
 
-/// Fills in how long each step is expected to take to take back what was planned: by what earlier rollbacks taught, and
-/// the run itself, if there is one.
+/// Fills in how long it is expected to take to take back what was planned: by what earlier rollbacks taught, and the run
+/// itself, if there is one. A stage is planned to take that.
 pub(super) fn expect(reverse: &mut Plan, plan: &Plan, run: Option<&Run>) -> Result<History> {
     let mut history = past::learn(&project::runs(), &plan.pipeline, plan.is_simulated());
     if let Some(run) = run {
         past::teach_undo(&mut history, plan, &run.read()?.entries);
     }
     plan::expect(reverse, &history);
+    let times = forecast::stage_times(reverse);
+    reverse.stages.iter_mut().zip(times).for_each(|(stage, time)| stage.window = time);
     Ok(history)
 }
 
@@ -110,6 +114,15 @@ pub(super) fn show(read: &Read, plan: &Plan) -> Result<String> {
         None => "there is no point of no return\n".to_owned(),
     };
     Ok(plan::render(&reverse, &Show { expected, ..Show::default() }) + "\n" + &no_return)
+}
+
+/// What a person does about a rollback that is there already.
+fn next(rollback: &Run) -> Result<String> {
+    let (id, state) = (&rollback.id, run::fold(rollback, &rollback.read()?)?);
+    Ok(match state.verdict {
+        Some(Verdict::Done) => format!("it is done: `upshift report {id}` says how it went"),
+        _ => format!("`upshift status {id}` shows how far it came; `upshift resume {id}` continues it"),
+    })
 }
 
 /// The run that takes this one back.

@@ -15,7 +15,7 @@ use super::ending::Ending;
 use super::project::{self, Files, Read};
 use super::rollback::{self, Rollback};
 use super::sources::Commits;
-use super::{answer, person};
+use super::{answer, person, unfinished};
 use crate::engine::clock::{self, Clock};
 use crate::engine::control::{Listener, Told};
 use crate::engine::dispatcher::{Checks, Dispatcher, Gates};
@@ -46,6 +46,9 @@ pub(super) struct RunCommand {
     /// Do nothing, quietly, when the same pipeline, formulas and commits have been run on this inventory before
     #[arg(long)]
     pub(super) if_changed: bool,
+    /// Begin anew over what an earlier run of the pipeline has left half-way
+    #[arg(long)]
+    pub(super) anew: bool,
     #[command(flatten)]
     pub(super) manner: Manner,
 }
@@ -91,13 +94,14 @@ pub(super) fn time_scale(text: &str) -> Result<f64, String> {
 impl RunCommand {
     pub(super) fn main(self) -> Result<Exit> {
         let mut read = self.files.read()?;
-        if self.if_changed {
-            let (plan, _) = read.plan()?;
-            if project::done_before(&plan, Utf8Path::new(&plan.inventory_file))?.is_some() {
-                return Ok(Exit::Done);
-            }
+        let (plan, history) = read.plan()?;
+        if self.if_changed && project::done_before(&plan, Utf8Path::new(&plan.inventory_file))?.is_some() {
+            return Ok(Exit::Done);
         }
-        let (run, exit) = self.carry_out(read)?;
+        if !self.anew {
+            unfinished::refuse_new(&plan)?;
+        }
+        let (run, exit) = self.carry_out(read, plan, history)?;
         match exit {
             exit if rolls_back(&run)? => {
                 if let Err(error) = &exit {
@@ -109,9 +113,8 @@ impl RunCommand {
         }
     }
 
-    /// Carries a new run of what the files say out, and says which it was and how it ended.
-    pub(super) fn carry_out(&self, mut read: Read) -> Result<(Run, Result<Exit>)> {
-        let (plan, history) = read.plan()?;
+    /// Carries a new run of a plan of these files out, and says which it was and how it ended.
+    pub(super) fn carry_out(&self, read: Read, plan: Plan, history: History) -> Result<(Run, Result<Exit>)> {
         if let Some(requires) = &read.pipeline.requires {
             rehearsed(requires, &plan)?;
         }
@@ -180,7 +183,7 @@ impl New {
         let Self { plan, history, window, notify, time_scale } = self;
         manner.check(&plan)?;
         let real_now = clock::local_now();
-        let closes = window::closes(&window, &real_now)?;
+        let closes = window::closes(&window, &real_now, real_now.timestamp())?;
         let time_scale = time_scale.or((!plan.is_simulated()).then_some(1.0));
         let runs = project::runs();
         runs.prepare()?;
@@ -254,6 +257,9 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
             ),
         ));
     }
+    if order.is_none() && old.undoes.is_none() {
+        unfinished::refuse_resume(&run, &old)?;
+    }
     let mut read = reread(&old)?;
     let (plan, history) = match &old.undoes {
         None => read.plan()?,
@@ -276,7 +282,8 @@ pub(super) fn resume(run: Option<&str>, manner: &Manner, order: Option<Command>)
     // A window is real time; so is the clock of a run that has one, unless it was told otherwise.
     let now = clock.now().to_zoned(jiff::tz::TimeZone::system());
     let under_way = state.stages.iter().any(|stage| !stage.under_way.is_empty());
-    let (closes, order) = match (order, window::closes(&read.pipeline.window, &now)) {
+    let opened = state.opened_at.unwrap_or(now.timestamp());
+    let (closes, order) = match (order, window::closes(&read.pipeline.window, &now, opened)) {
         (Some(order), _) => (state.closes, Some(order)),
         // What a crash left in the middle is not left there because it is late.
         (None, Err(error)) if under_way => {

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::formula::roots::{Directory, Git, Package, Root, Roots};
 use crate::model::address::redact;
 use crate::model::hash::Hash;
+use crate::model::nearest::nearest;
 use crate::model::pipeline::{Install, Origin, Pipeline, StepKind};
 use crate::model::plan::{self, Action, Plan};
 
@@ -69,11 +70,16 @@ impl Commits {
             return Ok(None);
         }
         let commit = self.find(repo, rev)?;
-        let copy = Utf8PathBuf::from(format!(".upshift/git/{}", Hash::of(repo.as_bytes())));
-        fs_err::create_dir_all(&copy)?;
-        git::mirror(repo, &commit, &copy)?;
-        Ok(Some(Git::open(copy.as_std_path(), &commit, &format!("{} at {commit}", redact(repo)))?))
+        git_at(repo, &commit).map(Some)
     }
+}
+
+/// A repository at a commit, by way of a copy in the project's own folder.
+pub(super) fn git_at(repo: &str, commit: &str) -> Result<Git> {
+    let copy = Utf8PathBuf::from(format!(".upshift/git/{}", Hash::of(repo.as_bytes())));
+    fs_err::create_dir_all(&copy)?;
+    git::mirror(repo, commit, &copy)?;
+    Ok(Git::open(copy.as_std_path(), commit, &format!("{} at {commit}", redact(repo)))?)
 }
 
 /// The formulas and the pillar of a pipeline; `None` if it says nothing of formulas.
@@ -85,19 +91,42 @@ pub(super) fn supply(pipeline: &Pipeline, commits: &mut Commits) -> Result<Optio
     if installs.is_empty() && named.roots.is_empty() {
         return Ok(None);
     }
-    let mut formulas: Vec<Arc<dyn Root>> = Vec::new();
+    let mut formulas = Vec::new();
     for install in installs {
-        formulas.extend(installed(install, commits)?);
+        formulas.push(installed(install, commits)?);
     }
     for folder in &named.roots {
-        formulas.extend(at(pipeline, "formulas", folder, commits)?);
+        formulas.push(at(pipeline, "formulas", folder, commits)?);
+    }
+    let is_whole = formulas.iter().all(Option::is_some);
+    let formulas = Roots(formulas.into_iter().flatten().collect());
+    if is_whole {
+        every_sls_is_there(pipeline, &formulas)?;
     }
     let mut pillar: Vec<Arc<dyn Root>> = Vec::new();
     for folder in &named.pillar {
         pillar.extend(at(pipeline, "pillar files", folder, commits)?);
     }
     let pillar = (!named.pillar.is_empty()).then_some(Roots(pillar));
-    Supply::new(&Roots(formulas), pillar, named.secret.clone()).map(Some)
+    Supply::new(&formulas, pillar, named.secret.clone()).map(Some)
+}
+
+/// Refuses steps that apply what no formula has, before any host is asked.
+fn every_sls_is_there(pipeline: &Pipeline, formulas: &Roots) -> Result<()> {
+    let steps = pipeline.stages.iter().flat_map(|stage| &stage.steps);
+    let kinds = steps.flat_map(|step| std::iter::once(&step.kind).chain(step.undo.kinds()));
+    let applied = kinds.filter_map(|kind| if let StepKind::Apply { sls, .. } = kind { Some(sls) } else { None });
+    for name in applied.flatten().filter(|name| !name.source.contains(['{', '*', '?', '['])) {
+        if !formulas.has_sls(&name.source)? {
+            let error = Error::usage(format!("{}: no formula has an SLS `{}`", name.place, name.source));
+            let names = formulas.sls_names()?;
+            return Err(match nearest(&name.source, names.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The files that an `install` step brings, once they have its formula.

@@ -17,6 +17,7 @@ mod rows;
 mod scratch;
 mod service;
 mod store;
+mod through;
 mod zookeeper;
 
 use std::time::Instant;
@@ -28,7 +29,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::Backup;
 use crate::model::backup::{Data, Test};
 use crate::model::record::Kept;
-use crate::model::span::short;
+use crate::model::span::{short, since};
 use etcd::Etcd;
 use manifest::Server;
 pub use manifest::{Contents, Manifest};
@@ -146,8 +147,7 @@ pub fn back_up(job: &Job<'_>) -> Result<Done> {
     job.attendant.say(&format!("{} in {}", manifest.summary(), short(took)));
     if job.backup.test == Some(Test::Here) {
         let (took, contents) = engine.test(&store, &manifest)?;
-        manifest.restored = Some(took);
-        manifest.contents = contents.unwrap_or(manifest.contents);
+        manifest = Manifest { restored: Some(took), contents, ..manifest };
     }
     store.finish(&manifest)?;
     Ok(Done { is_new: true, note: manifest.summary(), kept: Some(manifest.kept()) })
@@ -186,7 +186,7 @@ pub fn restore(job: &Job<'_>) -> Result<Done> {
 
 /// The backup, once it is known to be whole and fit for this server.
 fn acceptable<'a>(job: &'a Job<'a>, store: &Store) -> Result<(Engine<'a>, Manifest)> {
-    let manifest = store.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", job.folder)))?;
+    let manifest = store.whole()?;
     let wanted = job.backup.data.form();
     if manifest.engine != wanted {
         let found = &manifest.engine;
@@ -217,7 +217,7 @@ pub fn check(job: &Job<'_>, fit: bool) -> Result<Manifest> {
     if fit {
         return acceptable(job, &store).map(|(_, manifest)| manifest);
     }
-    let manifest = store.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", job.folder)))?;
+    let manifest = store.whole()?;
     store.verify(&manifest, job.attendant)?;
     Ok(manifest)
 }
@@ -228,9 +228,9 @@ pub fn check(job: &Job<'_>, fit: bool) -> Result<Manifest> {
 /// Why it cannot be restored.
 pub fn try_out(job: &Job<'_>) -> Result<Done> {
     let store = Store::at(job.folder.clone());
-    let manifest = store.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", job.folder)))?;
+    let manifest = store.whole()?;
     let (took, contents) = Engine::of(job)?.test(&store, &manifest)?;
-    let manifest = Manifest { contents: contents.unwrap_or(manifest.contents.clone()), ..manifest };
+    let manifest = Manifest { contents, ..manifest };
     let note = format!("{}; restored on a scratch server in {}", manifest.holds(), short(took));
     Ok(Done { is_new: true, note, kept: Some(Kept { undo_takes: Some(took), ..manifest.kept() }) })
 }
@@ -323,23 +323,25 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Loads the backup into a scratch server and compares. Says how long that took: all that a restore does; and what is in
-    /// it, where only a server can tell.
-    fn test(&self, store: &Store, manifest: &Manifest) -> Result<(SignedDuration, Option<Contents>)> {
-        let took = match self {
-            Self::Mariadb(server) => return server.test(store, manifest),
+    /// Loads the backup into a scratch server and compares. Says how long that took, all that a restore does, and what is
+    /// in it: for some only a server can tell.
+    fn test(&self, store: &Store, manifest: &Manifest) -> Result<(SignedDuration, Contents)> {
+        let (took, found) = match self {
+            Self::Mariadb(server) => server.test(store, manifest)?,
             Self::Postgres(server) => server.test(store, manifest)?,
             Self::Etcd(server) => server.test(store, manifest)?,
             Self::Zookeeper(_) | Self::Files(_) | Self::Command { .. } => {
                 return Err(Error::new("it has no server to try a backup on"));
             }
         };
-        Ok((took, None))
+        let wanted = &manifest.contents;
+        match wanted.difference(&found).filter(|_| !wanted.0.is_empty()) {
+            Some(difference) => {
+                Err(Error::new(format!("in a scratch server the backup is not the same: {difference}")))
+            }
+            None => Ok((took, found)),
+        }
     }
-}
-
-fn since(begun: Instant) -> SignedDuration {
-    SignedDuration::try_from(begun.elapsed()).unwrap_or_default()
 }
 
 /// A number of bytes for people.

@@ -9,6 +9,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::JoinHandle;
 
 use super::account::Account;
+use super::through::See;
 use super::{Attendant, Error, Job, Nobody, Result};
 
 /// The longest line of a program that is passed on.
@@ -230,33 +231,22 @@ fn lines(stderr: ChildStderr) -> Vec<String> {
 }
 
 /// The end of what is written through it, in which a dump says that it is complete.
-pub(super) struct Tail<W> {
-    inner: W,
+#[derive(Default)]
+pub(super) struct Tail {
     end: Vec<u8>,
 }
 
-impl<W: Write> Tail<W> {
-    pub(super) fn new(inner: W) -> Self {
-        Self { inner, end: Vec::new() }
-    }
-
+impl Tail {
     /// Whether the last bytes have a line that begins like this.
     pub(super) fn has(&self, line: &str) -> bool {
         String::from_utf8_lossy(&self.end).lines().any(|found| found.starts_with(line))
     }
 }
 
-impl<W: Write> Write for Tail<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl See for Tail {
+    fn see(&mut self, bytes: &[u8]) {
         const KEPT: usize = 512;
-        let written = self.inner.write(bytes)?;
-        let new = bytes.get(..written).unwrap_or_default();
-        self.end.extend_from_slice(new.get(new.len().saturating_sub(KEPT)..).unwrap_or_default());
+        self.end.extend_from_slice(bytes.get(bytes.len().saturating_sub(KEPT)..).unwrap_or_default());
         self.end.drain(..self.end.len().saturating_sub(KEPT));
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }

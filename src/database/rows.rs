@@ -1,15 +1,14 @@
 //! Counts the rows of a dump while it goes by: exactly what is in it, whatever the server does meanwhile.
 
-use std::io::{self, Write};
-
 use super::Contents;
+use super::through::See;
 
 /// The longest beginning of a line that is looked at.
 const HEAD: usize = 64 * 1024;
 
-/// Passes a dump of `mariadb-dump` or `mysqldump` on and counts its rows.
-pub(super) struct Counting<W> {
-    inner: W,
+/// Counts the rows of a dump of `mariadb-dump` or `mysqldump`.
+#[derive(Default)]
+pub(super) struct Counting {
     /// What was counted so far.
     pub(super) contents: Contents,
     database: String,
@@ -28,18 +27,14 @@ enum At {
     Rows { table: String, rows: u64, depth: u32, is_quoted: bool, is_escaped: bool },
 }
 
-impl<W: Write> Counting<W> {
-    pub(super) fn new(inner: W) -> Self {
-        let (contents, database) = (Contents::default(), String::new());
-        Self { inner, contents, database, at: At::Line(Vec::new()), is_in_body: false }
+impl Default for At {
+    fn default() -> Self {
+        Self::Line(Vec::new())
     }
+}
 
-    /// Where the dump goes.
-    pub(super) fn inner(&self) -> &W {
-        &self.inner
-    }
-
-    fn scan(&mut self, mut bytes: &[u8]) {
+impl See for Counting {
+    fn see(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = match &mut self.at {
                 At::Rest => match bytes.iter().position(|byte| *byte == b'\n') {
@@ -55,7 +50,9 @@ impl<W: Write> Counting<W> {
             bytes = bytes.get(used..).unwrap_or_default();
         }
     }
+}
 
+impl Counting {
     /// Takes bytes of a line up to where it is known what it is.
     fn line(&mut self, bytes: &[u8]) -> usize {
         let At::Line(line) = &mut self.at else { return 0 };
@@ -125,18 +122,6 @@ impl<W: Write> Counting<W> {
     }
 }
 
-impl<W: Write> Write for Counting<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.scan(bytes.get(..written).unwrap_or_default());
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
 const INSERT: &[u8] = b"INSERT INTO `";
 const CREATE: &[u8] = b"CREATE TABLE `";
 const USE: &[u8] = b"USE `";
@@ -197,9 +182,8 @@ INSERT INTO `images` VALUES (1);
     #[test]
     fn rows_are_counted_whatever_stands_in_them_and_wherever_the_dump_is_cut_into_pieces() {
         let counted = |piece: usize| {
-            let mut counting = Counting::new(Vec::new());
-            DUMP.as_bytes().chunks(piece).for_each(|piece| counting.write_all(piece).unwrap());
-            assert_eq!(counting.inner, DUMP.as_bytes());
+            let mut counting = Counting::default();
+            DUMP.as_bytes().chunks(piece).for_each(|piece| counting.see(piece));
             counting.contents
         };
         let mut wanted = Contents::default();

@@ -23,6 +23,7 @@ use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FORMAT, Written};
+use super::through::{See, Through};
 use super::{Attendant, Error, Manifest, Result, size};
 use crate::model::hash::{self, Hash};
 
@@ -66,6 +67,11 @@ impl Store {
             return Err(Error::new(format!("`{path}` has format {found}, and this upshift reads {FORMAT}")));
         }
         Ok(Some(manifest))
+    }
+
+    /// What the backup says of itself, which has to be whole.
+    pub(super) fn whole(&self) -> Result<Manifest> {
+        self.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", self.folder)))
     }
 
     /// Reads the data from end to end and says whether it is what was written.
@@ -123,7 +129,7 @@ impl Store {
         Ok(Sink {
             folder: self.folder.clone(),
             file,
-            encoder: GzEncoder::new(Hashing { inner: part, hasher: Sha256::new(), size: 0 }, Compression::fast()),
+            encoder: GzEncoder::new(Through { inner: part, eye: Hashing::default() }, Compression::fast()),
             progress: Progress::new("kept", attendant),
         })
     }
@@ -164,7 +170,7 @@ impl Store {
     /// # Errors
     /// When it cannot be read, or is shorter.
     pub fn piece(&self, from: u64, length: u64) -> Result<Vec<u8>> {
-        let manifest = self.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", self.folder)))?;
+        let manifest = self.whole()?;
         let mut bytes = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
         std::fs::File::open(self.data(&manifest)?)?.read_exact_at(&mut bytes, from)?;
         Ok(bytes)
@@ -235,7 +241,7 @@ impl Store {
     /// # Errors
     /// When that cannot be written.
     pub fn tested(&self, took: SignedDuration) -> Result<()> {
-        let manifest = self.read()?.ok_or_else(|| Error::new(format!("`{}` has no whole backup", self.folder)))?;
+        let manifest = self.whole()?;
         self.finish(&Manifest { restored: Some(took), ..manifest })
     }
 
@@ -272,7 +278,7 @@ impl Attendant for Nobody {
 pub(super) struct Sink<'a> {
     folder: Utf8PathBuf,
     file: String,
-    encoder: GzEncoder<Hashing>,
+    encoder: GzEncoder<Through<File, Hashing>>,
     progress: Progress<'a>,
 }
 
@@ -280,7 +286,7 @@ impl Sink<'_> {
     /// Puts all of it on disk.
     pub(super) fn end(mut self) -> Result<Written> {
         self.encoder.try_finish()?;
-        let Hashing { inner, hasher, size } = self.encoder.get_ref();
+        let Through { inner, eye: Hashing { hasher, size } } = self.encoder.get_ref();
         inner.sync_all()?;
         fs::rename(self.folder.join("part"), self.folder.join(&self.file))?;
         let data = hash::File { hash: Hash::so_far(hasher), size: *size };
@@ -321,23 +327,17 @@ impl Read for Source<'_> {
     }
 }
 
-/// A file whose bytes are hashed while they are written.
+/// Hashes a file while it is written.
+#[derive(Default)]
 struct Hashing {
-    inner: File,
     hasher: Sha256,
     size: u64,
 }
 
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hasher.update(bytes.get(..written).unwrap_or_default());
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+impl See for Hashing {
+    fn see(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
     }
 }
 

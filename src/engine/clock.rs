@@ -75,6 +75,15 @@ impl Clock {
         }
     }
 
+    /// How far it goes in a time that somebody else has measured.
+    #[must_use]
+    pub fn of_real(&self, time: SignedDuration) -> SignedDuration {
+        match self.motion {
+            Motion::Steady { scale, .. } => times(time, scale),
+            Motion::Jumping => time,
+        }
+    }
+
     /// Whether it stands still while nothing is waited for.
     #[must_use]
     pub fn is_jumping(&self) -> bool {

@@ -16,7 +16,7 @@ use crate::agent::backup::{About, Ask, Manifest, answer, size};
 use crate::agent::protocol::{self, Order, Tell};
 use crate::agent::{Sink, Steps};
 use crate::model::record::End;
-use crate::model::span::short;
+use crate::model::span::{short, since};
 use crate::model::{Backup, Outcome};
 use crate::transport::ssh;
 
@@ -272,8 +272,4 @@ impl Tries {
             }
         }
     }
-}
-
-fn since(begun: Instant) -> SignedDuration {
-    SignedDuration::try_from(begun.elapsed()).unwrap_or_default()
 }

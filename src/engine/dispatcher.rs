@@ -235,9 +235,10 @@ impl Dispatcher {
         let mut records = Vec::new();
         let mut next = Some(first);
         while let Some(Finished { unit, attempt, mut end }) = next {
-            // What was measured is a restore, and this step may be taken back in another way.
-            if let Some(kept) = end.kept.as_mut().filter(|_| !self.plan.unit(unit).is_undone_by_restore()) {
-                kept.undo_takes = None;
+            // What a host measured is a restore, and this step may be taken back in another way.
+            if let Some(kept) = &mut end.kept {
+                let takes = kept.undo_takes.filter(|_| self.plan.unit(unit).is_undone_by_restore());
+                kept.undo_takes = takes.map(|takes| self.clock.of_real(takes));
             }
             let retry_at = retry_at(&self.plan, &self.state, unit, attempt, &end, now);
             records.push(Record::UnitEnded { unit, attempt, end, retry_at });

@@ -7,12 +7,14 @@ use crate::error::{Error, Exit, Result};
 use crate::model::pipeline::{Edge, Window};
 use crate::model::record::between;
 
-/// When the window closes for a run that starts at `now`; `None` is never.
+/// When the window closes for a run that was opened then and goes on at `now`; `None` is never.
+///
+/// A length counts from when the run was opened. One that is resumed after that has a whole window again.
 ///
 /// # Errors
 ///
 /// The window is not open: it ends in exit code 15 and says when it opens.
-pub fn closes(window: &Window, now: &Zoned) -> Result<Option<Timestamp>> {
+pub fn closes(window: &Window, now: &Zoned, opened: Timestamp) -> Result<Option<Timestamp>> {
     let refuse = |message: String| Err(Error::new(Exit::Window, message));
     let opens = window.opens.map(|edge| latest(edge, window.closes, now));
     if let Some(opens) = opens.filter(|opens| *opens > now.timestamp()) {
@@ -30,7 +32,10 @@ pub fn closes(window: &Window, now: &Zoned) -> Result<Option<Timestamp>> {
     if let Some(closes) = closes.filter(|closes| *closes <= now.timestamp()) {
         return refuse(format!("the window is shut: it closed at {}", shown(closes, now)));
     }
-    let length = window.length.map(|length| now.timestamp().saturating_add(length).unwrap_or(Timestamp::MAX));
+    let length = window.length.map(|length| {
+        let after = |start: Timestamp| start.saturating_add(length).unwrap_or(Timestamp::MAX);
+        Some(after(opened)).filter(|end| *end > now.timestamp()).unwrap_or(after(now.timestamp()))
+    });
     Ok([closes, length].into_iter().flatten().min())
 }
 
@@ -39,7 +44,7 @@ pub fn closes(window: &Window, now: &Zoned) -> Result<Option<Timestamp>> {
 #[must_use]
 pub fn length(window: &Window, now: &Zoned) -> Option<SignedDuration> {
     let start = window.opens.map_or(now.timestamp(), |opens| latest(opens, window.closes, now));
-    match closes(window, &start.to_zoned(now.time_zone().clone())) {
+    match closes(window, &start.to_zoned(now.time_zone().clone()), start) {
         Ok(closes) => closes.map(|closes| between(start, closes)),
         Err(_) => Some(SignedDuration::ZERO),
     }
@@ -91,7 +96,8 @@ mod tests {
     }
 
     fn at(now: &str) -> Result<Option<String>> {
-        closes(&night(), &now.parse().unwrap()).map(|closes| closes.map(|closes| closes.to_string()))
+        let now: Zoned = now.parse().unwrap();
+        closes(&night(), &now, now.timestamp()).map(|closes| closes.map(|closes| closes.to_string()))
     }
 
     #[test]
@@ -113,7 +119,8 @@ mod tests {
     #[test]
     fn a_length_counts_from_now() {
         let window = Window { length: Some(SignedDuration::from_hours(5)), ..Window::default() };
-        let closes = closes(&window, &"2026-11-22T22:00:00[UTC]".parse().unwrap()).unwrap().unwrap();
+        let now: Zoned = "2026-11-22T22:00:00[UTC]".parse().unwrap();
+        let closes = closes(&window, &now, now.timestamp()).unwrap().unwrap();
         assert_eq!(closes.to_string(), "2026-11-23T03:00:00Z");
     }
 
@@ -156,5 +163,16 @@ mod tests {
     fn of_a_length_and_an_end_the_shorter_counts() {
         let hours = |hours| long(Window { length: Some(SignedDuration::from_hours(hours)), ..night() }).unwrap();
         assert_eq!([hours(5), hours(8)], ["5h", "6h"]);
+    }
+
+    #[test]
+    fn a_resume_has_what_is_left_of_the_window_and_after_that_a_new_one() {
+        let window = Window { length: Some(SignedDuration::from_hours(5)), ..Window::default() };
+        let resumed = |now: &str| {
+            let closes = closes(&window, &now.parse().unwrap(), "2026-11-22T22:00:00Z".parse().unwrap());
+            closes.unwrap().unwrap().to_string()
+        };
+        assert_eq!(resumed("2026-11-23T01:00:00[UTC]"), "2026-11-23T03:00:00Z");
+        assert_eq!(resumed("2026-11-23T22:00:00[UTC]"), "2026-11-24T03:00:00Z");
     }
 }

@@ -128,7 +128,7 @@ impl From<Pace> for String {
 }
 
 /// A declared duration: a mean and a standard deviation, written `12m ± 3m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Takes {
     /// The mean.
     pub mean: SignedDuration,

@@ -307,6 +307,14 @@ pub enum Undo {
     Steps(Vec<(StepKind, Option<SignedDuration>)>),
 }
 
+impl Undo {
+    /// What it does, one after the other.
+    pub fn kinds(&self) -> impl Iterator<Item = &StepKind> {
+        let steps = if let Self::Steps(steps) = self { steps.as_slice() } else { &[] };
+        steps.iter().map(|(kind, _)| kind)
+    }
+}
+
 /// What becomes of a step that was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnInterrupt {

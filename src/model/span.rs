@@ -1,6 +1,14 @@
 //! Durations as people read them: the one place that decides how exact they are.
 
+use std::time::Instant;
+
 use jiff::SignedDuration;
+
+/// The time since something was begun.
+#[must_use]
+pub fn since(begun: Instant) -> SignedDuration {
+    SignedDuration::try_from(begun.elapsed()).unwrap_or_default()
+}
 
 /// A duration in a few characters: `0.4s`, `12s`, `9m 12s`, `4h 9m`, `31h 5m`.
 ///

@@ -44,7 +44,6 @@ pub fn build(
         formulas,
         python2,
         resolve,
-        pins: HashMap::new(),
         placed: HashMap::new(),
     };
     if pipeline.stages.len() > MOST {
@@ -100,7 +99,6 @@ struct Builder<'a, 'r> {
     formulas: Option<Formulas>,
     python2: bool,
     resolve: &'a mut Resolve<'r>,
-    pins: HashMap<(String, String), String>,
     /// The one host that each selector names which has to name one.
     placed: HashMap<String, &'a Host>,
 }
@@ -108,25 +106,31 @@ struct Builder<'a, 'r> {
 impl<'a> Builder<'a, '_> {
     fn stages(&mut self, pipeline: &Pipeline) -> Result<Vec<plan::Stage>> {
         let mut places = 0;
-        let mut planned = Vec::with_capacity(pipeline.stages.len());
-        // What is installed on the hosts that need it waits until it is known which ones do.
-        for stage in &pipeline.stages {
-            let is_ahead = stage.hosts.is_none() && stage.steps.iter().any(pipeline::Step::installs);
-            let hosts = if is_ahead { Vec::new() } else { hosts::of_stage(stage, self.inventory)? };
-            planned.push(if is_ahead { None } else { Some(self.stage(pipeline, stage, &hosts)?) });
-        }
-        let mut stages: Vec<plan::Stage> = Vec::with_capacity(planned.len());
-        for (stage, already) in pipeline.stages.iter().zip(planned.iter().cloned()).rev() {
-            let stage_planned = match already {
-                Some(planned) => planned,
-                None => self.stage(pipeline, stage, &self.appliers(stage, &stages)?)?,
-            };
-            places += stage_planned.hosts.len();
+        let mut room = |stage: &pipeline::Stage, planned: plan::Stage| {
+            places += planned.hosts.len();
             if places > MAX_PLACES {
                 let message = format!("{}: the stages have more than {MAX_PLACES} hosts together", stage.place);
                 return Err(Error::usage(message));
             }
-            stages.push(stage_planned);
+            Ok(planned)
+        };
+        let mut planned = Vec::with_capacity(pipeline.stages.len());
+        // What is installed on the hosts that need it waits until it is known which ones do.
+        for stage in &pipeline.stages {
+            let is_ahead = stage.hosts.is_none() && stage.steps.iter().any(pipeline::Step::installs);
+            planned.push(if is_ahead {
+                None
+            } else {
+                let hosts = hosts::of_stage(stage, self.inventory)?;
+                Some(room(stage, self.stage(pipeline, stage, &hosts)?)?)
+            });
+        }
+        let mut stages: Vec<plan::Stage> = Vec::with_capacity(planned.len());
+        for (stage, planned) in pipeline.stages.iter().zip(planned).rev() {
+            stages.push(match planned {
+                Some(planned) => planned,
+                None => room(stage, self.stage(pipeline, stage, &self.appliers(stage, &stages)?)?)?,
+            });
         }
         stages.reverse();
         Ok(stages)
@@ -274,14 +278,14 @@ impl<'a> Builder<'a, '_> {
             StepKind::Wait { what, every } => Action::Wait { what: fill.wait(what)?, every: *every },
             StepKind::Pull { repo: repo_text, rev: rev_text, into } => {
                 let (repo, rev) = (fill.text(repo_text)?, fill.text(rev_text)?);
-                let commit = self.commit(&repo, &rev).map_err(|error| error.at(&rev_text.place))?;
+                let commit = (self.resolve)(&repo, &rev).map_err(|error| error.at(&rev_text.place))?;
                 Action::Pull { repo: Address::new(repo), rev, commit, into: fill.text(into)? }
             }
             StepKind::Install(install) => {
                 let pipeline::Install { formula, from, place } = install;
                 let from = match from {
                     pipeline::Origin::Git { repo, rev } => {
-                        let commit = self.commit(repo, rev).map_err(|error| error.at(place))?;
+                        let commit = (self.resolve)(repo, rev).map_err(|error| error.at(place))?;
                         plan::Origin::Git { repo: Address::new(repo.clone()), rev: rev.clone(), commit }
                     }
                     pipeline::Origin::Folder(folder) => plan::Origin::Folder(folder.to_string()),
@@ -347,16 +351,6 @@ impl<'a> Builder<'a, '_> {
             let message = format!("{}: the pipeline does not say where its formulas are", step.place);
             Error::usage(message).hint("`formulas = [\"formulas\"]` below `[pipeline]` names their folders")
         })
-    }
-
-    fn commit(&mut self, repo: &str, rev: &str) -> Result<String> {
-        let pin = (repo.to_owned(), rev.to_owned());
-        if let Some(commit) = self.pins.get(&pin) {
-            return Ok(commit.clone());
-        }
-        let commit = (self.resolve)(repo, rev)?;
-        self.pins.insert(pin, commit.clone());
-        Ok(commit)
     }
 
     /// Numbers the hosts that are used in inventory order, the controller first.

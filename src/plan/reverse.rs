@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use crate::model::Budget;
 use crate::model::inventory::Ssh;
 use crate::model::plan::{Action, Domains, Expected, Formulas, Plan, Stage, Step, Undo, Unit, Window};
 use crate::model::probe::{OnBreach, Probe};
+use crate::model::{Budget, Takes};
 use crate::plan::digest;
 
 /// Whether a step of a stage was carried out on a host: the stage, the host's place in it, the step.
@@ -97,8 +97,8 @@ fn undone(stage: &Stage, done: &dyn Fn(usize, usize) -> bool) -> Option<Stage> {
             steps.push(Step {
                 title: step.undo_title(part),
                 timeout: timeout.unwrap_or(step.timeout),
-                // What a person declared is for the step itself, which its first part mostly is.
-                takes: step.takes.filter(|_| part == 0),
+                // What a person declared is for the step itself, and so for all parts of its undo together.
+                takes: if part == 0 { step.takes } else { Some(Takes::default()) },
                 ..of_places(step, &unit)
             });
         }

@@ -40,12 +40,14 @@ fn write_plan(out: &mut String, plan: &Plan, show: &Show) -> Written {
         writeln!(out, "{summary}")?;
     }
     let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let whole: Option<SignedDuration> = show.expected.iter().copied().sum();
     writeln!(
         out,
-        "{}, {}, {}",
+        "{}, {}, {}{}",
         counted(plan.stages.len(), "stage"),
         counted(plan.hosts.len(), "host"),
-        counted(units, "unit")
+        counted(units, "unit"),
+        whole.map(|whole| format!(", expected {}", short(whole))).unwrap_or_default()
     )?;
     write_limits(out, plan)?;
     for probe in plan.probes.iter().filter(|_| show.hosts.is_empty()) {
@@ -93,7 +95,7 @@ fn write_stage(out: &mut String, plan: &Plan, n: usize, stage: &Stage, show: &Sh
     if let Some(impact) = &stage.impact {
         writeln!(out, "   impact: {impact}")?;
     }
-    writeln!(out, "   {}", times(stage, show.expected.get(n).copied().flatten()))?;
+    writeln!(out, "   {}", times(plan, stage, show.expected.get(n).copied().flatten()))?;
     writeln!(out, "   {}", rolling(stage))?;
     for (number, step) in stage.steps.iter().enumerate() {
         write_step(out, plan, stage, number, step, &shown, show.full)?;
@@ -101,14 +103,19 @@ fn write_stage(out: &mut String, plan: &Plan, n: usize, stage: &Stage, show: &Sh
     Ok(())
 }
 
-fn times(stage: &Stage, expected: Option<SignedDuration>) -> String {
-    let window = stage.window.map_or("no planned window".to_owned(), |window| format!("window {}", short(window)));
+fn times(plan: &Plan, stage: &Stage, expected: Option<SignedDuration>) -> String {
+    let window = match stage.window {
+        // It is planned to take what it is expected to take.
+        _ if plan.undoes.is_some() => String::new(),
+        None => "no planned window, ".to_owned(),
+        Some(window) => format!("window {}, ", short(window)),
+    };
     match (expected, stage.window) {
-        (None, _) => format!("{window}, expected time unknown"),
+        (None, _) => format!("{window}expected time unknown"),
         (Some(expected), Some(window_time)) if expected > window_time => {
-            format!("{window}, expected {}: {} too long", short(expected), short(expected - window_time))
+            format!("{window}expected {}: {} too long", short(expected), short(expected - window_time))
         }
-        (Some(expected), _) => format!("{window}, expected {}", short(expected)),
+        (Some(expected), _) => format!("{window}expected {}", short(expected)),
     }
 }
 
@@ -177,6 +184,7 @@ fn step_times(step: &Step) -> String {
         Source::Measured => {
             format!("expected {}, 95%: {} (measured)", short(step.expected.p50), short(step.expected.p95))
         }
+        Source::Declared if step.expected.p95.is_zero() => "expected no time of its own".to_owned(),
         Source::Declared => step.takes.map_or_else(String::new, |takes| format!("expected {takes} (declared)")),
         Source::Timeout => format!("expected time unknown, at most {}", short(step.timeout)),
         Source::Person => return "until a person passes it".to_owned(),

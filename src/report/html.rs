@@ -9,7 +9,7 @@ use minijinja::{Environment, Value, context};
 use super::layout::{Moments, count, one_line};
 use super::probes;
 use super::text::{
-    actual, compared, counts, cut_digest, pace, pulled, said, sentence, sessions, time_scale, undo, window,
+    actual, compared, counts, cut_digest, pace, pulled, restore, said, sentence, sessions, time_scale, window,
 };
 use super::timeline;
 use super::timing::{Stage, Standing, Timing, fate_name};
@@ -126,7 +126,7 @@ fn facts(timing: &Timing, moments: &Moments<'_>) -> Vec<Value> {
         fact("Took", format!("{}, {}", span::short(timing.took()), sessions(timing))),
     ];
     facts.extend(window(timing).map(|window| fact("Window", window)));
-    facts.extend(undo(timing).map(|undo| fact("Undo", undo)));
+    facts.extend(restore(timing).map(|restore| fact("Restore", restore)));
     facts.push(fact("Hosts", format!("{}: {}", timing.hosts.len(), counts(&timing.counts()))));
     facts.push(fact("Changes", format!("{changes} on {}", count(on, "host"))));
     facts.push(fact("Plan", cut_digest(&timing.opened.plan.digest).into()));

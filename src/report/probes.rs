@@ -230,7 +230,7 @@ pub(super) fn overall(probe: &Probe) -> String {
 /// The longest gap of a probe.
 pub(super) fn longest(probe: &Probe, moments: &Moments<'_>) -> Option<String> {
     let (target, gap) = probe.longest()?;
-    let open = if gap.answered { "" } else { ", without an answer since" };
+    let open = if gap.answered { "" } else { ", still silent when measuring ended" };
     let (length, at) = (short(gap.length()), moments.clock(gap.from));
     Some(format!("{length}: {} at {at}{open}; {}", target.name, during(&gap.under_way)))
 }
@@ -251,7 +251,7 @@ pub(super) fn breaches(probe: &Probe) -> Vec<(Timestamp, String)> {
         let lasted = all.iter().filter_map(|breach| breach.lasted).max();
         let how = match lasted {
             Some(lasted) => format!("for {}", short(lasted)),
-            None => format!("for more than {}, and has not answered since", short(first.noticed)),
+            None => format!("for more than {}, and still when measuring ended", short(first.noticed)),
         };
         (first.at, format!("{} silent {how}; {}", some(&names), during(&first.under_way)))
     };

@@ -79,8 +79,8 @@ pub(super) fn window(timing: &Timing) -> Option<String> {
     Some(format!("closes {}, {slack}", Moments::of(timing).full(closes)))
 }
 
-/// How long taking the run back takes, where restore tests have measured it.
-pub(super) fn undo(timing: &Timing) -> Option<String> {
+/// How long it takes to restore the run's backups, where restore tests have measured it.
+pub(super) fn restore(timing: &Timing) -> Option<String> {
     (!timing.undo.is_zero()).then(|| format!("takes {} (measured)", span::short(timing.undo)))
 }
 
@@ -120,7 +120,7 @@ fn facts(timing: &Timing) -> String {
     ];
     facts.extend(time_scale(timing).map(|scale| ("", scale)));
     facts.extend(window(timing).map(|window| ("window", window)));
-    facts.extend(undo(timing).map(|undo| ("undo", undo)));
+    facts.extend(restore(timing).map(|restore| ("restore", restore)));
     facts.push(("hosts", format!("{}: {}", timing.hosts.len(), counts(&timing.counts()))));
     facts.push(("changes", format!("{changes} on {}", count(on, "host"))));
     facts.push(("plan", cut_digest(&timing.opened.plan.digest).into()));
@@ -233,9 +233,9 @@ pub(super) fn actual(stage: &Stage) -> String {
 pub(super) fn pace(stage: &Stage) -> String {
     match (stage.achieved, stage.pace) {
         (Some(achieved), Some(pace)) => format!("{achieved:.1}/h of {pace}"),
-        (Some(achieved), None) => format!("{achieved:.1}/h"),
         (None, Some(pace)) => format!("{pace} wanted"),
-        (None, None) => String::new(),
+        // Where none was asked for, there is nothing to compare it with.
+        (_, None) => String::new(),
     }
 }
 

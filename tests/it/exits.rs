@@ -288,3 +288,25 @@ fn a_password_in_a_pulls_address_is_in_no_plan_error_or_file() {
     }
     assert!(!seen.contains("hunter2secret"), "{seen}");
 }
+
+#[test]
+fn an_sls_that_no_formula_has_is_refused_with_its_place_before_any_host_is_asked() {
+    let sandbox = Sandbox::new();
+    sandbox.write("inventory.toml", "[groups.cmp]\nhosts = ['nowhere.invalid']\n");
+    sandbox.write("formulas/nova/compute.sls", "quick: {test.nop: []}\n");
+    let pipeline = |undo: &str| {
+        format!(
+            "[pipeline]\nname = 'p'\nformulas = ['formulas']\n[[stage]]\nname = 's'\nhosts = 'cmp'\n\
+             [[stage.step]]\napply = 'nova.compute'\nundo = {{ apply = '{undo}' }}\n"
+        )
+    };
+    sandbox.write("p.toml", &pipeline("nova.compute"));
+    sandbox.upshift(["check", "p.toml"]).assert().code(0);
+    sandbox.write("p.toml", &pipeline("nova.compuet"));
+    for command in ["check", "plan", "run"] {
+        let refused = sandbox.upshift([command, "p.toml"]).assert().code(2);
+        let said = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+        assert!(said.contains("p.toml:9:18: no formula has an SLS `nova.compuet`"), "{command}: {said}");
+        assert!(said.contains("did you mean `nova.compute`?"), "{command}: {said}");
+    }
+}

@@ -261,7 +261,7 @@ fn what_the_last_step_did_to_a_target_is_waited_for() {
     let said = sandbox.upshift(["report"]).output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
     let words: Vec<_> = said.split_whitespace().collect();
-    assert!(words.join(" ").contains("has not answered since"), "{said}");
+    assert!(words.join(" ").contains("and still when measuring ended"), "{said}");
 }
 
 #[test]

@@ -119,3 +119,33 @@ fn run(site: &Sandbox) -> String {
     let mut names = runs.map(|run| run.unwrap().file_name().into_string().unwrap());
     names.find(|name| !name.contains("rollback")).unwrap()
 }
+
+#[test]
+fn a_new_run_does_not_go_over_what_an_earlier_one_has_left_half_way() {
+    let site = site(PIPELINE);
+    site.write("fails.cmp2", "");
+    site.upshift(["run", "up.toml"]).assert().code(10);
+    let first = run(&site);
+    did(&site);
+    let refused = |arguments: &[&str]| {
+        let refused = site.upshift(arguments.iter().copied()).assert().code(2);
+        String::from_utf8(refused.get_output().stderr.clone()).unwrap()
+    };
+    let why = refused(&["run", "up.toml"]);
+    assert!(why.contains(&format!("run {first} has ended failed in stage `computes`, and left ")), "{why}");
+    assert!(why.contains("cmp[1-2]") && why.contains(&format!("`upshift rollback {first}` takes it back")), "{why}");
+    assert!(!site.path("did").exists());
+    // Whoever says so begins anew. Then the first one cannot go on, but can be taken back after the second.
+    std::fs::remove_file(site.path("fails.cmp2")).unwrap();
+    site.upshift(["run", "up.toml", "--anew"]).assert().code(0);
+    let why = refused(&["resume", &first]);
+    assert!(why.contains(" has changed ") && why.contains("what it knows of them is no longer so"), "{why}");
+    let plan = site.upshift(["rollback", "--plan"]).assert().code(0);
+    let note = String::from_utf8(plan.get_output().stderr.clone()).unwrap();
+    assert!(note.contains(&format!("note: run {first} before it was left half-way, and stays so")), "{note}");
+    site.upshift(["rollback"]).assert().code(0);
+    let why = refused(&["run", "up.toml"]);
+    assert!(why.contains(&format!("run {first} has ended failed")), "{why}");
+    site.upshift(["rollback", &first]).assert().code(0);
+    site.upshift(["run", "up.toml"]).assert().code(0);
+}

@@ -5,8 +5,7 @@ use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::agent::process::Group;
-use crate::agent::spool::{Folder, Started};
+use crate::agent::spool::Groups;
 use crate::agent::step::Carrying;
 use crate::formula::{Data, Dict};
 use crate::model::secrets::Secrets;
@@ -21,9 +20,7 @@ pub struct Recorder {
     output: Mutex<File>,
     /// The returns, a JSON object a line.
     returns: Mutex<File>,
-    /// What is said of the step on disk, so that its commands are ended should its agent die.
-    started: Mutex<Started>,
-    folder: Folder,
+    groups: Groups,
     secrets: Secrets,
     stop: Arc<AtomicBool>,
 }
@@ -34,8 +31,7 @@ impl Recorder {
         Ok(Self {
             output: Mutex::new(step.output()?),
             returns: Mutex::new(step.folder.open_returns()?),
-            started: Mutex::new(step.started.clone()),
-            folder: step.folder.clone(),
+            groups: step.groups(),
             secrets,
             stop,
         })
@@ -60,12 +56,7 @@ impl Listener for Recorder {
     }
 
     fn started(&self, group: u32) {
-        let Ok(group) = Group::of_leader(group) else { return };
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        started.groups.retain(|group| group.has_leader());
-        started.groups.push(group);
-        // It serves to clean up after an agent that was killed, and a state need not fail for that.
-        let _ = self.folder.start(&started);
+        self.groups.add(group);
     }
 
     fn is_stopped(&self) -> bool {

@@ -5,16 +5,15 @@ mod ask;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::Signal;
 
 use crate::agent::output::quotation;
-use crate::agent::process::Group;
 use crate::agent::serve::now;
-use crate::agent::spool::{Folder, Started, folder_name};
+use crate::agent::spool::{Groups, folder_name};
 use crate::agent::step::Carrying;
 use crate::agent::watch::Received;
 use crate::database::{self, Attendant, Done, Error, Job};
@@ -45,12 +44,7 @@ pub(super) enum Way {
 pub(super) fn carry_out(step: &Carrying, backup: &Backup, way: Way) -> io::Result<End> {
     let folder = folder(&step.folder.beside(FOLDER)?, backup)?;
     step.start()?;
-    let attending = Arc::new(Attending {
-        output: step.output()?,
-        started: Mutex::new(step.started.clone()),
-        folder: step.folder.clone(),
-        stop: AtomicBool::new(false),
-    });
+    let attending = Arc::new(Attending { output: step.output()?, groups: step.groups(), stop: AtomicBool::new(false) });
     let (sender, receiver) = mpsc::sync_channel(1);
     let (backup, order, heard) = (backup.clone(), step.order.clone(), Arc::clone(&attending));
     std::thread::spawn(move || {
@@ -122,9 +116,7 @@ fn folder(base: &Utf8Path, backup: &Backup) -> io::Result<Utf8PathBuf> {
 /// Hears what goes on, and ends it.
 struct Attending {
     output: File,
-    /// What is said of the step on disk, so that its programs are ended should its agent die.
-    started: Mutex<Started>,
-    folder: Folder,
+    groups: Groups,
     stop: AtomicBool,
 }
 
@@ -135,19 +127,12 @@ impl Attending {
         let begun = Instant::now();
         loop {
             let is_late = begun.elapsed() >= GRACE;
-            self.signal(if is_late { Signal::KILL } else { Signal::TERM });
+            self.groups.signal(if is_late { Signal::KILL } else { Signal::TERM });
             match receiver.recv_timeout(Duration::from_millis(500)) {
                 Ok(done) => return Some(done),
                 Err(_) if is_late => return None,
                 Err(_) => {}
             }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        for group in started.groups.iter().filter(|group| group.has_leader()) {
-            group.signal(signal);
         }
     }
 }
@@ -159,16 +144,10 @@ impl Attendant for Attending {
     }
 
     fn started(&self, group: u32) {
-        let Ok(group) = Group::of_leader(group) else { return };
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        started.groups.retain(|group| group.has_leader());
-        started.groups.push(group);
-        // It serves to clean up after an agent that was killed, and a backup need not fail for that.
-        let _ = self.folder.start(&started);
-        drop(started);
+        self.groups.add(group);
         // Who was told to stop meanwhile did not know of this one.
         if self.is_stopped() {
-            group.signal(Signal::TERM);
+            self.groups.signal(Signal::TERM);
         }
     }
 

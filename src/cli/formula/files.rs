@@ -5,8 +5,8 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::agent::grains;
-use crate::cli::sources::Commits;
+use crate::agent::{git, grains};
+use crate::cli::sources::git_at;
 use crate::engine::clock;
 use crate::error::{Error, Result};
 use crate::formula::compile::Subject;
@@ -62,8 +62,7 @@ fn pinned(given: &str) -> Result<Git> {
         .rsplit_once('@')
         .filter(|(url, _)| !url.is_empty())
         .ok_or_else(|| Error::usage(format!("`{}` names no commit", redact(given))).hint("write `--git URL@COMMIT`"))?;
-    let git = Commits::newest().read(url, revision)?;
-    git.ok_or_else(|| Error::usage(format!("`{}` cannot be asked", redact(url))))
+    git_at(url, &git::resolve(url, revision)?)
 }
 
 /// What a host's pillar is.

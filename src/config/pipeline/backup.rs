@@ -6,47 +6,31 @@ use crate::error::Result;
 use crate::model::backup::{Data, Test, is_name};
 use crate::model::{Backup, Text};
 
-static BACKUP: Keys = Keys {
-    owner: "A backup",
-    names: &[
-        "engine",
-        "databases",
-        "options",
-        "method",
-        "service",
-        "config",
-        "data",
-        "paths",
-        "save",
-        "load",
-        "name",
-        "folder",
-        "to",
-        "restore-test",
-    ],
-    elsewhere: ELSEWHERE,
-};
+/// The keys of a table: those that both kinds have, in the order in which people read them, and one more.
+macro_rules! keys {
+    ($own:literal) => {
+        &[
+            "engine",
+            "databases",
+            "options",
+            "method",
+            "service",
+            "config",
+            "data",
+            "paths",
+            "save",
+            "load",
+            "name",
+            "folder",
+            "to",
+            $own,
+        ]
+    };
+}
 
-static RESTORE: Keys = Keys {
-    owner: "A restore",
-    names: &[
-        "engine",
-        "databases",
-        "options",
-        "method",
-        "service",
-        "config",
-        "data",
-        "paths",
-        "save",
-        "load",
-        "name",
-        "folder",
-        "to",
-        "run",
-    ],
-    elsewhere: ELSEWHERE,
-};
+static BACKUP: Keys = Keys { owner: "A backup", names: keys!("restore-test"), elsewhere: ELSEWHERE };
+
+static RESTORE: Keys = Keys { owner: "A restore", names: keys!("run"), elsewhere: ELSEWHERE };
 
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (

@@ -206,7 +206,7 @@ fn stage_ended(before: &Watch, stage: u16, at: Timestamp) -> String {
     let shape = &before.state.outline.stages[usize::from(stage)];
     let took = progress.started_at.map_or_else(Default::default, |start| between(start, at));
     let planned = match shape.window {
-        Some(window) if took > window => {
+        Some(window) if (took - window).as_secs() > 0 => {
             format!(" of {} planned, {} over", span::glance(window), span::glance(took - window))
         }
         Some(window) => format!(" of {} planned", span::glance(window)),

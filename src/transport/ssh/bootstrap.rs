@@ -37,7 +37,9 @@ pub(super) fn command(program: &Program, login: &Login) -> String {
     script += "h=$(sha256sum < \"$p\" 2>/dev/null); ";
     let _ = write!(script, "if [ \"${{h%% *}}\" != {hash} ]; then rm -f \"$p\"; ");
     script += "say failed ${e:-what arrived is not what was sent}; exit 1; fi; ";
-    script += "e=$( { chmod 700 \"$p\" && mv -f \"$p\" \"$f\"; } 2>&1 ) || { say failed $e; exit 1; }; fi; ";
+    // It is on disk before it has its name: a host that loses power meanwhile has no half of it under that name.
+    script +=
+        "e=$( { chmod 700 \"$p\" && sync \"$p\" && mv -f \"$p\" \"$f\"; } 2>&1 ) || { say failed $e; exit 1; }; fi; ";
     script += "say ready; exec \"$f\" agent serve \"$d\"";
     as_root(&script, login.r#become)
 }

@@ -154,7 +154,7 @@ fn a_backup_is_tried_on_one_host_and_kept_on_another_and_a_gate_looks_at_it() {
     let run = site.upshift(["run", "up.toml", "--pass", "gate"]).with(0);
     assert_ne!(site.inside(host, SUM), before);
     let report = site.upshift(["report"]).with(0).out;
-    assert!(report.contains("  undo     takes ") && report.contains(" (measured)"), "{report}{}", run.err);
+    assert!(report.contains("  restore  takes ") && report.contains(" (measured)"), "{report}{}", run.err);
     let copy = format!("/srv/backups/*/mariadb@{host}");
     assert_eq!(site.inside(keeps, &format!("ls {copy}")), "data.sql.gz\nmanifest.json");
     assert_eq!(site.inside(keeps, &format!("grep -c restored {copy}/manifest.json")), "1");

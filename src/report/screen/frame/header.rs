@@ -11,7 +11,11 @@ const PROBES: usize = 3;
 
 pub(super) fn lines(view: &View) -> Vec<Line> {
     let (style, mark, words) = doing(view);
-    let mut parts = vec![(style, format!("{mark} {words}")), (Style::Plain, cut(&clean(&view.watch.run), view.width))];
+    let mut parts = vec![(style, format!("{mark} {words}"))];
+    // It has no name before every host was asked.
+    parts.extend(
+        Some(&view.watch.run).filter(|run| !run.is_empty()).map(|run| (Style::Plain, cut(&clean(run), view.width))),
+    );
     parts.extend(times(view));
     let mut lines = flow(parts, 2, view.width);
     lines.extend(why(view).map(|(style, text)| Line::new(style, &format!("  {text}"))));
@@ -78,7 +82,7 @@ fn times(view: &View) -> Vec<(Style, String)> {
     }
     let undo = watch.state.undo_time();
     if !undo.is_zero() && !ended {
-        parts.push((Style::Plain, format!("undo takes {} (measured)", short(undo))));
+        parts.push((Style::Plain, format!("a restore takes {} (measured)", short(undo))));
     }
     parts
 }
@@ -93,7 +97,14 @@ fn why(view: &View) -> Option<(Style, String)> {
     }
     let under_way = run.stages.get(run.current).map_or(0, |stage| stage.under_way.len());
     match doing {
-        Doing::Stopping => Some((Style::Warn, format!("nothing new starts; {} under way end first", hosts(under_way)))),
+        Doing::Stopping => Some((
+            Style::Warn,
+            format!(
+                "nothing new starts; {} under way {} first",
+                hosts(under_way),
+                if under_way == 1 { "ends" } else { "end" }
+            ),
+        )),
         Doing::Aborting => {
             Some((Style::Bad, format!("steps are ended and touched hosts put back; {} to go", hosts(under_way))))
         }
