@@ -31,8 +31,8 @@ struct Left {
 
 /// Refuses a new run over what an earlier one of its pipeline has left half-way.
 pub(super) fn refuse_new(plan: &Plan) -> Result<()> {
-    // The lock has words of its own for a run that is going on.
-    if Lock::holder(&project::runs().lock_file())?.is_some() {
+    // On simulated hosts nothing is left; and the lock has words of its own for a run that is going on.
+    if plan.is_simulated() || Lock::holder(&project::runs().lock_file())?.is_some() {
         return Ok(());
     }
     let Some(left) = newest(plan)?.next() else { return Ok(()) };
