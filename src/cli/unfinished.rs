@@ -62,14 +62,25 @@ pub(super) fn refuse_resume(id: &Run, plan: &Plan) -> Result<()> {
     Err(error.hint(format!("`upshift rollback {later}` takes that back; then {id} can go on")))
 }
 
-/// Says that a run before the one that is taken back was left half-way, and stays so.
-pub(super) fn note_below(source: &Run, plan: &Plan) -> Result<()> {
+/// Says what is not taken back with a run: what a later one has done, and what an earlier one was left half-way with.
+pub(super) fn note_others(source: &Run, plan: &Plan) -> Result<()> {
     let opened = source.read()?.entries.first().map(|entry| entry.at);
-    let below = newest(plan)?.find(|left| Some(left.opened) < opened);
-    if let Some(Left { run, .. }) = below.filter(|left| left.verdict != Some(Verdict::Done)) {
+    let (later, earlier): (Vec<_>, Vec<_>) =
+        newest(plan)?.filter(|left| Some(left.opened) != opened).partition(|left| Some(left.opened) > opened);
+    let mut notes: Vec<_> = later
+        .iter()
+        .map(|Left { run, hosts, .. }| {
+            let (run, hosts) = (&run.id, pattern::fold(hosts.iter().map(String::as_str)));
+            format!("run {run} has changed {hosts} since, which stays so: `upshift rollback {run}` comes first")
+        })
+        .collect();
+    if let Some(Left { run, .. }) = earlier.first().filter(|left| left.verdict != Some(Verdict::Done)) {
         let run = &run.id;
-        let note =
-            format!("run {run} before it was left half-way, and stays so: `upshift rollback {run}` takes it back");
+        notes.push(format!(
+            "run {run} before it was left half-way, and stays so: `upshift rollback {run}` takes it back"
+        ));
+    }
+    for note in notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
     Ok(())

@@ -140,9 +140,14 @@ fn a_new_run_does_not_go_over_what_an_earlier_one_has_left_half_way() {
     site.upshift(["run", "up.toml", "--anew"]).assert().code(0);
     let why = refused(&["resume", &first]);
     assert!(why.contains(" has changed ") && why.contains("what it knows of them is no longer so"), "{why}");
-    let plan = site.upshift(["rollback", "--plan"]).assert().code(0);
-    let note = String::from_utf8(plan.get_output().stderr.clone()).unwrap();
-    assert!(note.contains(&format!("note: run {first} before it was left half-way, and stays so")), "{note}");
+    let note = |arguments: &[&str]| {
+        let plan = site.upshift(arguments.iter().copied()).assert().code(0);
+        String::from_utf8(plan.get_output().stderr.clone()).unwrap()
+    };
+    let said = note(&["rollback", "--plan"]);
+    assert!(said.contains(&format!("note: run {first} before it was left half-way, and stays so")), "{said}");
+    let said = note(&["rollback", &first, "--plan"]);
+    assert!(said.contains("has changed cmp[1-3],ctl1 since, which stays so"), "{said}");
     site.upshift(["rollback"]).assert().code(0);
     let why = refused(&["run", "up.toml"]);
     assert!(why.contains(&format!("run {first} has ended failed")), "{why}");
