@@ -43,7 +43,7 @@ pub(super) fn refuse_new(plan: &Plan) -> Result<()> {
             .hint(format!("`upshift resume {rollback}` goes on with it; {anew}"))),
         (None, Some(Verdict::Done)) => Ok(()),
         (None, verdict) => {
-            let how = verdict.map_or("has crashed".to_owned(), |verdict| format!("has ended {verdict}"));
+            let how = verdict.map_or("has crashed".to_owned(), |verdict| format!("ended ({verdict})"));
             let hosts = pattern::fold(hosts.iter().map(String::as_str));
             let message = format!("run {run} {how} in stage `{stage}`, and left {hosts} half-way");
             Err(Error::usage(message)
