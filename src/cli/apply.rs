@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
@@ -10,8 +11,10 @@ use serde_json::Value;
 
 use super::project::Files;
 use super::run::{Manner, RunCommand};
+use super::sources;
 use crate::config;
 use crate::error::{Error, Exit, Result};
+use crate::formula::roots::{Directory, Roots};
 use crate::journal::Run;
 use crate::model::hash::Hash;
 use crate::report::states::{self, Host};
@@ -131,6 +134,13 @@ impl Apply {
 
     /// Writes the pipeline, under a name that is made of what it says.
     fn write(&self) -> Result<Utf8PathBuf> {
+        let folders = if self.roots.is_empty() { vec!["formulas".into()] } else { self.roots.clone() };
+        if let Some(missing) = folders.iter().find(|folder| !folder.is_dir()) {
+            let error = Error::usage(format!("`{missing}` is not a folder of formulas"));
+            return Err(error.hint("`--root DIR` says where they are"));
+        }
+        let formulas = Roots(folders.iter().map(|folder| Arc::new(Directory(folder.into())) as _).collect());
+        self.sls.iter().try_for_each(|name| sources::sls_is_there(&formulas, name))?;
         let name = if self.preview { "preview" } else { "apply" };
         let pillar = self.pillar.as_deref().map_or_else(
             || Ok(Value::Object(serde_json::Map::new())),
@@ -142,7 +152,7 @@ impl Apply {
         let pipeline = Pipeline {
             pipeline: Head {
                 name,
-                formulas: if self.roots.is_empty() { vec!["formulas".into()] } else { self.roots.clone() },
+                formulas: folders,
                 pillar: &self.pillar_root,
                 secret: &self.secret,
                 python2: self.python2,

@@ -67,7 +67,7 @@ impl Rollback {
             return Ok(Exit::Done);
         }
         let history = expect(&mut reverse, &old, Some(&source))?;
-        unfinished::note_below(&source, &old)?;
+        unfinished::note_others(&source, &old)?;
         if self.plan {
             let expected = forecast::stage_times(&reverse);
             super::print(&plan::render(&reverse, &Show { expected, ..Show::default() }))?;

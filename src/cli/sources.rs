@@ -116,17 +116,23 @@ fn every_sls_is_there(pipeline: &Pipeline, formulas: &Roots) -> Result<()> {
     let steps = pipeline.stages.iter().flat_map(|stage| &stage.steps);
     let kinds = steps.flat_map(|step| std::iter::once(&step.kind).chain(step.undo.kinds()));
     let applied = kinds.filter_map(|kind| if let StepKind::Apply { sls, .. } = kind { Some(sls) } else { None });
-    for name in applied.flatten().filter(|name| !name.source.contains(['{', '*', '?', '['])) {
-        if !formulas.has_sls(&name.source)? {
-            let error = Error::usage(format!("{}: no formula has an SLS `{}`", name.place, name.source));
-            let names = formulas.sls_names()?;
-            return Err(match nearest(&name.source, names.iter().map(String::as_str)) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error,
-            });
-        }
+    for name in applied.flatten() {
+        sls_is_there(formulas, &name.source).map_err(|error| error.at(&name.place))?;
     }
     Ok(())
+}
+
+/// Refuses the name of an SLS that no formula has, where the name is known as yet.
+pub(super) fn sls_is_there(formulas: &Roots, name: &str) -> Result<()> {
+    if name.contains(['{', '*', '?', '[']) || formulas.has_sls(name)? {
+        return Ok(());
+    }
+    let error = Error::usage(format!("no formula has an SLS `{name}`"));
+    let names = formulas.sls_names()?;
+    Err(match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
+    })
 }
 
 /// The files that an `install` step brings, once they have its formula.

@@ -31,8 +31,8 @@ struct Left {
 
 /// Refuses a new run over what an earlier one of its pipeline has left half-way.
 pub(super) fn refuse_new(plan: &Plan) -> Result<()> {
-    // The lock has words of its own for a run that is going on.
-    if Lock::holder(&project::runs().lock_file())?.is_some() {
+    // On simulated hosts nothing is left; and the lock has words of its own for a run that is going on.
+    if plan.is_simulated() || Lock::holder(&project::runs().lock_file())?.is_some() {
         return Ok(());
     }
     let Some(left) = newest(plan)?.next() else { return Ok(()) };
@@ -43,7 +43,7 @@ pub(super) fn refuse_new(plan: &Plan) -> Result<()> {
             .hint(format!("`upshift resume {rollback}` goes on with it; {anew}"))),
         (None, Some(Verdict::Done)) => Ok(()),
         (None, verdict) => {
-            let how = verdict.map_or("has crashed".to_owned(), |verdict| format!("has ended {verdict}"));
+            let how = verdict.map_or("has crashed".to_owned(), |verdict| format!("ended ({verdict})"));
             let hosts = pattern::fold(hosts.iter().map(String::as_str));
             let message = format!("run {run} {how} in stage `{stage}`, and left {hosts} half-way");
             Err(Error::usage(message)
@@ -62,14 +62,25 @@ pub(super) fn refuse_resume(id: &Run, plan: &Plan) -> Result<()> {
     Err(error.hint(format!("`upshift rollback {later}` takes that back; then {id} can go on")))
 }
 
-/// Says that a run before the one that is taken back was left half-way, and stays so.
-pub(super) fn note_below(source: &Run, plan: &Plan) -> Result<()> {
+/// Says what is not taken back with a run: what a later one has done, and what an earlier one was left half-way with.
+pub(super) fn note_others(source: &Run, plan: &Plan) -> Result<()> {
     let opened = source.read()?.entries.first().map(|entry| entry.at);
-    let below = newest(plan)?.find(|left| Some(left.opened) < opened);
-    if let Some(Left { run, .. }) = below.filter(|left| left.verdict != Some(Verdict::Done)) {
+    let (later, earlier): (Vec<_>, Vec<_>) =
+        newest(plan)?.filter(|left| Some(left.opened) != opened).partition(|left| Some(left.opened) > opened);
+    let mut notes: Vec<_> = later
+        .iter()
+        .map(|Left { run, hosts, .. }| {
+            let (run, hosts) = (&run.id, pattern::fold(hosts.iter().map(String::as_str)));
+            format!("run {run} has changed {hosts} since, which stays so: `upshift rollback {run}` comes first")
+        })
+        .collect();
+    if let Some(Left { run, .. }) = earlier.first().filter(|left| left.verdict != Some(Verdict::Done)) {
         let run = &run.id;
-        let note =
-            format!("run {run} before it was left half-way, and stays so: `upshift rollback {run}` takes it back");
+        notes.push(format!(
+            "run {run} before it was left half-way, and stays so: `upshift rollback {run}` takes it back"
+        ));
+    }
+    for note in notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
     Ok(())

@@ -88,29 +88,31 @@ fn ended(entries: &[Entry]) -> impl Iterator<Item = Ended<'_>> {
 }
 
 /// What a run teaches of taking it back: before anything else its own restore tests, and where nothing else is known
-/// that its steps took as long.
+/// that its steps took as long, and so did those that are done again on the way back.
 pub fn teach_undo(history: &mut History, plan: &Plan, entries: &[Entry]) {
     let mut tested: HashMap<_, Vec<SignedDuration>> = HashMap::new();
     let mut forward: HashMap<_, Vec<SignedDuration>> = HashMap::new();
     for Ended { unit, took, record } in ended(entries) {
-        let (Slot::Step(step), Record::UnitEnded { end, .. }) = (unit.slot, record) else { continue };
-        let step = (unit.stage, step);
+        let Record::UnitEnded { end, .. } = record else { continue };
         if let Some(takes) = end.undo_takes() {
-            tested.entry(step).or_default().push(takes);
+            tested.entry((unit.stage, unit.slot)).or_default().push(takes);
         }
         if let Some(took) = took.filter(|_| end.outcome == Outcome::Changed) {
-            forward.entry(step).or_default().push(took);
+            forward.entry((unit.stage, unit.slot)).or_default().push(took);
         }
     }
     for (n, stage) in (0..).zip(&plan.stages) {
-        for (at, step) in (0..).zip(&stage.steps).filter(|(_, step)| step.undo_parts() > 0) {
-            let title = step.undo_title(0);
-            if let Some(times) = tested.remove(&(n, at)) {
+        for (at, step) in (0..).zip(&stage.steps) {
+            let title = if step.undo_parts() > 0 { step.undo_title(0) } else { step.title.clone() };
+            let put_back = format!("put back: {title}");
+            if let Some(times) = tested.remove(&(n, Slot::Step(at))) {
                 history.set(&stage.name, &title, times);
-            } else if let Some(times) = forward.remove(&(n, at))
-                && history.step(&stage.name, &title).is_empty()
-            {
-                history.set(&stage.name, &title, times);
+            }
+            for (slot, title) in [(Slot::Step(at), title), (Slot::Always(at), put_back)] {
+                if let Some(times) = forward.remove(&(n, slot)).filter(|_| history.step(&stage.name, &title).is_empty())
+                {
+                    history.set(&stage.name, &title, times);
+                }
             }
         }
     }
@@ -150,5 +152,20 @@ mod tests {
         assert_eq!(taught(known.clone(), [Some(9), Some(7)]), [minutes(7), minutes(9)]);
         assert_eq!(taught(known, [None, None]), [minutes(20)]);
         assert_eq!(taught(History::default(), [None, None]), [minutes(4), minutes(4)], "as long as the step took");
+    }
+
+    #[test]
+    fn what_is_done_again_on_the_way_back_takes_as_long_as_it_took() {
+        let plan = sample::plan(1, vec![sample::stage("computes", 1, vec![sample::step("out", 1, minutes(15))])]);
+        let ran = [(Slot::Step(0), 1), (Slot::Always(0), 2)].into_iter().flat_map(|(slot, took)| {
+            let unit = UnitKey { stage: 0, host: 0, slot };
+            let end = Record::UnitEnded { unit, attempt: 1, end: End::plain(Outcome::Changed), retry_at: None };
+            [(sample::start(), Record::UnitStarted { unit, attempt: 1 }), (sample::start() + minutes(took), end)]
+        });
+        let ran: Vec<_> = (0..).zip(ran).map(|(n, (at, record))| Entry { n, at, record }).collect();
+        let mut history = History::default();
+        teach_undo(&mut history, &plan, &ran);
+        assert_eq!(history.step("computes", "out"), [minutes(1)]);
+        assert_eq!(history.step("computes", "put back: out"), [minutes(2)]);
     }
 }

@@ -30,7 +30,7 @@ use crate::probe::{Event, Gap, Never, Prober, Tally, since_boot};
 /// How long a step that ended may be named, beyond the longest gap allowed.
 const MEMORY: Duration = Duration::from_mins(1);
 /// Time between two lines that say how far everything was measured.
-const MILESTONE: Duration = Duration::from_mins(1);
+const MILESTONE: Duration = Duration::from_secs(10);
 /// Silent targets that are named.
 const NAMED: usize = 5;
 /// How long the prober has for its last events.

@@ -22,7 +22,7 @@ pub(super) fn fill(plan: &mut Plan, history: &History) {
             let put_back = history.step(&stage.name, &format!("put back: {}", step.title));
             step.put_back = match put_back.len() {
                 _ if step.units.iter().all(|unit| unit.always.is_none()) => SignedDuration::ZERO,
-                ENOUGH.. => percentile(put_back, 95),
+                measured if measured >= enough => percentile(put_back, 95),
                 _ => PUT_BACK,
             };
             step.undo = undo(&stage.name, step, history);

@@ -132,7 +132,7 @@ fn a_new_run_does_not_go_over_what_an_earlier_one_has_left_half_way() {
         String::from_utf8(refused.get_output().stderr.clone()).unwrap()
     };
     let why = refused(&["run", "up.toml"]);
-    assert!(why.contains(&format!("run {first} has ended failed in stage `computes`, and left ")), "{why}");
+    assert!(why.contains(&format!("run {first} ended (failed) in stage `computes`, and left ")), "{why}");
     assert!(why.contains("cmp[1-2]") && why.contains(&format!("`upshift rollback {first}` takes it back")), "{why}");
     assert!(!site.path("did").exists());
     // Whoever says so begins anew. Then the first one cannot go on, but can be taken back after the second.
@@ -140,12 +140,17 @@ fn a_new_run_does_not_go_over_what_an_earlier_one_has_left_half_way() {
     site.upshift(["run", "up.toml", "--anew"]).assert().code(0);
     let why = refused(&["resume", &first]);
     assert!(why.contains(" has changed ") && why.contains("what it knows of them is no longer so"), "{why}");
-    let plan = site.upshift(["rollback", "--plan"]).assert().code(0);
-    let note = String::from_utf8(plan.get_output().stderr.clone()).unwrap();
-    assert!(note.contains(&format!("note: run {first} before it was left half-way, and stays so")), "{note}");
+    let note = |arguments: &[&str]| {
+        let plan = site.upshift(arguments.iter().copied()).assert().code(0);
+        String::from_utf8(plan.get_output().stderr.clone()).unwrap()
+    };
+    let said = note(&["rollback", "--plan"]);
+    assert!(said.contains(&format!("note: run {first} before it was left half-way, and stays so")), "{said}");
+    let said = note(&["rollback", &first, "--plan"]);
+    assert!(said.contains("has changed cmp[1-3],ctl1 since, which stays so"), "{said}");
     site.upshift(["rollback"]).assert().code(0);
     let why = refused(&["run", "up.toml"]);
-    assert!(why.contains(&format!("run {first} has ended failed")), "{why}");
+    assert!(why.contains(&format!("run {first} ended (failed)")), "{why}");
     site.upshift(["rollback", &first]).assert().code(0);
     site.upshift(["run", "up.toml"]).assert().code(0);
 }
