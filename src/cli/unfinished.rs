@@ -15,7 +15,7 @@ use crate::model::plan::{Action, Unit};
 use crate::model::{Plan, Verdict, pattern};
 
 /// How many runs back are looked at.
-const RUNS: usize = 50;
+const RUNS: usize = 20;
 
 /// What a run has done on hosts, as far as it has an undo and nobody has taken it back.
 struct Left {
@@ -55,7 +55,7 @@ pub(super) fn refuse_new(plan: &Plan) -> Result<()> {
 /// Refuses to go on with a run when a later one has changed its hosts.
 pub(super) fn refuse_resume(id: &Run, plan: &Plan) -> Result<()> {
     let opened = id.read()?.entries.first().map(|entry| entry.at);
-    let Some(left) = newest(plan)?.next().filter(|left| Some(left.opened) > opened) else { return Ok(()) };
+    let Some(left) = newest(plan)?.find(|left| Some(left.opened) > opened) else { return Ok(()) };
     let (id, later, hosts) = (&id.id, &left.run.id, pattern::fold(left.hosts.iter().map(String::as_str)));
     let error =
         Error::usage(format!("run {later} has changed {hosts} since run {id}: what it knows of them is no longer so"));
@@ -86,13 +86,11 @@ pub(super) fn note_others(source: &Run, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// What runs of a pipeline have left on hosts of a plan, the newest first.
+/// What runs of a pipeline have left on hosts of a plan, the newest first, each read when it is looked at.
 fn newest(plan: &Plan) -> Result<impl Iterator<Item = Left>> {
     let mut runs = project::runs().list()?;
     runs.retain(|run| run.id.contains(&plan.pipeline));
-    let mut left: Vec<_> = runs.into_iter().rev().take(RUNS).filter_map(|run| left(run, plan)).collect();
-    left.sort_by_key(|left| std::cmp::Reverse(left.opened));
-    Ok(left.into_iter())
+    Ok(runs.into_iter().rev().take(RUNS).filter_map(|run| left(run, plan)))
 }
 
 /// What a run has left. One that cannot be read is no obstacle.
