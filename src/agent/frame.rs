@@ -15,27 +15,72 @@ const LONGEST: u32 = 64 * 1024 * 1024;
 /// So much room is made for a message before it comes.
 const RESERVED: u32 = 512 * 1024;
 
-/// Up to this length, bytes are written together with the message.
+/// Up to this length, bytes wait together with the message.
 const SHORT: usize = 16 * 1024;
 
-/// Writes a message with the bytes that go with it.
+/// So much waits to be written, and not more.
+const WAITING: usize = 64 * 1024;
+
+/// Messages on their way into a channel. Those that are added one after the other are written together:
+/// each write wakes every process on the way.
+#[derive(Debug)]
+pub struct Frames<W> {
+    to: W,
+    waiting: Vec<u8>,
+}
+
+impl<W: AsyncWrite + Unpin> Frames<W> {
+    /// Nothing is on its way yet.
+    pub const fn new(to: W) -> Self {
+        Self { to, waiting: Vec::new() }
+    }
+
+    /// Adds a message with the bytes that go with it.
+    ///
+    /// # Errors
+    /// When the channel is closed, or the message is too long for it.
+    pub async fn add<T: Serialize>(&mut self, message: &T, bytes: &[u8]) -> io::Result<()> {
+        let json = serde_json::to_vec(message)?;
+        for part in [&json[..], bytes] {
+            let length = u32::try_from(part.len()).ok().filter(|length| *length <= LONGEST);
+            let length = length.ok_or_else(|| io::Error::other("the message is too long"))?;
+            self.waiting.extend(length.to_be_bytes());
+        }
+        self.waiting.extend(&json);
+        if bytes.len() <= SHORT {
+            self.waiting.extend(bytes);
+        } else {
+            // What is long is not copied for the sake of one call less.
+            self.write().await?;
+            self.to.write_all(bytes).await?;
+        }
+        if self.waiting.len() >= WAITING { self.write().await } else { Ok(()) }
+    }
+
+    /// Sends what was added.
+    ///
+    /// # Errors
+    /// When the channel is closed.
+    pub async fn send(&mut self) -> io::Result<()> {
+        self.write().await?;
+        self.to.flush().await
+    }
+
+    async fn write(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.waiting).await?;
+        self.waiting.clear();
+        Ok(())
+    }
+}
+
+/// Writes one message with the bytes that go with it.
 ///
 /// # Errors
 /// When the channel is closed, or the message is too long for it.
 pub async fn write<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T, bytes: &[u8]) -> io::Result<()> {
-    let json = serde_json::to_vec(message)?;
-    // What is long is not copied for the sake of one call less.
-    let (with, after) = if bytes.len() <= SHORT { (bytes, &[][..]) } else { (&[][..], bytes) };
-    let mut frame = Vec::with_capacity(8 + json.len() + with.len());
-    for part in [&json[..], bytes] {
-        let length = u32::try_from(part.len()).ok().filter(|length| *length <= LONGEST);
-        frame.extend(length.ok_or_else(|| io::Error::other("the message is too long"))?.to_be_bytes());
-    }
-    frame.extend(&json);
-    frame.extend(with);
-    to.write_all(&frame).await?;
-    to.write_all(after).await?;
-    to.flush().await
+    let mut frames = Frames::new(to);
+    frames.add(message, bytes).await?;
+    frames.send().await
 }
 
 /// Reads a message with the bytes that go with it; `None` when the channel ends before one begins.

@@ -24,7 +24,10 @@ use crate::model::record::End;
 /// The format of everything in here that this upshift writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// What an agent says first.
+/// What each line begins with that comes before the frames: a login shell may say things of its own.
+pub const MARK: &str = "upshift-agent";
+
+/// What an agent says first: a line of [`MARK`], `ready`, and this as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The format, [`FORMAT`].
@@ -85,11 +88,6 @@ pub enum Ask {
         /// Also when the run that holds it is connected, or has a step under way.
         force: bool,
     },
-    /// What became of the states of a step: [`Tell::Returns`].
-    Returns {
-        /// The step's id.
-        id: String,
-    },
     /// Something about files.
     Files(files::Ask),
     /// Something about a backup.
@@ -126,10 +124,8 @@ pub enum Tell {
         /// The place in the output to read on from.
         next: u64,
     },
-    /// A step ended.
+    /// A step ended. What became of its states comes with it: a JSON object a line.
     Ended(End),
-    /// A JSON object a line for each state that ended; the bytes come with it.
-    Returns,
     /// The contents that are not there.
     Missing(Vec<Gap>),
     /// How each thing at a path differs from what is wanted.

@@ -12,15 +12,16 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use jiff::{SignedDuration, Timestamp};
-use tokio::io::BufReader;
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::agent::claim::Place;
 use crate::agent::files::Worker;
+use crate::agent::frame::{self, Frames};
 use crate::agent::grains::{self, Facts};
-use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, Order, Question, Tell, Vitals};
-use crate::agent::{Steps, backup, frame, process};
+use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, MARK, Order, Question, Tell, Vitals};
+use crate::agent::{Steps, backup, process};
 use crate::error::Error;
 use crate::formula::facts::{self, Facts as _};
 
@@ -82,8 +83,9 @@ impl Agent {
     async fn serve(self: Rc<Self>) -> io::Result<()> {
         let (answers, mut waiting) = mpsc::channel::<(Answer, Vec<u8>)>(WAITING);
         let mut stdout = tokio::io::stdout();
-        let hello = Hello { format: FORMAT, upshift: env!("CARGO_PKG_VERSION").into() };
-        frame::write(&mut stdout, &hello, &[]).await?;
+        let hello = serde_json::to_string(&Hello { format: FORMAT, upshift: env!("CARGO_PKG_VERSION").into() })?;
+        stdout.write_all(format!("{MARK} ready {hello}\n").as_bytes()).await?;
+        stdout.flush().await?;
         let ask = async {
             let mut stdin = BufReader::new(tokio::io::stdin());
             while let Some((Question { n, ask }, bytes)) = frame::read::<Question>(&mut stdin).await? {
@@ -105,8 +107,15 @@ impl Agent {
             Ok(())
         };
         let answer = async {
+            let mut frames = Frames::new(stdout);
             while let Some((answer, bytes)) = waiting.recv().await {
-                frame::write(&mut stdout, &answer, &bytes).await?;
+                frames.add(&answer, &bytes).await?;
+                // Whatever else can be answered by now goes with it.
+                tokio::task::yield_now().await;
+                while let Ok((answer, bytes)) = waiting.try_recv() {
+                    frames.add(&answer, &bytes).await?;
+                }
+                frames.send().await?;
             }
             Ok(())
         };
@@ -115,7 +124,6 @@ impl Agent {
 
     async fn answer(&self, n: u64, ask: Ask, bytes: Vec<u8>, answers: &Answers) -> io::Result<(Tell, Vec<u8>)> {
         let tell = match ask {
-            Ask::Returns { id } => return Ok((Tell::Returns, self.steps.returns(&id)?)),
             Ask::Vitals => Tell::Vitals(self.vitals()?),
             Ask::Grains { id } => Tell::Grains(grains::collect(&Facts { root: "/".into(), id: Some(&id), now: now() })),
             Ask::Fact(call) => {
@@ -133,7 +141,10 @@ impl Agent {
             }
             Ask::Execute { mut order, from } => {
                 order.private = bytes;
-                Tell::Ended(self.execute(n, *order, from, answers).await)
+                let id = order.id.clone();
+                let end = self.execute(n, *order, from, answers).await;
+                // How it ended is what counts.
+                return Ok((Tell::Ended(end), self.steps.returns(&id).unwrap_or_default()));
             }
             Ask::Abort { id } => self.steps.abort(&id).map(|()| Tell::Done)?,
             Ask::Forget { id } => self.steps.forget(&id).map(|()| Tell::Done)?,

@@ -218,10 +218,10 @@ impl Executor {
                     return end.into();
                 }
                 let ended = match &host {
-                    None => execute_here(&steps, &name, order, supply.as_deref(), from, &sink).await,
+                    None => execute_here(&steps, &name, order, supply.as_ref(), from, &sink).await,
                     Some(host) => {
                         let say = |what| drop(news.send(News::Notice(format!("{}: {what}", host.name))));
-                        execute_there(host, order, supply.as_deref(), from, &sink, aborted.clone(), &say).await
+                        execute_there(host, order, supply.as_ref(), from, &sink, aborted.clone(), &say).await
                     }
                 };
                 match &errand {
@@ -437,13 +437,13 @@ async fn execute_here(
     steps: &Steps,
     name: &str,
     mut order: Order,
-    supply: Option<&Supply>,
+    supply: Option<&Arc<Supply>>,
     from: u64,
     sink: &Sink,
 ) -> Ended {
     if let (Some(applies), Some(supply)) = (applied(&order.action), supply) {
         let facts = grains::Facts { root: "/".into(), id: Some(name), now: clock::real_now() };
-        match private(supply, name, &grains::collect(&facts), applies) {
+        match private(supply, name, grains::collect(&facts), applies).await {
             Ok(private) => order.private = private,
             Err(why) => return End::noted(Outcome::Failed, why).into(),
         }
@@ -458,7 +458,7 @@ async fn execute_here(
 async fn execute_there(
     host: &ssh::Host,
     order: Order,
-    supply: Option<&Supply>,
+    supply: Option<&Arc<Supply>>,
     from: u64,
     sink: &Sink,
     aborted: watch::Receiver<bool>,
@@ -468,7 +468,7 @@ async fn execute_there(
     let (Some(applies), Some(supply)) = (applied(&action), supply) else {
         return host.execute(order, None, from, sink, aborted, say).await;
     };
-    let private = |grains| private(supply, &host.name, &grains, applies);
+    let private = |grains| -> ssh::Compiling<'_> { Box::pin(private(supply, &host.name, grains, applies)) };
     let provision = Provision { wanted: &supply.wanted, files: &supply.files, private: &private };
     host.execute(order, Some(provision), from, sink, aborted, say).await
 }
@@ -483,11 +483,24 @@ fn applied(action: &Action) -> Option<&[Apply]> {
 }
 
 /// What a host has to know for each of them, in this order.
-fn private(supply: &Supply, host: &str, grains: &Map<String, Value>, applies: &[Apply]) -> Result<Vec<u8>, String> {
-    let each = applies.iter().map(|apply| supply.private(host, grains.clone(), apply));
-    let each: Vec<_> =
-        each.collect::<Result<_, _>>().map_err(|error| format!("nothing was touched: pillar: {error}"))?;
-    serde_json::to_vec(&each).map_err(|error| error.to_string())
+async fn private(
+    supply: &Arc<Supply>,
+    host: &str,
+    grains: Map<String, Value>,
+    applies: &[Apply],
+) -> Result<Vec<u8>, String> {
+    let (own, host, applies) = (supply.clone(), host.to_owned(), applies.to_vec());
+    let compile = move || {
+        let each = applies.iter().map(|apply| own.private(&host, grains.clone(), apply));
+        let each: Vec<_> =
+            each.collect::<Result<_, _>>().map_err(|error| format!("nothing was touched: pillar: {error}"))?;
+        serde_json::to_vec(&each).map_err(|error| error.to_string())
+    };
+    if !supply.takes_time() {
+        return compile();
+    }
+    let compiled = tokio::task::spawn_blocking(compile).await;
+    compiled.unwrap_or_else(|_| Err("nothing was touched: compiling the pillar panicked".to_owned()))
 }
 
 fn open_returns(run: &Run) -> std::io::Result<Arc<File>> {

@@ -57,6 +57,12 @@ impl Supply {
         plan::Formulas { files: self.manifest, tree: self.tree.as_ref().map(|(_, digest)| *digest) }
     }
 
+    /// Whether what a host has to know is more than what the step says: a pillar tree may run programs.
+    #[must_use]
+    pub fn takes_time(&self) -> bool {
+        self.tree.is_some()
+    }
+
     /// What one host has to know.
     ///
     /// # Errors

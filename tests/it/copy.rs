@@ -3,10 +3,11 @@
 use std::process::Stdio;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use upshift::agent::files::{Ask as About, File, Gap, Hash, PIECE, Place, Placed, What};
 use upshift::agent::frame;
-use upshift::agent::protocol::{Answer, Ask, Hello, Question, Tell};
+use upshift::agent::protocol::{Answer, Ask, Question, Tell};
 
 use crate::sandbox::Sandbox;
 
@@ -14,7 +15,7 @@ use crate::sandbox::Sandbox;
 struct Agent {
     child: Child,
     stdin: ChildStdin,
-    stdout: ChildStdout,
+    stdout: BufReader<ChildStdout>,
     asked: u64,
 }
 
@@ -23,8 +24,11 @@ impl Agent {
         let mut command = Command::new(env!("CARGO_BIN_EXE_upshift"));
         command.args(["agent", "serve"]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
-        let (stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        frame::read::<Hello>(&mut stdout).await.unwrap().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut stdout = BufReader::new(stdout);
+        let mut hello = String::new();
+        stdout.read_line(&mut hello).await.unwrap();
+        assert!(hello.starts_with("upshift-agent ready {"), "{hello}");
         Self { child, stdin, stdout, asked: 0 }
     }
 

@@ -16,7 +16,7 @@ pub const SMALL: u64 = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
-    /// Which of these are not there: `Tell::Missing`.
+    /// Which of these are not there: `Tell::Missing`. When all are, they are on disk by then.
     Missing {
         /// The contents, each once.
         files: Vec<File>,

@@ -84,7 +84,14 @@ struct Desk {
 impl Desk {
     fn answer(&mut self, ask: Ask, bytes: &[u8]) -> io::Result<Tell> {
         Ok(match ask {
-            Ask::Missing { files } => Tell::Missing(self.store()?.missing(&files)?),
+            Ask::Missing { files } => {
+                let store = self.store()?;
+                let missing = store.missing(&files)?;
+                if missing.is_empty() {
+                    store.settle()?;
+                }
+                Tell::Missing(missing)
+            }
             Ask::Piece { file, from } => match self.store()?.piece(file, from, bytes)? {
                 Taken::Yes => Tell::Done,
                 Taken::Elsewhere => Tell::Missing(Vec::new()),

@@ -66,6 +66,8 @@ pub struct Setup {
 
 /// How often a reporter looks around when nobody tells it anything.
 const TICK: Duration = Duration::from_millis(100);
+/// Once all news are shown, it lets some gather: nobody sees the difference, and whoever tells it is not held up.
+const REST: Duration = Duration::from_millis(10);
 /// Time between two redrawings while nothing happens, so that clocks move.
 const REDRAW: Duration = Duration::from_secs(1);
 /// Time between two redrawings while a gate waits: what a person types is not to be wiped away.
@@ -100,6 +102,10 @@ impl Setup {
 
 /// The next news; `Ok(None)` when there was none for a while, an error when there will be none.
 fn next(news: &Receiver<News>) -> Result<Option<News>, RecvTimeoutError> {
+    if let Ok(news) = news.try_recv() {
+        return Ok(Some(news));
+    }
+    std::thread::sleep(REST);
     match news.recv_timeout(TICK) {
         Ok(news) => Ok(Some(news)),
         Err(RecvTimeoutError::Timeout) => Ok(None),

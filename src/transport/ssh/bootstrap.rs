@@ -10,17 +10,15 @@ use std::time::Duration;
 use openssh::{Child, Session};
 use tokio::time::timeout;
 
+use crate::agent::protocol::MARK;
 use crate::model::inventory::Login;
 use crate::transport::ssh::program::Program;
 use crate::transport::ssh::trouble::{Kind, Trouble};
 
-/// What each answer of the script begins with: a login shell may say things of its own before.
-pub(super) const MARK: &str = "upshift-agent";
-
 /// The command that starts the agent. It is one line: some login shells take no other.
 ///
-/// It answers `ready` before it becomes the agent; or `need MACHINE`, and then wants a line with the size
-/// of the compressed program and the program; or `failed REASON`.
+/// It becomes the agent, which says that it is ready; or answers `need MACHINE`, and then wants a line with the
+/// size of the compressed program and the program; or `failed REASON`.
 pub(super) fn command(program: &Program, login: &Login) -> String {
     let folder = quote(login.folder.as_str());
     let Program { hash, .. } = program;
@@ -40,7 +38,7 @@ pub(super) fn command(program: &Program, login: &Login) -> String {
     // It is on disk before it has its name: a host that loses power meanwhile has no half of it under that name.
     script +=
         "e=$( { chmod 700 \"$p\" && sync \"$p\" && mv -f \"$p\" \"$f\"; } 2>&1 ) || { say failed $e; exit 1; }; fi; ";
-    script += "say ready; exec \"$f\" agent serve \"$d\"";
+    script += "exec \"$f\" agent serve \"$d\"";
     as_root(&script, login.r#become)
 }
 

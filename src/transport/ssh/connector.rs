@@ -68,14 +68,15 @@ impl Connector {
     /// # Errors
     /// When there is no private folder for sockets.
     pub fn new(settings: Ssh, hosts: usize) -> Result<Self> {
+        let folder = sockets()?;
         Ok(Self {
-            folder: sockets()?,
+            programs: Programs::new(folder.clone()),
+            folder,
             many: hosts > settings.at_once as usize,
             proxies: proxies::are_possible(&settings),
             settings,
             direct: Arc::new(Semaphore::new(DIRECT)),
             hops: Mutex::default(),
-            programs: Programs::default(),
         })
     }
 

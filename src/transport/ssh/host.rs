@@ -4,6 +4,7 @@
 //! last. That a host is unreachable is said only after it was silent for as long as the inventory
 //! allows: until then its step goes on there, and nobody needs to know.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,8 +53,11 @@ pub struct Provision<'a> {
     /// The same, to be sent.
     pub files: &'a Arc<Files>,
     /// What is private of the order, by the grains of the host; or why there is none.
-    pub private: &'a (dyn Fn(Map<String, Value>) -> Result<Vec<u8>, String> + Send + Sync),
+    pub private: &'a (dyn Fn(Map<String, Value>) -> Compiling<'a> + Send + Sync),
 }
+
+/// What is private of an order, being compiled.
+pub type Compiling<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send + 'a>>;
 
 /// How a step ended, and what became of its states: a JSON object a line.
 #[derive(Debug)]
@@ -210,10 +214,8 @@ impl Host {
         let Provision { wanted, files, private } = provision;
         let send = send_over(link, files, wanted, self.silence());
         let ((), grains) = tokio::try_join!(send, link.one(Ask::Grains { id: self.name.clone() }))?;
-        match grains {
-            Tell::Grains(grains) => Ok(private(grains)),
-            _ => Err(Trouble::nonsense()),
-        }
+        let Tell::Grains(grains) = grains else { return Err(Trouble::nonsense()) };
+        Ok(private(grains).await)
     }
 
     /// Clears away what is left there of a step whose end is on record. A host that cannot be reached now
@@ -258,7 +260,7 @@ impl Following<'_> {
                         self.from = next;
                         let _ = self.sink.send(Output { bytes, next }).await;
                     }
-                    (Tell::Ended(end), _) => return self.ended(link, end).await,
+                    (Tell::Ended(end), returns) => return Some(Ended { end, returns }),
                     (Tell::Failed(why), _) => return Some(End::noted(Outcome::Interrupted, why).into()),
                     _ => {}
                 },
@@ -268,18 +270,6 @@ impl Following<'_> {
                     return Some(End::noted(Outcome::TimedOut, why).into());
                 }
             }
-        }
-    }
-
-    /// The end with what became of the states; `None` when the connection is lost before that is known.
-    async fn ended(&self, link: &Link, end: End) -> Option<Ended> {
-        if !matches!(self.order.action, Action::Apply(_)) {
-            return Some(end.into());
-        }
-        match link.ask(Ask::Returns { id: self.order.id.clone() }).recv().await? {
-            (Tell::Returns, returns) => Some(Ended { end, returns }),
-            // How it ended is what counts.
-            _ => Some(end.into()),
         }
     }
 

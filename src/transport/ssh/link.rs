@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, Question, Tell};
-use crate::agent::{frame, last_line};
+use crate::agent::frame::{self, Frames};
+use crate::agent::last_line;
+use crate::agent::protocol::{Answer, Ask, FORMAT, Hello, MARK, Question, Tell};
 use crate::model::inventory::Login;
-use crate::transport::ssh::bootstrap::{self, MARK};
+use crate::transport::ssh::bootstrap;
 use crate::transport::ssh::program::Program;
 use crate::transport::ssh::trouble::{Kind, Trouble};
 
@@ -83,11 +84,12 @@ impl Link {
     }
 
     fn run(start: Start<'_>, child: Child<Arc<Session>>) -> Self {
-        let Start { mut stdin, mut stdout, .. } = start;
+        let Start { stdin, mut stdout, .. } = start;
         let (questions, mut asked) = mpsc::unbounded_channel::<Question>();
         let (data, mut pieces) = mpsc::channel::<(Question, Vec<u8>)>(DATA);
         let routes = Routes(Arc::new(Mutex::new(Some(HashMap::new()))));
         let write = tokio::spawn(async move {
+            let mut frames = Frames::new(stdin);
             loop {
                 let next = tokio::select! {
                     // What is short does not wait for what is long.
@@ -96,7 +98,10 @@ impl Link {
                     piece = pieces.recv() => piece,
                 };
                 let Some((question, bytes)) = next else { return };
-                if frame::write(&mut stdin, &question, &bytes).await.is_err() {
+                if frames.add(&question, &bytes).await.is_err() {
+                    return;
+                }
+                if asked.is_empty() && frames.send().await.is_err() {
                     return;
                 }
             }
@@ -194,8 +199,8 @@ impl Start<'_> {
         if let Some(reason) = said.strip_prefix("failed ") {
             return Err(not_taken(reason, self.login));
         }
-        let hello = timeout(START, frame::read::<Hello>(&mut self.stdout)).await.map_err(|_| silent())?;
-        let hello = hello.ok().flatten().ok_or_else(|| lost("upshift ended there as soon as it was started"))?.0;
+        let hello = said.strip_prefix("ready ").and_then(|hello| serde_json::from_str::<Hello>(hello).ok());
+        let hello = hello.ok_or_else(Trouble::nonsense)?;
         if hello.format != FORMAT {
             let Hello { upshift, format, .. } = hello;
             let why = format!("upshift {upshift} is there, which speaks format {format}, and this one speaks {FORMAT}");

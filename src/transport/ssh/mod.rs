@@ -16,6 +16,6 @@ mod trouble;
 
 pub use connector::Connector;
 pub use files::Files;
-pub use host::{Ended, Host, Provision, Say};
+pub use host::{Compiling, Ended, Host, Provision, Say};
 pub use link::Link;
 pub use trouble::{Kind, Trouble};

@@ -57,10 +57,10 @@ impl<'a, 's> Sender<'a, 's> {
                 missing.push((file, if goes_on { have } else { 0 }));
             }
         }
-        if missing.is_empty() && wanted.is_empty() {
+        self.count.left(missing.iter().map(|(file, from)| file.size - from).sum());
+        if missing.is_empty() {
             return Ok(());
         }
-        self.count.left(missing.iter().map(|(file, from)| file.size - from).sum());
         let (small, large): (Vec<_>, Vec<_>) = missing.into_iter().partition(|(file, _)| file.size < SMALL);
         let mut pack: Vec<File> = Vec::new();
         for (file, _) in small {
