@@ -1,12 +1,17 @@
 //! `docker_container.running`, `docker_container.stopped` and `docker_container.absent`.
 
-use super::engine::{Engine, part};
+use std::time::Duration;
+
+use super::engine::{Engine, Kind, part};
 use super::image;
 use super::settings::Settings;
 use crate::formula::{Data, Dict};
 use crate::states::arguments::text;
 use crate::states::returns::{dict, old_new};
 use crate::states::{Args, Call, Failed, Return};
+
+/// A container that was started may end at once: it is looked at after this.
+const SETTLING: Duration = Duration::from_millis(200);
 
 /// The state of a container in Salt's words; `None` if there is none.
 fn state(container: Option<&Data>) -> Option<&'static str> {
@@ -20,7 +25,7 @@ fn state(container: Option<&Data>) -> Option<&'static str> {
 }
 
 fn inspect(engine: &Engine, name: &str) -> Result<Option<Data>, String> {
-    engine.inspect(&format!("/containers/{}/json", part(name)))
+    engine.inspect(Kind::Container, name)
 }
 
 fn id(data: &Data, key: &str) -> String {
@@ -69,6 +74,9 @@ impl Work<'_> {
         let preview = self.call.preview;
         let is_forced = *news == News::Force || self.call.args.flag("force", false);
         self.check_networks()?;
+        let engine = &self.engine;
+        self.settings.resolve(|name| Ok(inspect(engine, name)?.map(|other| id(&other, "Id"))))?;
+        self.settings.leave_out(|| engine.act("GET", "/info", None))?;
         let image = self.image()?;
         let there = inspect(&self.engine, &self.name)?;
         let before = state(there.as_ref());
@@ -162,7 +170,7 @@ impl Work<'_> {
         let Some(networks) = &self.settings.networks else { return Ok(()) };
         let mut missing = Vec::new();
         for network in networks {
-            if self.engine.inspect(&format!("/networks/{}", part(network)))?.is_none() {
+            if self.engine.inspect(Kind::Network, network)?.is_none() {
                 missing.push(network.as_str());
             }
         }
@@ -199,6 +207,9 @@ impl Work<'_> {
             self.said.push(format!("Created container '{}'", self.name));
         }
         self.changes.insert("container_id", ids);
+        let warnings = created.get("Warnings").and_then(Data::as_list).unwrap_or_default();
+        let warnings = warnings.iter().filter_map(Data::as_str).map(|warning| warning.trim_end_matches('.'));
+        self.said.extend(warnings.map(|warning| format!("Docker warns: {warning}")));
         Ok(())
     }
 
@@ -209,7 +220,9 @@ impl Work<'_> {
     fn start(&self, is_paused: bool) -> Result<(), String> {
         let verb = if is_paused { "unpause" } else { "start" };
         let started = self.engine.act("POST", &format!("/containers/{}/{verb}", part(&self.name)), None);
-        started.map(drop).map_err(|why| format!("Failed to start container '{}': '{why}'", self.name))
+        started.map_err(|why| format!("Failed to start container '{}': '{why}'", self.name))?;
+        std::thread::sleep(SETTLING);
+        Ok(())
     }
 
     /// Tells a container that is right of the news that it asked for. Says whether a preview would.

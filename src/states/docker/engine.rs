@@ -27,6 +27,46 @@ pub(super) struct Engine {
     agent: ureq::Agent,
 }
 
+/// What the daemon keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Container,
+    Image,
+    Network,
+    Volume,
+}
+
+impl Kind {
+    /// Where one of these is described.
+    fn path(self, name: &str) -> String {
+        let name = part(name);
+        match self {
+            Self::Container => format!("/containers/{name}/json"),
+            Self::Image => format!("/images/{name}/json"),
+            Self::Network => format!("/networks/{name}"),
+            Self::Volume => format!("/volumes/{name}"),
+        }
+    }
+}
+
+/// From this length on, the beginning of an ID is meant as one: the daemon's own tools show so much of it.
+const SHORT_ID: usize = 12;
+
+/// Whether the daemon took a name for the beginning of an ID. It does when nothing has that name, and one container in 256
+/// has an ID that begins with `db`.
+fn is_by_chance(name: &str, found: &Data) -> bool {
+    let has_name = |of: &Data| of.as_str().is_some_and(|of| of.trim_start_matches('/') == name);
+    let is_begun = |id: &Data| id.as_str().is_some_and(|id| id.trim_start_matches("sha256:").starts_with(name));
+    let is_tagged = |tags: &Data| {
+        let mut names = tags.as_list().unwrap_or_default().iter().filter_map(Data::as_str);
+        names.any(|tag| tag.rsplit_once(':').is_some_and(|(image, _)| image == name))
+    };
+    name.len() < SHORT_ID
+        && found.get("Id").is_some_and(is_begun)
+        && !found.get("Name").is_some_and(has_name)
+        && !found.get("RepoTags").is_some_and(is_tagged)
+}
+
 /// What the daemon said: an HTTP status and a text, which is JSON most of the time.
 struct Answer {
     status: u16,
@@ -54,9 +94,12 @@ impl Engine {
     }
 
     /// What the daemon says of something; `None` if it has no such thing.
-    pub(super) fn inspect(&self, path: &str) -> Result<Option<Data>, String> {
-        let answer = self.ask("GET", path, None, Some(PATIENCE))?;
-        if answer.status == 404 { Ok(None) } else { answer.data().map(Some) }
+    pub(super) fn inspect(&self, kind: Kind, name: &str) -> Result<Option<Data>, String> {
+        let answer = self.ask("GET", &kind.path(name), None, Some(PATIENCE))?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        Ok(Some(answer.data()?).filter(|found| !is_by_chance(name, found)))
     }
 
     /// Has the daemon do something.

@@ -1,6 +1,6 @@
 //! `docker_image.present` and `docker_image.absent`: images that are pulled. upshift builds none and loads none.
 
-use super::engine::{Engine, part};
+use super::engine::{Engine, Kind, part};
 use crate::formula::{Data, Dict};
 use crate::states::arguments::text;
 use crate::states::returns::dict;
@@ -8,7 +8,7 @@ use crate::states::{Args, Call, Failed, Return};
 
 /// What the daemon says of an image; `None` if it is not there.
 pub(super) fn inspect(engine: &Engine, name: &str) -> Result<Option<Data>, String> {
-    engine.inspect(&format!("/images/{}/json", part(name)))
+    engine.inspect(Kind::Image, name)
 }
 
 /// Pulls an image; `latest` if it says no tag. Returns what Salt says of it.
@@ -21,9 +21,9 @@ pub(super) fn pull(engine: &Engine, name: &str) -> Result<Data, String> {
     };
     let entries = [("Already_Pulled", layers("Already exists")), ("Pulled", layers("Pull complete"))];
     let layers = dict(entries.into_iter().filter(|(_, layers)| layers.is_true()));
-    let last =
-        lines.iter().rev().find_map(|line| line.get("status").and_then(text).filter(|text| text.contains("Status:")));
-    Ok(dict([("Layers", layers.into()), ("Status", last.map_or(Data::None, Data::from))]).into())
+    let mut said = lines.iter().rev().filter_map(|line| line.get("status").and_then(Data::as_str));
+    let status = said.find_map(|said| said.strip_prefix("Status: "));
+    Ok(dict([("Layers", layers.into()), ("Status", status.map_or(Data::None, Data::from))]).into())
 }
 
 /// The name and the tag, or the digest, of an image.

@@ -3,7 +3,7 @@
 //! A network that is there and is otherwise than an SLS says is an error: unlike Salt, upshift does not take it from under
 //! the containers in it.
 
-use super::engine::{Engine, part};
+use super::engine::{self, Engine, part};
 use super::translate::{Kind, translated};
 use crate::formula::{Data, Dict};
 use crate::states::arguments::{shown, text};
@@ -94,7 +94,7 @@ fn path(name: &str) -> String {
 
 pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name, wanted) = (Engine::of(call)?, call.args.name()?, settings(&call.args)?);
-    if let Some(there) = engine.inspect(&path(&name))? {
+    if let Some(there) = engine.inspect(engine::Kind::Network, &name)? {
         let differing = differing(&wanted, &there);
         if differing.is_empty() {
             return Ok(Return::unchanged(format!("Network '{name}' already exists, and is configured as specified")));
@@ -118,7 +118,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
 
 pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name) = (Engine::of(call)?, call.args.name()?);
-    let Some(there) = engine.inspect(&path(&name))? else {
+    let Some(there) = engine.inspect(engine::Kind::Network, &name)? else {
         return Ok(Return::unchanged(format!("Network '{name}' already absent")));
     };
     if call.preview {

@@ -173,7 +173,18 @@ pub(super) struct Settings {
     host: Dict,
     /// The networks that it is to be in, and no others.
     pub(super) networks: Option<Vec<String>>,
+    /// Limits that its daemon does not keep.
+    unkept: Vec<&'static str>,
 }
+
+/// Limits that a kernel may be without, and the daemon's words for that it has them.
+const LIMITS: [(&str, &str); 5] = [
+    ("CpuShares", "CPUShares"),
+    ("CpusetCpus", "CPUSet"),
+    ("Memory", "MemoryLimit"),
+    ("MemorySwap", "SwapLimit"),
+    ("PidsLimit", "PidsLimit"),
+];
 
 /// Says what upshift does not have.
 pub(super) fn check(args: &Args<'_>) -> Result<(), String> {
@@ -203,6 +214,14 @@ impl Settings {
             }
             config.insert("ExposedPorts", open);
         }
+        // As in Salt, and so that containers that Salt made are as they should be: what is bound is a volume.
+        let bound: Vec<Data> = host.get("Binds").and_then(Data::as_list).unwrap_or_default().to_vec();
+        let places = bound.iter().filter_map(|bind| bind.as_str()?.split(':').nth(1));
+        let mut volumes = config.get("Volumes").and_then(Data::as_dict).cloned().unwrap_or_default();
+        volumes.entries.extend(places.map(|place| (place.into(), Dict::default().into())));
+        if !volumes.entries.is_empty() {
+            config.insert("Volumes", volumes);
+        }
         let networks = match args.get("networks") {
             None => None,
             Some(Data::List(items)) if items.iter().any(|item| matches!(item, Data::Dict(_))) => {
@@ -211,13 +230,43 @@ impl Settings {
             Some(given) => Some(items(given).map_err(|why| format!("`networks`: {why}"))?),
         };
         let image = args.get("image").and_then(text).ok_or("`image` has to be text")?;
-        Ok(Self { image, config, host, networks })
+        Ok(Self { image, config, host, networks, unkept: Vec::new() })
+    }
+
+    /// The daemon says the ID of a container whose network, processes or memory another one shares, where an SLS says its name.
+    pub(super) fn resolve(&mut self, id: impl Fn(&str) -> Result<Option<String>, String>) -> Result<(), String> {
+        for field in ["NetworkMode", "PidMode", "IpcMode"] {
+            let Some(other) = self.host.get(field).and_then(|mode| mode.as_str()?.strip_prefix("container:")) else {
+                continue;
+            };
+            if let Some(id) = id(other)? {
+                self.host.insert(field, format!("container:{id}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The daemon warns of a limit that it has no means for, and makes a container without it.
+    pub(super) fn leave_out(&mut self, info: impl Fn() -> Result<Data, String>) -> Result<(), String> {
+        if LIMITS.iter().any(|(field, _)| self.host.has(field)) {
+            let info = info()?;
+            let is_missing = |word: &str| info.get(word) == Some(&Data::Bool(false));
+            self.unkept = LIMITS.iter().filter(|(_, word)| is_missing(word)).map(|(field, _)| *field).collect();
+        }
+        Ok(())
     }
 
     /// What the daemon is asked to create.
     pub(super) fn body(&self) -> Data {
         let mut body = self.config.clone();
         body.insert("Image", self.image.as_str());
+        // What Salt's containers have: it takes one that has not for another.
+        let is_open = self.config.get("OpenStdin").is_some_and(Data::is_true);
+        for (field, is_so) in
+            [("AttachStdin", is_open), ("StdinOnce", is_open), ("AttachStdout", true), ("AttachStderr", true)]
+        {
+            body.insert(field, is_so);
+        }
         body.insert("HostConfig", self.host.clone());
         body.into()
     }
@@ -246,6 +295,9 @@ impl Settings {
 
     /// What a setting is to be; `None` if that does not matter.
     fn wanted(&self, setting: &Setting, given: Option<&Data>, image: &Data) -> Option<Data> {
+        if self.unkept.contains(&setting.field) {
+            return None;
+        }
         let of_image = || image.get("Config").and_then(|config| config.get(setting.field)).cloned().unwrap_or_default();
         match (given, setting.otherwise) {
             (Some(given), Image) => Some(match setting.kind {
@@ -257,6 +309,7 @@ impl Settings {
                 }
                 _ => given.clone(),
             }),
+            (Some(given), _) if setting.field == "SecurityOpt" => Some(self.with_label(given)),
             (Some(given), _) => Some(given.clone()),
             // Another entry point has the image's command forgotten.
             (None, Image) if setting.field == "Cmd" && self.config.has("Entrypoint") => Some(Data::None),
@@ -264,6 +317,18 @@ impl Settings {
             (None, Nothing) => Some(Data::None),
             (None, Any) => None,
         }
+    }
+
+    /// Options of security as the daemon completes them: what shares the host's processes has no label, unless it says one.
+    fn with_label(&self, given: &Data) -> Data {
+        let is_host = |field| self.host.get(field).and_then(Data::as_str) == Some("host");
+        let shares = self.host.get("Privileged").is_some_and(Data::is_true) || is_host("PidMode") || is_host("IpcMode");
+        let mut options = given.as_list().unwrap_or_default().to_vec();
+        let is_label = |option: &Data| option.as_str().is_some_and(|option| option.starts_with("label"));
+        if shares && !options.iter().any(is_label) {
+            options.push("label=disable".into());
+        }
+        options.into()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an SLS says of a container, in the words of the daemon.
 
+use std::ops::RangeInclusive;
+
 use crate::formula::{Data, Dict};
 use crate::states::arguments::text;
 use crate::states::returns::dict;
@@ -55,7 +57,8 @@ pub(super) fn translated(kind: Kind, given: &Data) -> Result<Data, String> {
         }
         Kind::List => items(given)?.into_iter().map(Data::from).collect(),
         Kind::Capabilities => items(given)?.iter().map(|name| Data::from(capability(name))).collect(),
-        Kind::Map => dict(pairs(given, '=')?.into_iter().map(|(name, value)| (name, value.into()))).into(),
+        Kind::Map => mapping(pairs(given, '=')?),
+        Kind::Mounts => mapping(pairs(given, ':')?),
         Kind::Variables => {
             pairs(given, '=')?.into_iter().map(|(name, value)| Data::from(format!("{name}={value}"))).collect()
         }
@@ -63,18 +66,14 @@ pub(super) fn translated(kind: Kind, given: &Data) -> Result<Data, String> {
             pairs(given, ':')?.into_iter().map(|(name, value)| Data::from(format!("{name}:{value}"))).collect()
         }
         Kind::Keys => keys(items(given)?),
-        Kind::Ports => keys(items(given)?.iter().map(|port| with_protocol(port)).collect::<Result<_, _>>()?),
+        Kind::Ports => {
+            let given = items(given)?;
+            let ports = given.iter().map(|ports| Ports::of(ports)).collect::<Result<Vec<_>, _>>()?;
+            keys(ports.iter().flat_map(Ports::names).collect())
+        }
         Kind::Bindings => bindings(&items(given)?)?,
         Kind::Restart => restart(&plain()?)?,
         Kind::Devices => items(given)?.iter().map(|device| device_of(device)).collect(),
-        Kind::Mounts => {
-            let mounts = items(given)?;
-            let split = |mount: &String| match mount.split_once(':') {
-                Some((path, options)) => (path.to_owned(), Data::from(options)),
-                None => (mount.clone(), "".into()),
-            };
-            dict(mounts.iter().map(split)).into()
-        }
         Kind::Limits => items(given)?.iter().map(|limit| limit_of(limit)).collect::<Result<Vec<_>, _>>()?.into(),
     })
 }
@@ -118,6 +117,10 @@ fn pairs(given: &Data, separator: char) -> Result<Vec<(String, String)>, String>
     }
 }
 
+fn mapping(pairs: Vec<(String, String)>) -> Data {
+    dict(pairs.into_iter().map(|(name, value)| (name, value.into()))).into()
+}
+
 fn keys(names: Vec<String>) -> Data {
     dict(names.into_iter().map(|name| (name, Dict::default().into()))).into()
 }
@@ -142,28 +145,51 @@ fn bytes(text: &str) -> Result<i64, String> {
     digits.parse::<i64>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or_else(wrong)
 }
 
-fn with_protocol(port: &str) -> Result<String, String> {
-    let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
-    if number.parse::<u16>().is_err() {
-        return Err(format!("`{port}` is not a port; upshift has no ranges of them"));
+/// A port or a range of them, `8000-8010/udp`.
+struct Ports<'a> {
+    numbers: RangeInclusive<u16>,
+    protocol: &'a str,
+}
+
+impl<'a> Ports<'a> {
+    fn of(text: &'a str) -> Result<Self, String> {
+        let (numbers, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let numbers = range(numbers).ok_or_else(|| format!("`{text}` is no port, nor a range of them"))?;
+        Ok(Self { numbers, protocol })
     }
-    Ok(format!("{number}/{protocol}"))
+
+    /// As the daemon has them: one by one.
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.numbers.clone().map(|number| format!("{number}/{}", self.protocol))
+    }
+}
+
+fn range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
+    (!range.is_empty()).then_some(range)
 }
 
 fn bindings(given: &[String]) -> Result<Data, String> {
     let mut all = Dict::default();
     for binding in given {
-        let (host, port) = binding.rsplit_once(':').unwrap_or(("", binding));
-        let (address, host_port) = host.rsplit_once(':').unwrap_or(("", host));
-        if !host_port.is_empty() && host_port.parse::<u16>().is_err() {
-            return Err(format!("`{binding}` does not bind a port; upshift has no ranges of them"));
-        }
-        let port = with_protocol(port)?;
+        let (host, inside) = binding.rsplit_once(':').unwrap_or(("", binding));
+        let (address, outside) = host.rsplit_once(':').unwrap_or(("", host));
+        let inside = Ports::of(inside)?;
+        let outside: Vec<String> = match range(outside) {
+            // The daemon chooses.
+            None if outside.is_empty() => vec![String::new(); inside.numbers.len()],
+            Some(outside) if outside.len() == inside.numbers.len() => outside.map(|port| port.to_string()).collect(),
+            Some(_) => return Err(format!("`{binding}` has more ports on one side than on the other")),
+            None => return Err(format!("`{binding}` binds no port of the host")),
+        };
         let address = address.trim_matches(['[', ']']);
-        let place = Data::from(dict([("HostIp", address.into()), ("HostPort", host_port.into())]));
-        let mut places = all.get(&port).and_then(Data::as_list).map(<[Data]>::to_vec).unwrap_or_default();
-        places.push(place);
-        all.insert(port, places);
+        for (port, outside) in inside.names().zip(outside) {
+            let place = Data::from(dict([("HostIp", address.into()), ("HostPort", outside.into())]));
+            let mut places = all.get(&port).and_then(Data::as_list).map(<[Data]>::to_vec).unwrap_or_default();
+            places.push(place);
+            all.insert(port, places);
+        }
     }
     Ok(all.into())
 }
@@ -207,7 +233,10 @@ mod tests {
             (Kind::Hosts, "web:192.0.2.1", "['web:192.0.2.1']"),
             (Kind::Ports, "[80, 53/udp]", "{80/tcp: {}, 53/udp: {}}"),
             (Kind::Restart, "on-failure:5", "{Name: on-failure, MaximumRetryCount: 5}"),
+            (Kind::Ports, "8000-8002/udp", "{8000/udp: {}, 8001/udp: {}, 8002/udp: {}}"),
             (Kind::Mounts, "/run:size=1m", "{/run: size=1m}"),
+            (Kind::Mounts, "[/run: 'size=1m,noexec', /tmp: '']", "{/run: 'size=1m,noexec', /tmp: ''}"),
+            (Kind::Mounts, "{/run: size=1m}", "{/run: size=1m}"),
             (Kind::Limits, "nofile=1:2", "[{Name: nofile, Soft: 1, Hard: 2}]"),
             (
                 Kind::Bindings,
@@ -215,13 +244,25 @@ mod tests {
                 "{80/tcp: [{HostIp: '', HostPort: '8080'}, {HostIp: '', HostPort: ''}],
                   53/udp: [{HostIp: 127.0.0.1, HostPort: '53'}]}",
             ),
+            (
+                Kind::Bindings,
+                "'[::1]:8080-8081:80-81'",
+                "{80/tcp: [{HostIp: '::1', HostPort: '8080'}], 81/tcp: [{HostIp: '::1', HostPort: '8081'}]}",
+            ),
             (Kind::Devices, "/dev/a:/dev/b", "[{PathOnHost: /dev/a, PathInContainer: /dev/b, CgroupPermissions: rwm}]"),
         ] {
             let read = |text: &str| yaml::load(text, Mappings::Plain).unwrap();
             assert_eq!(translated(kind, &read(given)), Ok(read(wanted)), "{given}");
         }
-        for (kind, given) in [(Kind::Bytes, "lots"), (Kind::Ports, "80-90"), (Kind::Number, "x"), (Kind::Words, "a 'b")]
-        {
+        for (kind, given) in [
+            (Kind::Bytes, "lots"),
+            (Kind::Ports, "90-80"),
+            (Kind::Ports, "http"),
+            (Kind::Bindings, "8080-8082:80-81"),
+            (Kind::Bindings, "http:80"),
+            (Kind::Number, "x"),
+            (Kind::Words, "a 'b"),
+        ] {
             assert!(translated(kind, &given.into()).is_err(), "{given}");
         }
     }

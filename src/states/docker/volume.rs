@@ -1,6 +1,6 @@
 //! `docker_volume.present` and `docker_volume.absent`.
 
-use super::engine::{Engine, part};
+use super::engine::{self, Engine, part};
 use super::translate::{Kind, translated};
 use crate::formula::{Data, Dict};
 use crate::states::arguments::text;
@@ -13,7 +13,7 @@ fn path(name: &str) -> String {
 
 pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name, driver) = (Engine::of(call)?, call.args.name()?, call.args.text("driver")?);
-    let there = engine.inspect(&path(&name))?;
+    let there = engine.inspect(engine::Kind::Volume, &name)?;
     let current = there.as_ref().and_then(|there| there.get("Driver")).and_then(text);
     let mut changes = Dict::default();
     if there.is_some() {
@@ -55,7 +55,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
 
 pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name) = (Engine::of(call)?, call.args.name()?);
-    if engine.inspect(&path(&name))?.is_none() {
+    if engine.inspect(engine::Kind::Volume, &name)?.is_none() {
         return Ok(Return::unchanged(format!("Volume '{name}' already absent")));
     }
     if call.preview {

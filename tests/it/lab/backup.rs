@@ -45,18 +45,12 @@ fn site(count: usize) -> Site {
     let host = &site.hosts[0];
     // A host's own disk has no room for two servers.
     site.inside(host, "for at in /var/lib/mysql /srv; do mkdir -p $at; mount -t tmpfs tmpfs $at; done");
-    install(&site, host, "mariadb-server");
+    site.install(host, "mariadb-server");
     site.until(host, "mariadb -e 'SELECT 1'");
     site.inside(host, DATA);
     assert_eq!(site.inside(host, "mariadb -Ne 'SELECT COUNT(*) FROM nova.instances'"), "5001");
     site.sandbox.write("up.toml", PIPELINE);
     site
-}
-
-fn install(site: &Site, host: &str, names: &str) {
-    // Another test may change the repository meanwhile.
-    let install = format!("apt-get update && apt-get install -y --no-install-recommends {names}");
-    site.until(host, &format!("{install} && rm -f /var/cache/apt/archives/*.deb"));
 }
 
 #[test]
@@ -126,7 +120,7 @@ fn a_backup_is_tried_on_one_host_and_kept_on_another_and_a_gate_looks_at_it() {
     let site = site(3);
     let [host, keeps, tries] = &site.hosts[..] else { unreachable!() };
     site.inside(tries, "mkdir -p /srv /var/lib/mysql; mount -t tmpfs tmpfs /srv; mount -t tmpfs tmpfs /var/lib/mysql");
-    install(&site, tries, "mariadb-server");
+    site.install(tries, "mariadb-server");
     let pipeline = PIPELINE
         .replace("\"cmp\"", &format!("\"{host}\""))
         .replace("restore-test = true", &format!("to = \"{keeps}\", restore-test = \"{tries}\""));
@@ -230,7 +224,7 @@ fn a_postgres_database_is_kept_tried_and_given_back_by_a_rollback() {
         host,
         "for at in /var/lib/postgresql /srv; do mkdir -p $at; mount -t tmpfs -o mode=755 tmpfs $at; done",
     );
-    install(&site, host, "postgresql");
+    site.install(host, "postgresql");
     site.until(host, "runuser -u postgres -- psql -c 'SELECT 1'");
     site.inside(host, POSTGRES);
     let pipeline = PIPELINE.replace("mariadb\",", "postgres\",");
@@ -267,7 +261,7 @@ fn a_servers_files_are_kept_tried_and_given_back_with_all_its_accounts() {
     let site = site(1);
     let host = &site.hosts[0];
     site.lab(["debian", "mariadb-backup"]);
-    install(&site, host, "mariadb-backup");
+    site.install(host, "mariadb-backup");
     let pipeline = PIPELINE.replace("engine = \"mariadb\",", "engine = \"mariadb\", method = \"physical\",");
     site.sandbox
         .write("up.toml", &pipeline.replace("DROP TABLE nova.cells;", "DROP TABLE nova.cells; CREATE USER later;"));
@@ -292,7 +286,7 @@ fn an_etcd_member_is_kept_tried_and_given_back_by_a_rollback() {
     let site = Site::of(1);
     site.lab(["debian", "etcd-server", "etcd-client"]);
     let host = &site.hosts[0];
-    install(&site, host, "etcd-server etcd-client");
+    site.install(host, "etcd-server etcd-client");
     site.inside(host, "mkdir -p /srv; mount -t tmpfs tmpfs /srv");
     let etcd = |command: &str| site.inside(host, &format!("export ETCDCTL_API=3; {command}"));
     site.until(host, "ETCDCTL_API=3 etcdctl endpoint health");
@@ -329,7 +323,7 @@ fn a_node_of_a_cluster_holds_nobody_up_while_it_is_read_and_is_always_put_back()
         for host in [first, second] {
             let set_up = || {
                 site.inside(host, "for at in /var/lib/mysql /srv; do mkdir -p $at; mount -t tmpfs tmpfs $at; done");
-                install(&site, host, "mariadb-server galera-4 rsync");
+                site.install(host, "mariadb-server galera-4 rsync");
                 let write = format!("systemctl stop mariadb; cat >/etc/mysql/mariadb.conf.d/99.cnf <<'E'\n{settings}E");
                 site.inside(host, &write);
             };

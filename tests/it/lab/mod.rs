@@ -8,6 +8,7 @@ mod apply;
 mod backup;
 mod bastion;
 mod crash;
+mod docker;
 mod encrypted;
 mod faults;
 mod login;
@@ -217,6 +218,13 @@ impl Site {
         let runs = std::fs::read_dir(self.sandbox.path(".upshift/runs")).unwrap();
         let run = runs.map(|run| run.unwrap().path()).max().unwrap();
         std::fs::read_to_string(run.join(format!("hosts/{host}.log"))).unwrap_or_default()
+    }
+
+    /// Installs packages of Debian that the lab has got.
+    pub(super) fn install(&self, host: &str, names: &str) {
+        // Another test may change the repository meanwhile.
+        let install = format!("apt-get update && apt-get install -y --no-install-recommends {names}");
+        self.until(host, &format!("{install} && rm -f /var/cache/apt/archives/*.deb"));
     }
 }
 

@@ -106,12 +106,13 @@ def _remove_network(name):
 # -- power ----------------------------------------------------------------------------------------------
 
 # `--keep-unit` makes systemd-nspawn use the group it is in, and leave with 133 when the host reboots.
-# It runs in the host's network namespace, so that the host's /sys/class/net is its own.
+# It runs in the host's network namespace, so that the host's /sys/class/net is its own. Containers in it have keyrings.
 POWER = """
 name=$1 root=$2; shift 2
 for group; do echo $$ >"$group/cgroup.procs"; done
 while
-  systemd-nspawn --quiet --boot --register=no --keep-unit --capability=CAP_NET_ADMIN --hostname="$name" --machine="$name" \
+  systemd-nspawn --quiet --boot --register=no --keep-unit --hostname="$name" --machine="$name" \
+    --capability=CAP_NET_ADMIN --system-call-filter="@keyring bpf" \
     --directory="$root" --link-journal=no --resolv-conf=off --timezone=off --console=pipe $BIND
   [ $? = 133 ]
 do :; done
