@@ -16,13 +16,14 @@ def fetch(names):
     image.build()
     key = hashlib.sha256(" ".join([image.key(), *sorted(names)]).encode()).hexdigest()[:16]
     folder = Path(f"{state.LAB_CACHE}/packages-{key}")  # the lab forgets what nobody has used for a month
-    if not folder.is_dir():
-        with tempfile.TemporaryDirectory() as top:
-            _fetch(names, top)
-            shutil.rmtree(f"{folder}.new", ignore_errors=True)
-            shutil.copytree(f"{top}/archives", f"{folder}.new", ignore=lambda _, found: [f for f in found if not f.endswith(".deb")])
-            os.rename(f"{folder}.new", folder)
-    os.utime(folder)
+    with image.making():
+        if not folder.is_dir():
+            with tempfile.TemporaryDirectory() as top:
+                _fetch(names, top)
+                shutil.rmtree(f"{folder}.new", ignore_errors=True)
+                shutil.copytree(f"{top}/archives", f"{folder}.new", ignore=lambda _, found: [f for f in found if not f.endswith(".deb")])
+                os.rename(f"{folder}.new", folder)
+        os.utime(folder)
     return folder
 
 

@@ -70,11 +70,18 @@ def base():
     return f"{LAB_CACHE}/base-{key()}"
 
 
-def build():
-    """Makes what is missing of the image and the packages.  Two builds at once: the second waits and finds it made."""
+@contextlib.contextmanager
+def making():
+    """Held while something is made in the cache.  Two who want the same: the second waits and finds it made."""
     os.makedirs(LAB_CACHE, exist_ok=True)
     with open(f"{LAB_CACHE}/build.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build():
+    """Makes what is missing of the image and the packages."""
+    with making():
         if not os.path.isdir(base()):
             tar = f"{base()}.tar.zst"
             if not os.path.exists(tar):
