@@ -179,7 +179,7 @@ pub(super) enum Lists {
 type Stamps = Vec<Option<(u64, u64, i64, i64)>>;
 
 impl Memory {
-    /// The packages as read before, or read now if one of these files has changed since.
+    /// The packages as read before, or read now if one of these files has changed since, or none of them is there.
     pub(super) fn packages<E>(
         &self,
         files: &[&str],
@@ -189,6 +189,7 @@ impl Memory {
         let mut known = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, packages)) = &*known
             && *of == stamps
+            && stamps.iter().any(Option::is_some)
         {
             return Ok(Arc::clone(packages));
         }

@@ -1,6 +1,4 @@
 //! Repositories of `dnf` and `yum`: sections of `/etc/yum.repos.d/*.repo`.
-//!
-//! It was not tried on a host of the family yet.
 
 use std::time::Duration;
 
@@ -160,7 +158,6 @@ pub(super) fn managed(call: &Call<'_>, manager: Manager<'_>, is_disabled: bool) 
 /// The settings that a state asks for: whatever it says that means nothing else.
 fn wanted(args: Args<'_>, name: &str, is_disabled: bool) -> Result<Settings, Failed> {
     let mut settings = Settings::new();
-    settings.insert("name".to_owned(), args.text("humanname")?.unwrap_or_else(|| name.to_owned()));
     for (key, value) in &args.chunk().entries {
         let Some(key) = key.as_str().filter(|key| !OTHERS.contains(key) && !key.starts_with("__")) else { continue };
         let value = match value {
@@ -178,6 +175,7 @@ fn wanted(args: Args<'_>, name: &str, is_disabled: bool) -> Result<Settings, Fai
         )
         .into());
     }
+    settings.insert("name".to_owned(), args.text("humanname")?.unwrap_or_else(|| name.to_owned()));
     settings.insert("enabled".to_owned(), i32::from(!is_disabled).to_string());
     Ok(settings)
 }
@@ -260,6 +258,6 @@ mod tests {
         chunk.insert("gpgcheck", true);
         let settings = wanted(Args::new(&chunk), "one", false).unwrap();
         let lines: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        assert_eq!(lines, ["name=One", "baseurl=https://a", "gpgcheck=1", "enabled=1"]);
+        assert_eq!(lines, ["baseurl=https://a", "gpgcheck=1", "name=One", "enabled=1"]);
     }
 }

@@ -15,7 +15,10 @@ def ask(*argv):
 
 def packages():
     lines = (line.split("\t") for line in ask("dpkg-query", "-W", "-f", "${Package}\t${Version}\t${db:Status-Abbrev}\n"))
-    return {name: f"{version} {status.strip()}" for name, version, status in lines}
+    found = {name: f"{version} {status.strip()}" for name, version, status in lines}
+    if os.path.exists("/usr/bin/rpm"):
+        found.update((f"rpm {line}", "") for line in ask("rpm", "-qa"))
+    return found
 
 
 def marks():

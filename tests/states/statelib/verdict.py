@@ -50,10 +50,10 @@ def outcome(answer):
 
 def foreseen(when, salt, upshift, end):
     """Whether upshift's preview says what becomes of a state, and Salt's does not: that it will fail, which Salt finds out when it does;
-    or that it will not, which Salt cannot tell of files of users and groups that come with a package."""
+    that it will not, which Salt cannot tell of files of users and groups that come with a package; or that something will change."""
     if when != "preview" or end is None:
         return False
-    if upshift.get("result") is False or salt.get("result") is False:
+    if upshift.get("result") is False or salt.get("result") in (False, True):
         return upshift.get("result") == (False if end.get("result") is False else None if end.get("changes") else True)
     return False
 
