@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::engine::{Engine, Kind, part};
+use super::engine::{Engine, Thing, part};
 use super::image;
 use super::settings::Settings;
 use crate::formula::{Data, Dict};
@@ -22,10 +22,6 @@ fn state(container: Option<&Data>) -> Option<&'static str> {
         (_, Some(true)) => "running",
         _ => "stopped",
     })
-}
-
-fn inspect(engine: &Engine, name: &str) -> Result<Option<Data>, String> {
-    engine.inspect(Kind::Container, name)
 }
 
 fn id(data: &Data, key: &str) -> String {
@@ -74,11 +70,9 @@ impl Work<'_> {
         let preview = self.call.preview;
         let is_forced = *news == News::Force || self.call.args.flag("force", false);
         self.check_networks()?;
-        let engine = &self.engine;
-        self.settings.resolve(|name| Ok(inspect(engine, name)?.map(|other| id(&other, "Id"))))?;
-        self.settings.leave_out(|| engine.act("GET", "/info", None))?;
+        self.settings.adapt(&self.engine)?;
         let image = self.image()?;
-        let there = inspect(&self.engine, &self.name)?;
+        let there = self.engine.inspect(Thing::Container, &self.name)?;
         let before = state(there.as_ref());
         let wanted_image = image.as_ref().map(|image| id(image, "Id")).unwrap_or_default();
         let current_image = there.as_ref().map(|there| id(there, "Image"));
@@ -124,7 +118,7 @@ impl Work<'_> {
             let changes = self.changes.clone();
             return Ok(if would { Return::would(changes, comment) } else { Return::unchanged(comment) });
         }
-        let after = inspect(&self.engine, &self.name)?;
+        let after = self.engine.inspect(Thing::Container, &self.name)?;
         let after = state(after.as_ref());
         if before != after {
             let word = |state: Option<&str>| state.map_or(Data::None, Data::from);
@@ -154,7 +148,7 @@ impl Work<'_> {
     /// The image, which is pulled if it is not there; a preview leaves that.
     fn image(&mut self) -> Result<Option<Data>, String> {
         let name = &self.settings.image;
-        if let Some(there) = image::inspect(&self.engine, name)? {
+        if let Some(there) = self.engine.inspect(Thing::Image, name)? {
             return Ok(Some(there));
         }
         if self.call.preview {
@@ -163,14 +157,14 @@ impl Work<'_> {
         let failed = |why: String| format!("Failed to pull {name}: {why}");
         let pulled = image::pull(&self.engine, name).map_err(failed)?;
         self.changes.insert("image", pulled);
-        image::inspect(&self.engine, name)?.map(Some).ok_or_else(|| failed("it is not there".to_owned()))
+        self.engine.inspect(Thing::Image, name)?.map(Some).ok_or_else(|| failed("it is not there".to_owned()))
     }
 
     fn check_networks(&self) -> Result<(), String> {
         let Some(networks) = &self.settings.networks else { return Ok(()) };
         let mut missing = Vec::new();
         for network in networks {
-            if self.engine.inspect(Kind::Network, network)?.is_none() {
+            if self.engine.inspect(Thing::Network, network)?.is_none() {
                 missing.push(network.as_str());
             }
         }
@@ -186,7 +180,7 @@ impl Work<'_> {
         let temporary = format!("{}-upshift-new", self.name);
         let place = if there.is_some() { &temporary } else { &self.name };
         // What a process left that was killed here.
-        self.engine.act("DELETE", &format!("/containers/{}?force=true", part(&temporary)), None).ok();
+        self.engine.act("DELETE", &format!("{}?force=true", Thing::Container.path(&temporary)), None).ok();
         let path = format!("/containers/create?name={}", part(place));
         let created = self.engine.act("POST", &path, Some(&self.settings.body()))?;
         let new = id(&created, "Id");
@@ -195,10 +189,10 @@ impl Work<'_> {
         if let Some(there) = there {
             let old = id(there, "Id");
             self.stop(&old)?;
-            self.engine.act("DELETE", &format!("/containers/{old}?force=true"), None)?;
+            self.engine.act("DELETE", &format!("{}?force=true", Thing::Container.path(&old)), None)?;
             ids.insert("removed", vec![Data::from(old)]);
             self.changes.insert("container_id", ids.clone());
-            let path = format!("/containers/{new}/rename?name={}", part(&self.name));
+            let path = format!("{}/rename?name={}", Thing::Container.path(&new), part(&self.name));
             let failed =
                 |why| format!("Failed to rename temp container: {why}. Failed to replace container '{}'", self.name);
             self.engine.act("POST", &path, None).map_err(failed)?;
@@ -219,7 +213,7 @@ impl Work<'_> {
 
     fn start(&self, is_paused: bool) -> Result<(), String> {
         let verb = if is_paused { "unpause" } else { "start" };
-        let started = self.engine.act("POST", &format!("/containers/{}/{verb}", part(&self.name)), None);
+        let started = self.engine.act("POST", &format!("{}/{verb}", Thing::Container.path(&self.name)), None);
         started.map_err(|why| format!("Failed to start container '{}': '{why}'", self.name))?;
         std::thread::sleep(SETTLING);
         Ok(())
@@ -235,7 +229,7 @@ impl Work<'_> {
             self.said.push(format!("Signal {signal} would be sent to container"));
             return Ok(true);
         }
-        let path = format!("/containers/{}/kill?signal={}", part(&self.name), part(signal));
+        let path = format!("{}/kill?signal={}", Thing::Container.path(&self.name), part(signal));
         self.engine.act("POST", &path, None).map_err(|why| format!("Failed to signal container: {why}"))?;
         self.changes.insert("signal", signal.as_str());
         self.said.push(format!("Sent signal {signal} to container"));
@@ -265,7 +259,7 @@ impl Work<'_> {
     }
 
     fn settle_networks(&self, id: &str) -> Result<(), String> {
-        let there = inspect(&self.engine, id)?;
+        let there = self.engine.inspect(Thing::Container, id)?;
         match there.and_then(|there| self.networks(&there)) {
             Some((joins, leaves)) => self.move_between(id, &joins, &leaves),
             None => Ok(()),
@@ -287,7 +281,7 @@ impl Work<'_> {
         let body = Data::from(dict([("Container", container.into()), ("Force", true.into())]));
         for (networks, verb) in [(leaves, "disconnect"), (joins, "connect")] {
             for network in networks {
-                let path = format!("/networks/{}/{verb}", part(network));
+                let path = format!("{}/{verb}", Thing::Network.path(network));
                 self.engine.act("POST", &path, Some(&body))?;
             }
         }
@@ -298,7 +292,7 @@ impl Work<'_> {
 fn stop(engine: &Engine, args: &Args<'_>, id: &str) -> Result<(), String> {
     let timeout = args.number("shutdown_timeout").map_err(|failed| failed.comment)?;
     let timeout = timeout.map(|timeout| format!("?t={timeout}")).unwrap_or_default();
-    engine.act("POST", &format!("/containers/{}/stop{timeout}", part(id)), None).map(drop)
+    engine.act("POST", &format!("{}/stop{timeout}", Thing::Container.path(id)), None).map(drop)
 }
 
 pub(super) fn stopped(call: &Call<'_>) -> Result<Return, Failed> {
@@ -307,7 +301,7 @@ pub(super) fn stopped(call: &Call<'_>) -> Result<Return, Failed> {
     let unpauses = args.flag("unpause", false);
     let (mut absent, mut paused, mut targets) = (Vec::new(), Vec::new(), Vec::new());
     for name in &names {
-        match state(inspect(&engine, name)?.as_ref()) {
+        match state(engine.inspect(Thing::Container, name)?.as_ref()) {
             None => absent.push(name.as_str()),
             Some("paused") if !unpauses => paused.push(name.as_str()),
             Some("stopped") => {}
@@ -339,7 +333,7 @@ pub(super) fn stopped(call: &Call<'_>) -> Result<Return, Failed> {
     let (mut changes, mut errors) = (Dict::default(), Vec::new());
     for (name, state) in targets {
         let unpaused = match state {
-            "paused" => engine.act("POST", &format!("/containers/{}/unpause", part(name)), None).map(drop),
+            "paused" => engine.act("POST", &format!("{}/unpause", Thing::Container.path(name)), None).map(drop),
             _ => Ok(()),
         };
         match unpaused.and_then(|()| stop(&engine, args, name)) {
@@ -358,7 +352,7 @@ pub(super) fn stopped(call: &Call<'_>) -> Result<Return, Failed> {
 
 pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name, force) = (Engine::of(call)?, call.args.name()?, call.args.flag("force", false));
-    let Some(there) = inspect(&engine, &name)? else {
+    let Some(there) = engine.inspect(Thing::Container, &name)? else {
         return Ok(Return::unchanged(format!("Container '{name}' does not exist")));
     };
     let before = state(Some(&there));
@@ -369,7 +363,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
         return Ok(Return::would(Dict::default(), format!("Container '{name}' will be removed")));
     }
     engine
-        .act("DELETE", &format!("/containers/{}?force={force}", part(&name)), None)
+        .act("DELETE", &format!("{}?force={force}", Thing::Container.path(&name)), None)
         .map_err(|why| format!("Failed to remove container '{name}': {why}"))?;
     let method = if before == Some("stopped") { "Successfully" } else { "Forcibly" };
     let changes = dict([("removed", vec![Data::from(id(&there, "Id"))].into())]);

@@ -29,23 +29,23 @@ pub(super) struct Engine {
 
 /// What the daemon keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Thing {
     Container,
     Image,
     Network,
     Volume,
 }
 
-impl Kind {
-    /// Where one of these is described.
-    fn path(self, name: &str) -> String {
-        let name = part(name);
-        match self {
-            Self::Container => format!("/containers/{name}/json"),
-            Self::Image => format!("/images/{name}/json"),
-            Self::Network => format!("/networks/{name}"),
-            Self::Volume => format!("/volumes/{name}"),
-        }
+impl Thing {
+    /// Where the one of this name is.
+    pub(super) fn path(self, name: &str) -> String {
+        let folder = match self {
+            Self::Container => "containers",
+            Self::Image => "images",
+            Self::Network => "networks",
+            Self::Volume => "volumes",
+        };
+        format!("/{folder}/{}", part(name))
     }
 }
 
@@ -94,8 +94,9 @@ impl Engine {
     }
 
     /// What the daemon says of something; `None` if it has no such thing.
-    pub(super) fn inspect(&self, kind: Kind, name: &str) -> Result<Option<Data>, String> {
-        let answer = self.ask("GET", &kind.path(name), None, Some(PATIENCE))?;
+    pub(super) fn inspect(&self, thing: Thing, name: &str) -> Result<Option<Data>, String> {
+        let described = if matches!(thing, Thing::Container | Thing::Image) { "/json" } else { "" };
+        let answer = self.ask("GET", &(thing.path(name) + described), None, Some(PATIENCE))?;
         if answer.status == 404 {
             return Ok(None);
         }

@@ -1,15 +1,10 @@
 //! `docker_image.present` and `docker_image.absent`: images that are pulled. upshift builds none and loads none.
 
-use super::engine::{Engine, Kind, part};
+use super::engine::{Engine, Thing, part};
 use crate::formula::{Data, Dict};
 use crate::states::arguments::text;
 use crate::states::returns::dict;
 use crate::states::{Args, Call, Failed, Return};
-
-/// What the daemon says of an image; `None` if it is not there.
-pub(super) fn inspect(engine: &Engine, name: &str) -> Result<Option<Data>, String> {
-    engine.inspect(Kind::Image, name)
-}
 
 /// Pulls an image; `latest` if it says no tag. Returns what Salt says of it.
 pub(super) fn pull(engine: &Engine, name: &str) -> Result<Data, String> {
@@ -54,7 +49,7 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Return, Failed> {
 
 fn ensure(call: &Call<'_>, force: bool) -> Result<Return, Failed> {
     let (engine, name) = (Engine::of(call)?, full_name(&call.args)?);
-    let there = inspect(&engine, &name)?;
+    let there = engine.inspect(Thing::Image, &name)?;
     if there.is_some() && !force {
         return Ok(Return::unchanged(format!("Image {name} already present")));
     }
@@ -63,7 +58,7 @@ fn ensure(call: &Call<'_>, force: bool) -> Result<Return, Failed> {
     }
     let failed = |why: String| format!("Encountered error pulling {name}: {why}");
     let pulled = pull(&engine, &name).map_err(failed)?;
-    let now = inspect(&engine, &name)?.ok_or_else(|| failed("it is not there afterwards".to_owned()))?;
+    let now = engine.inspect(Thing::Image, &name)?.ok_or_else(|| failed("it is not there afterwards".to_owned()))?;
     if there.is_some_and(|there| there.get("Id") == now.get("Id")) {
         return Ok(Return::unchanged(format!("Image '{name}' was pulled, but there were no changes")));
     }
@@ -76,7 +71,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let names = if args.get("images").is_some() { args.texts("images")? } else { vec![args.name()?] };
     let mut there = Vec::new();
     for name in &names {
-        if inspect(&engine, name)?.is_some() {
+        if engine.inspect(Thing::Image, name)?.is_some() {
             there.push(name.as_str());
         }
     }
@@ -95,7 +90,7 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     }
     let (mut removed, mut untagged, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for name in &there {
-        match engine.act("DELETE", &format!("/images/{}?force={}", part(name), args.flag("force", false)), None) {
+        match engine.act("DELETE", &format!("{}?force={}", Thing::Image.path(name), args.flag("force", false)), None) {
             Err(why) => errors.push(format!("{name}: {why}")),
             Ok(said) => {
                 for entry in said.as_list().unwrap_or_default() {

@@ -3,7 +3,7 @@
 //! A network that is there and is otherwise than an SLS says is an error: unlike Salt, upshift does not take it from under
 //! the containers in it.
 
-use super::engine::{self, Engine, part};
+use super::engine::{Engine, Thing};
 use super::translate::{Kind, translated};
 use crate::formula::{Data, Dict};
 use crate::states::arguments::{shown, text};
@@ -88,13 +88,9 @@ fn differing(wanted: &Dict, there: &Data) -> Vec<String> {
     differing
 }
 
-fn path(name: &str) -> String {
-    format!("/networks/{}", part(name))
-}
-
 pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name, wanted) = (Engine::of(call)?, call.args.name()?, settings(&call.args)?);
-    if let Some(there) = engine.inspect(engine::Kind::Network, &name)? {
+    if let Some(there) = engine.inspect(Thing::Network, &name)? {
         let differing = differing(&wanted, &there);
         if differing.is_empty() {
             return Ok(Return::unchanged(format!("Network '{name}' already exists, and is configured as specified")));
@@ -118,7 +114,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
 
 pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name) = (Engine::of(call)?, call.args.name()?);
-    let Some(there) = engine.inspect(engine::Kind::Network, &name)? else {
+    let Some(there) = engine.inspect(Thing::Network, &name)? else {
         return Ok(Return::unchanged(format!("Network '{name}' already absent")));
     };
     if call.preview {
@@ -130,14 +126,14 @@ pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
         let id = text(id).unwrap_or_default();
         let container = container.get("Name").and_then(text).unwrap_or_else(|| id.clone());
         let body = dict([("Container", id.into()), ("Force", true.into())]);
-        engine.act("POST", &format!("{}/disconnect", path(&name)), Some(&body.into())).map_err(|why| {
-            Failed::from(format!("Failed to disconnect container '{container}' : {why}")).after(changes.clone())
-        })?;
+        engine.act("POST", &format!("{}/disconnect", Thing::Network.path(&name)), Some(&body.into())).map_err(
+            |why| Failed::from(format!("Failed to disconnect container '{container}' : {why}")).after(changes.clone()),
+        )?;
         left.push(container.into());
         changes.insert("disconnected", left.clone());
     }
     engine
-        .act("DELETE", &path(&name), None)
+        .act("DELETE", &Thing::Network.path(&name), None)
         .map_err(|why| Failed::from(format!("Failed to remove network: {why}")).after(changes.clone()))?;
     changes.insert("removed", true);
     Ok(Return::changed(changes, format!("Removed network '{name}'")))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::engine::{Engine, Thing};
 use super::translate::{Kind, capability, items, translated};
 use crate::formula::{Data, Dict};
 use crate::states::Args;
@@ -215,7 +216,7 @@ impl Settings {
             config.insert("ExposedPorts", open);
         }
         // As in Salt, and so that containers that Salt made are as they should be: what is bound is a volume.
-        let bound: Vec<Data> = host.get("Binds").and_then(Data::as_list).unwrap_or_default().to_vec();
+        let bound = host.get("Binds").and_then(Data::as_list).unwrap_or_default();
         let places = bound.iter().filter_map(|bind| bind.as_str()?.split(':').nth(1));
         let mut volumes = config.get("Volumes").and_then(Data::as_dict).cloned().unwrap_or_default();
         volumes.entries.extend(places.map(|place| (place.into(), Dict::default().into())));
@@ -233,23 +234,20 @@ impl Settings {
         Ok(Self { image, config, host, networks, unkept: Vec::new() })
     }
 
-    /// The daemon says the ID of a container whose network, processes or memory another one shares, where an SLS says its name.
-    pub(super) fn resolve(&mut self, id: impl Fn(&str) -> Result<Option<String>, String>) -> Result<(), String> {
+    /// Says what its daemon makes of some of them, so that a container that is right is seen to be.
+    pub(super) fn adapt(&mut self, engine: &Engine) -> Result<(), String> {
+        // It says the ID of a container whose network, processes or memory another one shares, not its name.
         for field in ["NetworkMode", "PidMode", "IpcMode"] {
             let Some(other) = self.host.get(field).and_then(|mode| mode.as_str()?.strip_prefix("container:")) else {
                 continue;
             };
-            if let Some(id) = id(other)? {
+            if let Some(id) = engine.inspect(Thing::Container, other)?.and_then(|other| text(other.get("Id")?)) {
                 self.host.insert(field, format!("container:{id}"));
             }
         }
-        Ok(())
-    }
-
-    /// The daemon warns of a limit that it has no means for, and makes a container without it.
-    pub(super) fn leave_out(&mut self, info: impl Fn() -> Result<Data, String>) -> Result<(), String> {
+        // It warns of a limit that it has no means for, and makes a container without it.
         if LIMITS.iter().any(|(field, _)| self.host.has(field)) {
-            let info = info()?;
+            let info = engine.act("GET", "/info", None)?;
             let is_missing = |word: &str| info.get(word) == Some(&Data::Bool(false));
             self.unkept = LIMITS.iter().filter(|(_, word)| is_missing(word)).map(|(field, _)| *field).collect();
         }

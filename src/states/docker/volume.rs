@@ -1,19 +1,15 @@
 //! `docker_volume.present` and `docker_volume.absent`.
 
-use super::engine::{self, Engine, part};
+use super::engine::{Engine, Thing};
 use super::translate::{Kind, translated};
 use crate::formula::{Data, Dict};
 use crate::states::arguments::text;
 use crate::states::returns::dict;
 use crate::states::{Call, Failed, Return};
 
-fn path(name: &str) -> String {
-    format!("/volumes/{}", part(name))
-}
-
 pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name, driver) = (Engine::of(call)?, call.args.name()?, call.args.text("driver")?);
-    let there = engine.inspect(engine::Kind::Volume, &name)?;
+    let there = engine.inspect(Thing::Volume, &name)?;
     let current = there.as_ref().and_then(|there| there.get("Driver")).and_then(text);
     let mut changes = Dict::default();
     if there.is_some() {
@@ -35,7 +31,7 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
             return Ok(Return::would(changes, comment));
         }
         let failed = |why| format!("Failed to remove volume '{name}': {why}");
-        engine.act("DELETE", &path(&name), None).map_err(failed)?;
+        engine.act("DELETE", &Thing::Volume.path(&name), None).map_err(failed)?;
         changes.insert("removed", true);
     } else if call.preview {
         return Ok(Return::would(changes, format!("The volume '{name}' will be created")));
@@ -55,13 +51,13 @@ pub(super) fn present(call: &Call<'_>) -> Result<Return, Failed> {
 
 pub(super) fn absent(call: &Call<'_>) -> Result<Return, Failed> {
     let (engine, name) = (Engine::of(call)?, call.args.name()?);
-    if engine.inspect(engine::Kind::Volume, &name)?.is_none() {
+    if engine.inspect(Thing::Volume, &name)?.is_none() {
         return Ok(Return::unchanged(format!("Volume '{name}' already absent")));
     }
     if call.preview {
         return Ok(Return::would(Dict::default(), format!("The volume '{name}' will be removed")));
     }
     let failed = |why| format!("Failed to remove volume '{name}': {why}");
-    engine.act("DELETE", &path(&name), None).map_err(failed)?;
+    engine.act("DELETE", &Thing::Volume.path(&name), None).map_err(failed)?;
     Ok(Return::changed(dict([("removed", Data::Bool(true))]), format!("Volume '{name}' was removed")))
 }

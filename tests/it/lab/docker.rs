@@ -123,9 +123,8 @@ fn containers_are_what_they_are_to_be_with_a_real_daemon() {
     assert_eq!(docker("inspect -f '{{.State.Running}}' web"), "true");
 
     // One that ends at once does not run.
-    let ends =
-        "short:\n  docker_container.running:\n    - image: localhost:5000/box:1\n    - command: 'true'\n".to_owned();
-    site.sandbox.write("formulas/box/other.sls", &ends);
+    let ends = "short:\n  docker_container.running:\n    - image: localhost:5000/box:1\n    - command: 'true'\n";
+    site.sandbox.write("formulas/box/other.sls", ends);
     let ended = site.upshift(["apply", "cmp", "box.other"]).with(10);
     assert!(ended.out.contains("Container is not running"), "{}", ended.out);
     docker("rm short");

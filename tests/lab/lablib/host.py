@@ -106,7 +106,8 @@ def _remove_network(name):
 # -- power ----------------------------------------------------------------------------------------------
 
 # `--keep-unit` makes systemd-nspawn use the group it is in, and leave with 133 when the host reboots.
-# It runs in the host's network namespace, so that the host's /sys/class/net is its own. Containers in it have keyrings.
+# It runs in the host's network namespace, so that the host's /sys/class/net is its own. Docker runs in it: its containers
+# have keyrings, and programs that guard devices.
 POWER = """
 name=$1 root=$2; shift 2
 for group; do echo $$ >"$group/cgroup.procs"; done

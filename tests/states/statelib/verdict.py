@@ -53,7 +53,7 @@ def foreseen(when, salt, upshift, end):
     that it will not, which Salt cannot tell of files of users and groups that come with a package; or that something will change."""
     if when != "preview" or end is None:
         return False
-    if upshift.get("result") is False or salt.get("result") in (False, True):
+    if upshift.get("result") is False or salt.get("result") is not None:
         return upshift.get("result") == (False if end.get("result") is False else None if end.get("changes") else True)
     return False
 
