@@ -246,6 +246,7 @@ impl Drop for Site {
                     &["unfill", host],
                     &["rekey", host, "back"],
                     &["start", host],
+                    &["reset", host],
                 ] {
                     self.lab.run(repair.iter().copied());
                 }
