@@ -103,10 +103,10 @@ fn a_signal_ends_in_11_after_what_was_under_way() {
 fn a_second_signal_aborts_and_still_puts_hosts_back() {
     let sandbox = project(
         "[pipeline]\nname = 'p'\n[[stage]]\nname = 's'\nhosts = 'web'\nfan-out = 2\n\
-         step = [{ name = 'drain', run = 'sleep 30', always = 'echo {{ host.name }} >> back' }]\n",
+         step = [{ name = 'drain', run = 'touch {{ host.name }}; sleep 30', always = 'echo {{ host.name }} >> back' }]\n",
     );
     let upshift = sandbox.start(["run", "p.toml"]);
-    sandbox.until("two units are under way", |sandbox| sandbox.records("unit-started") == 2);
+    sandbox.until("both run", |sandbox| sandbox.path("web1").exists() && sandbox.path("web2").exists());
     upshift.signal(Signal::INT);
     sandbox.until("it stops", |sandbox| sandbox.records("ordered") == 1);
     upshift.signal(Signal::INT);
@@ -187,7 +187,7 @@ fn a_window_that_is_not_open_or_too_short_ends_in_15() {
 #[test]
 fn a_second_upshift_ends_in_16_and_says_who_holds_the_lock() {
     let sandbox =
-        project("[pipeline]\nname = 'p'\n[[stage]]\nname = 's'\nhosts = 'web'\nstep = [{ run = 'sleep 5' }]\n");
+        project("[pipeline]\nname = 'p'\n[[stage]]\nname = 's'\nhosts = 'web'\nstep = [{ run = 'sleep 30' }]\n");
     let first = sandbox.start(["run", "p.toml"]);
     sandbox.until("the first one runs", |sandbox| sandbox.records("unit-started") == 3);
     let numbers = regex::Regex::new(r"held by .* \(pid \d+|\d\d:\d\d:\d\d").unwrap();

@@ -256,7 +256,7 @@ fn what_the_last_step_did_to_a_target_is_waited_for() {
     let breach = &of_kind(&sandbox, "probe-breached")[0];
     let hosts = upshift::model::pattern::unfold(breach["under_way"][0]["hosts"].as_str().unwrap()).unwrap();
     assert!(hosts.contains(&"cmp4".to_owned()), "{breach}");
-    let gap = lines(&sandbox).into_iter().find(|line| line["kind"] == "gap").unwrap();
+    let gap = lines(&sandbox).into_iter().rfind(|line| line["kind"] == "gap").unwrap();
     assert_eq!((&gap["answered"], &gap["breach"]), (&false.into(), &true.into()));
     let said = sandbox.upshift(["report"]).output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
