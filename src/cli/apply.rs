@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::project::Files;
+use super::project::{Files, Targets};
 use super::run::{Manner, RunCommand};
 use super::sources;
 use crate::config;
@@ -32,13 +32,10 @@ const FOLDER: &str = ".upshift/apply";
 It is a run like any other: `upshift status`, `stop`, `resume` and `report` work on it. Every state is carried out on
 the host itself and goes on when the connection is lost.")]
 pub(super) struct Apply {
-    /// The hosts: a selector such as `cmp`, `cmp[001-010]`, `ctl,dbs` or `all`
-    hosts: String,
+    #[command(flatten)]
+    targets: Targets,
     /// The SLS to apply; those that `top.sls` gives each host when there is none
     sls: Vec<String>,
-    /// The inventory; `inventory.toml` here when it is not given
-    #[arg(short, long, value_name = "FILE")]
-    inventory: Option<Utf8PathBuf>,
     /// A folder of formulas; may be given several times, the first that has a file wins [default: formulas]
     #[arg(short, long = "root", value_name = "DIR")]
     roots: Vec<Utf8PathBuf>,
@@ -121,14 +118,19 @@ struct Step<'a> {
 
 impl Apply {
     pub(super) fn main(self) -> Result<Exit> {
-        let pipeline = self.write()?;
-        let files = Files { pipeline, inventory: self.inventory.clone() };
+        self.targets.select()?;
+        let files = Files { pipeline: self.write()?, inventory: self.targets.inventory.clone() };
         let mut read = files.read()?;
         let (plan, history) = read.plan()?;
         let command = RunCommand { files, time_scale: None, if_changed: false, anew: true, manner: self.manner };
         let (run, exit) = command.carry_out(read, plan, history)?;
         let hosts = applied(&run)?.into_values().next().unwrap_or_default();
-        super::print(&if self.json { json(&hosts)? } else { states::text(&hosts, self.all) })?;
+        super::print(&match self.json {
+            true => json(&hosts)?,
+            // Where no host came as far as its states, the error says why.
+            false if hosts.is_empty() => String::new(),
+            false => states::text(&hosts, self.all),
+        })?;
         exit
     }
 
@@ -159,7 +161,7 @@ impl Apply {
             },
             stage: [Stage {
                 name,
-                hosts: &self.hosts,
+                hosts: &self.targets.hosts,
                 fan_out: self.fan_out,
                 max_failures: "100%",
                 engine: self.engine,

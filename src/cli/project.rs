@@ -59,15 +59,25 @@ impl Files {
 #[derive(Debug, Args)]
 pub(super) struct Targets {
     /// The hosts: a selector such as `cmp`, `cmp[001-010]`, `ctl,dbs` or `all`
-    hosts: String,
+    pub(super) hosts: String,
     /// The inventory; `inventory.toml` here when it is not given
     #[arg(short, long, value_name = "FILE")]
-    inventory: Option<Utf8PathBuf>,
+    pub(super) inventory: Option<Utf8PathBuf>,
 }
 
 impl Targets {
     /// How connections are opened, and the hosts, in the order of the inventory.
     pub(super) fn read(&self) -> Result<(Ssh, Vec<Host>)> {
+        let (ssh, hosts) = self.select()?;
+        if let Some(host) = hosts.iter().find(|host| host.transport == Transport::Simulated) {
+            let message = format!("host `{}` is simulated: there is nothing to connect to", host.name);
+            return Err(Error::usage(message));
+        }
+        Ok((ssh, hosts))
+    }
+
+    /// The same, with simulated hosts among them.
+    pub(super) fn select(&self) -> Result<(Ssh, Vec<Host>)> {
         let file = self.inventory.clone().unwrap_or_else(|| INVENTORY.into());
         if self.inventory.is_none() && !file.exists() {
             return Err(Error::usage(format!("there is no `{INVENTORY}` here")).hint("`--inventory FILE` names one"));
@@ -78,10 +88,6 @@ impl Targets {
             message: format!("`{}` {}", self.hosts, error.message),
             hint: error.hint,
         })?;
-        if let Some(host) = hosts.iter().find(|host| host.transport == Transport::Simulated) {
-            let message = format!("host `{}` is simulated: there is nothing to connect to", host.name);
-            return Err(Error::usage(message));
-        }
         let hosts = hosts.into_iter().cloned().collect();
         Ok((inventory.ssh, hosts))
     }

@@ -107,6 +107,16 @@ fn missing_requisites_and_circles_are_refused_before_anything_runs() {
 }
 
 #[test]
+fn hosts_that_are_not_there_are_said_of_what_was_typed() {
+    let sandbox = web();
+    sandbox.write("inventory.toml", "[groups.web]\nhosts = ['web01']\n");
+    let (code, _, err) = run(&sandbox, ["apply", "wbe", "web"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.starts_with("error: `wbe` selects the group `wbe`, which the inventory does not have\n"), "{err}");
+    assert!(!sandbox.path(".upshift").exists());
+}
+
+#[test]
 fn recorded_answers_stand_in_for_a_host() {
     let sandbox = Sandbox::new();
     sandbox

@@ -125,6 +125,7 @@ fn a_formula_that_wants_what_upshift_does_not_have_touches_nothing() {
     );
     let ended = site.upshift(["apply", "cmp", "bad"]).with(10);
     assert!(ended.err.contains("bad/init.sls:4: upshift has no state `keystoneng.user_present`"), "{}", ended.err);
+    assert_eq!(ended.out, "");
     assert_eq!(site.inside(&site.hosts[0], "ls /etc/bad 2>&1 | grep -c 'No such'"), "1");
 }
 

@@ -25,6 +25,7 @@ fn the_second_of_two_upshifts_is_refused_and_told_whose_the_host_is() {
     run.kill();
     let ended = second(&["run", "up.toml"]).with(16);
     assert!(ended.err.contains("it is not connected, and one of its steps is under way here"), "{}", ended.err);
+    assert!(ended.err.contains("` goes on with it where it was started; or, when it is given up"), "{}", ended.err);
     site.upshift(["resume"]).with(0);
     assert!(site.states().values().all(|state| state == "changed"));
     // Ended, it has them no more.
