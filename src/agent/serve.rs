@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -31,6 +31,9 @@ const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// So many other builds of upshift stay on a host.
 const OTHERS: usize = 2;
+
+/// One of which nothing has come for so long is not being sent any more.
+const ARRIVING: Duration = Duration::from_hours(1);
 
 /// Answers that wait to be sent; whoever has more to say waits.
 const WAITING: usize = 16;
@@ -211,16 +214,48 @@ fn home() -> Utf8PathBuf {
     std::env::var("HOME").ok().map(Utf8PathBuf::from).filter(|home| home.is_dir()).unwrap_or_else(|| "/".into())
 }
 
-/// Removes other builds of upshift, but for the newest ones: another controller may use them.
+/// Removes other builds of upshift, but for the newest ones, and what is left of one whose sending was cut off: another
+/// controller may use the first, and be sending it now.
 fn remove_others(folder: &Utf8Path) -> io::Result<()> {
     let own = std::env::current_exe()?;
+    let cut_off = SystemTime::from(now()).checked_sub(ARRIVING);
     let mut others = Vec::new();
     for entry in folder.join("agent").read_dir_utf8()? {
         let entry = entry?;
-        if entry.path().as_std_path() != own {
-            others.push((entry.metadata()?.modified()?, entry.into_path()));
+        let modified = entry.metadata()?.modified()?;
+        match entry.path().extension() {
+            // `HASH.PID`, until all of it is there.
+            Some(_) if Some(modified) < cut_off => fs::remove_file(entry.path())?,
+            Some(_) => {}
+            None if entry.path().as_std_path() == own => {}
+            None => others.push((modified, entry.into_path())),
         }
     }
     others.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
     others.iter().skip(OTHERS).try_for_each(|(_, path)| fs::remove_file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_builds_go_and_what_arrives_just_now_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        fs::create_dir(folder.join("agent")).unwrap();
+        let minutes_ago = |name: &str, minutes: u64| {
+            let file = fs::File::create(folder.join("agent").join(name)).unwrap();
+            file.set_modified(SystemTime::from(now()) - Duration::from_mins(minutes)).unwrap();
+        };
+        let arriving = ["a.10", "a.11", "a.12", "a.13"].map(|name| (name, 0));
+        for (name, minutes) in arriving.into_iter().chain([("b.9", 61), ("b", 62), ("c", 63), ("d", 64)]) {
+            minutes_ago(name, minutes);
+        }
+        remove_others(folder).unwrap();
+        let left = folder.join("agent").read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned());
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        assert_eq!(left, ["a.10", "a.11", "a.12", "a.13", "b", "c"]);
+    }
 }
