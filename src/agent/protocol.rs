@@ -194,6 +194,19 @@ pub struct Held {
     pub under_way: usize,
 }
 
+impl Held {
+    /// What there is to do about it, where `unlock` is the command that takes the host away.
+    #[must_use]
+    pub fn way_out(&self, unlock: &str) -> String {
+        let goes_on = if self.connected {
+            "wait for its end".to_owned()
+        } else {
+            format!("`upshift resume {}` goes on with it where it was started", self.claim.run)
+        };
+        format!("{goes_on}; or, when it is given up for good, {unlock}")
+    }
+}
+
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Claim { run, by, machine, project, since, .. } = &self.claim;

@@ -214,8 +214,8 @@ fn home() -> Utf8PathBuf {
     std::env::var("HOME").ok().map(Utf8PathBuf::from).filter(|home| home.is_dir()).unwrap_or_else(|| "/".into())
 }
 
-/// Removes other builds of upshift, but for the newest ones, and what is left of one whose sending was cut off: another
-/// controller may use the first, and be sending it now.
+/// Removes other builds of upshift, but for the newest ones: another controller may use them. One that is arriving stays,
+/// unless it was cut off.
 fn remove_others(folder: &Utf8Path) -> io::Result<()> {
     let own = std::env::current_exe()?;
     let cut_off = SystemTime::from(now()).checked_sub(ARRIVING);

@@ -104,7 +104,7 @@ fn hold() -> Result<Option<Hold>> {
     match Hold::take(&inventory::Login::default().folder, &claim)? {
         Ok(hold) => Ok(Some(hold)),
         Err(held) => Err(Error::new(Exit::Locked, format!("this machine is not free: {held}"))
-            .hint("wait for its end; or, when that run is given up for good, `upshift unlock` on its controller")),
+            .hint(held.way_out("`upshift unlock` on its controller"))),
     }
 }
 

@@ -280,14 +280,7 @@ impl Following<'_> {
 }
 
 fn held_by(held: &Held) -> Trouble {
-    let run = &held.claim.run;
-    let goes_on = if held.connected {
-        "wait for its end".to_owned()
-    } else {
-        format!("`upshift resume {run}` goes on with it where it was started")
-    };
-    Trouble::new(Kind::Held, held.to_string())
-        .hint(format!("{goes_on}; or, when it is given up for good, `upshift unlock HOSTS`"))
+    Trouble::new(Kind::Held, held.to_string()).hint(held.way_out("`upshift unlock HOSTS`"))
 }
 
 fn seconds(time: Duration) -> String {
