@@ -227,7 +227,7 @@ fn ask(
     let limit = Duration::from_secs(timeout.unsigned_abs().saturating_mul(10).max(60));
     for _ in 0..ATTEMPTS {
         let output = call.host.run(Command::new("ssh-keyscan", &arguments).quiet().timeout(Some(limit)))?;
-        let found: Vec<Entry> = output.stdout.lines().filter_map(Entry::parse).collect();
+        let found: Vec<Entry> = output.stdout.lines().filter_map(Entry::parse).filter(Entry::has_key).collect();
         if !found.is_empty() || !output.stderr.is_empty() {
             return Ok(found);
         }
@@ -239,8 +239,13 @@ impl Entry {
     fn parse(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [hosts, kind, key, ..] = fields.as_slice() else { return None };
-        let is_entry = !hosts.starts_with(['#', '@']) && BASE64.decode(key).is_ok();
+        let is_entry = !hosts.starts_with(['#', '@']);
         is_entry.then(|| Self { hosts: (*hosts).to_owned(), kind: (*kind).to_owned(), key: (*key).to_owned() })
+    }
+
+    /// Whether what stands for the key can be one: if not, nobody knows the host by it, and a new key takes its place.
+    fn has_key(&self) -> bool {
+        BASE64.decode(&self.key).is_ok()
     }
 
     /// Whether it is about a host: by name, pattern or hash.
@@ -326,7 +331,7 @@ impl File {
 
     fn entries(&self, host: &str) -> Vec<Entry> {
         let lines = self.text.as_deref().unwrap_or_default().lines();
-        lines.filter_map(Entry::parse).filter(|entry| entry.is_of(host)).collect()
+        lines.filter_map(Entry::parse).filter(|entry| entry.has_key() && entry.is_of(host)).collect()
     }
 
     /// Takes out the lines about a host, all or those of one kind. Returns the numbers of the lines.
@@ -414,6 +419,13 @@ mod tests {
         assert_eq!((file.entries("git.example").len(), file.entries("10.0.0.1").len()), (1, 1));
         assert_eq!(file.remove("10.0.0.1", Some("ssh-rsa")), [2]);
         assert!(file.remove("git.example", Some("ssh-ed25519")).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_key_is_replaced_and_known_by_nobody() {
+        let mut file = file("git.example ssh-rsa NO_KEY\n");
+        assert!(file.entries("git.example").is_empty());
+        assert_eq!(file.remove("git.example", Some("ssh-rsa")), [1]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod custom;
 mod gpus;
 mod hardware;
 mod hosts;
+mod lvm;
 mod machine;
 mod names;
 mod network;
@@ -57,6 +58,7 @@ pub fn collect(facts: &Facts) -> Map<String, Value> {
     systemd::add(&mut grains, &tree);
     hardware::add(&mut grains, &tree, &cpuinfo);
     gpus::add(&mut grains, &tree);
+    lvm::add(&mut grains, &tree);
     machine::add(&mut grains, &tree, &cpuinfo);
     network::add(&mut grains, &tree, &interfaces);
     hosts::add(&mut grains, &tree, &interfaces);

@@ -351,6 +351,32 @@ fn disks_that_turn_are_apart_from_those_that_do_not() {
 }
 
 #[test]
+fn groups_of_volumes_are_there_once_lvm_is() {
+    let uuid = format!("LVM-{}\n", "x".repeat(64));
+    let (pool, hidden) = (format!("LVM-{}-pool\n", "x".repeat(64)), format!("LVM-{}-tpool\n", "x".repeat(64)));
+    let files = [
+        ("/sbin/lvm", ""),
+        ("/etc/lvm/backup/empty", ""),
+        ("/sys/block/dm-0/dm/name", "vg--1-var--log\n"),
+        ("/sys/block/dm-0/dm/uuid", &uuid),
+        ("/sys/block/dm-1/dm/name", "vg--1-home\n"),
+        ("/sys/block/dm-1/dm/uuid", &uuid),
+        ("/sys/block/dm-2/dm/name", "thin-pool\n"),
+        ("/sys/block/dm-2/dm/uuid", &pool),
+        ("/sys/block/dm-3/dm/name", "thin-pool-tpool\n"),
+        ("/sys/block/dm-3/dm/uuid", &hidden),
+        ("/sys/block/dm-4/dm/name", "vg--1-home_rimage_0\n"),
+        ("/sys/block/dm-4/dm/uuid", &uuid),
+        ("/sys/block/dm-5/dm/name", "secret-disk\n"),
+        ("/sys/block/dm-5/dm/uuid", "CRYPT-LUKS2-x\n"),
+    ];
+    assert_eq!(Host::with(&files).grains().get("lvm"), None);
+    let groups = json!({ "empty": [], "vg-1": ["home", "var-log"], "thin": ["pool"] });
+    Host::with(&files).executable("/sbin/lvm").has(&json!({ "lvm": groups }));
+    Host::with(&files[..1]).executable("/sbin/lvm").has(&json!({ "lvm": {} }));
+}
+
+#[test]
 fn processors_and_memory_are_counted() {
     let cpuinfo = "processor\t: 0\nmodel name\t: Intel(R) Xeon(R) @ 2.00GHz\nflags\t\t: fpu vme\n\nprocessor\t: 1\n";
     let meminfo = "MemTotal:       24684116 kB\nMemFree: 1 kB\nSwapTotal:       2097148 kB\n";

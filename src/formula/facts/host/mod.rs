@@ -5,6 +5,7 @@
 
 mod accounts;
 mod command;
+mod dig;
 mod files;
 mod interfaces;
 mod network;
@@ -46,6 +47,7 @@ const fn function(name: &'static str, signature: Signature, answer: fn(&Argument
 
 const MODULES: &[&[Function]] = &[
     command::FUNCTIONS,
+    dig::FUNCTIONS,
     files::FUNCTIONS,
     accounts::FUNCTIONS,
     network::FUNCTIONS,
