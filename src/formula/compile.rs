@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::error::{Error, Kind, Result};
 use super::facts::Facts;
 use super::merge::Strategy;
-use super::roots::Roots;
+use super::roots::{Links, Roots};
 use super::sls::{self, Low, Rendered, Source};
 use super::template::{Context, Engine, value};
 use super::{Data, Dict, matcher, pillar, renderer, top};
@@ -236,6 +236,14 @@ impl Compiler {
     /// When that cannot be found out.
     pub fn file_mode(&self, path: &str) -> io::Result<Option<u32>> {
         self.roots().mode(path)
+    }
+
+    /// The links of the roots, with where each leads.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn links(&self) -> io::Result<Links> {
+        self.roots().links()
     }
 
     /// The paths of the files of the roots below a folder.

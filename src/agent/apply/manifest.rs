@@ -9,11 +9,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::files::{File, Hash, Store};
 use crate::agent::process;
-use crate::formula::roots::{Root, Roots};
+use crate::formula::roots::{Links, Root, Roots};
 
-/// The formula files by their path within the file roots (`nova/map.jinja`).
+/// The formula files by their path within the file roots (`nova/map.jinja`), and the links among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest(pub BTreeMap<String, File>);
+pub struct Manifest {
+    files: BTreeMap<String, Entry>,
+    links: Links,
+}
+
+/// A formula file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    content: File,
+    /// As it was where the file came from, for states that keep it.
+    mode: Option<u32>,
+}
 
 impl Manifest {
     /// Reads formulas: the list, and every content that is in it.
@@ -25,10 +37,12 @@ impl Manifest {
         let mut contents = Vec::new();
         for path in roots.list()? {
             let content = roots.read(&path)?.unwrap_or_default();
-            files.insert(path, File { hash: Hash::of(&content), size: content.len() as u64 });
+            let mode = roots.mode(&path)?;
+            let file = File { hash: Hash::of(&content), size: content.len() as u64 };
+            files.insert(path, Entry { content: file, mode });
             contents.push(content);
         }
-        Ok((Self(files), contents))
+        Ok((Self { files, links: roots.links()? }, contents))
     }
 
     /// The list as the file that it travels as.
@@ -59,17 +73,25 @@ impl Stored {
 
 impl Root for Stored {
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
-        let Some(file) = self.manifest.0.get(path) else { return Ok(None) };
+        let Some(file) = self.manifest.files.get(path) else { return Ok(None) };
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        content(&mut store, *file).map(Some)
+        content(&mut store, file.content).map(Some)
     }
 
     fn has(&self, path: &str) -> io::Result<bool> {
-        Ok(self.manifest.0.contains_key(path))
+        Ok(self.manifest.files.contains_key(path))
+    }
+
+    fn mode(&self, path: &str) -> io::Result<Option<u32>> {
+        Ok(self.manifest.files.get(path).and_then(|file| file.mode))
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.manifest.0.keys().cloned().collect())
+        Ok(self.manifest.files.keys().cloned().collect())
+    }
+
+    fn links(&self) -> io::Result<Links> {
+        Ok(self.manifest.links.clone())
     }
 
     fn name(&self) -> String {

@@ -5,8 +5,9 @@
 //! their settings there.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -196,13 +197,25 @@ impl Salt {
 
     fn write(&self, roots: &Roots, pillar: &Value) -> io::Result<()> {
         let at = |name: &str| self.folder.path().join(name);
+        let links = roots.links()?;
         for path in roots.list()? {
             let content = roots.read(&path)?.unwrap_or_default();
-            put(&at("files").join(&path), &content)?;
+            if !links.has(&path) {
+                let place = at("files").join(&path);
+                put(&place, &content)?;
+                if let Some(mode) = roots.mode(&path)? {
+                    fs::set_permissions(&place, Permissions::from_mode(mode))?;
+                }
+            }
             let module = MODULES.iter().find_map(|kind| Some((kind, path.strip_prefix(&format!("_{kind}/"))?)));
             if let Some((kind, rest)) = module {
                 put(&at("modules").join(kind).join(rest), &content)?;
             }
+        }
+        for (path, target) in links.0.iter().filter(|(path, _)| !links.is_above(path)) {
+            let place = at("files").join(path);
+            place.parent().map_or(Ok(()), fs::create_dir_all)?;
+            std::os::unix::fs::symlink(target, place)?;
         }
         put(&at("pillar/top.sls"), b"base: {'*': [upshift]}\n")?;
         put(&at("pillar/upshift.sls"), format!("#!json\n{pillar}").as_bytes())?;

@@ -31,7 +31,9 @@ pub(super) fn add(grains: &mut Grains, tree: &Tree) {
             found.entry(group).or_default().push(volume);
         }
     }
-    found.values_mut().for_each(|volumes| volumes.sort());
+    for volumes in found.values_mut() {
+        volumes.sort();
+    }
     grains.set("lvm", json!(found));
 }
 

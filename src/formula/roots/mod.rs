@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::hash::Hash;
@@ -51,8 +52,34 @@ pub trait Root: fmt::Debug + Send + Sync {
         let files = self.list()?.into_iter();
         Ok(files.filter(|path| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))).collect())
     }
+    /// The links that lead to something here, with where each leads as it is written. What they lead to is among the
+    /// files too, by the path through the link.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    fn links(&self) -> std::io::Result<Links> {
+        Ok(Links::default())
+    }
     /// What to call this root in an error.
     fn name(&self) -> String;
+}
+
+/// Links by their path within the file root, and where each leads as it is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links(pub BTreeMap<String, String>);
+
+impl Links {
+    /// Whether a path is a link, or leads through one.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path) || self.is_above(path)
+    }
+
+    /// Whether a path leads through a link.
+    #[must_use]
+    pub fn is_above(&self, path: &str) -> bool {
+        path.match_indices('/').any(|(at, _)| self.0.contains_key(&path[..at]))
+    }
 }
 
 /// Several roots: the first one that has a file wins, as with Salt's `file_roots`.
@@ -122,6 +149,21 @@ impl Roots {
         files.sort();
         files.dedup();
         Ok(files)
+    }
+
+    /// Every link of a root that no root before it hides, with where it leads.
+    ///
+    /// # Errors
+    /// When a root cannot be listed.
+    pub fn links(&self) -> std::io::Result<Links> {
+        let mut links = Links::default();
+        for root in self.0.iter().rev() {
+            for path in root.list()? {
+                links.0.remove(&path);
+            }
+            links.0.extend(root.links()?.0);
+        }
+        Ok(links)
     }
 
     /// A file's text; what is not UTF-8 is an error.

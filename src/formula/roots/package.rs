@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Directory, Root};
+use super::directory::link_within;
+use super::{Directory, Links, Root};
 
 /// Where dpkg keeps the lists of what it installed.
 const LISTS: &str = "/var/lib/dpkg/info";
@@ -17,6 +18,7 @@ pub struct Package {
     name: String,
     /// Paths within the root and where they are.
     files: BTreeMap<String, PathBuf>,
+    links: Links,
     /// What a `.deb` file was unpacked to, as long as this lives.
     _unpacked: Option<tempfile::TempDir>,
 }
@@ -37,8 +39,22 @@ impl Package {
         let Some(begin) = begin(files.iter().map(|(path, _)| path.as_str())) else {
             return Err(Error::new(ErrorKind::InvalidData, format!("the package {package} has no SLS")));
         };
+        let root = unpacked.as_ref().map_or_else(|| PathBuf::from(&begin), |folder| folder.path().join(&begin[1..]));
+        let root = root.canonicalize()?;
         let files = files.into_iter().filter_map(|(path, place)| Some((path.strip_prefix(&begin)?.to_owned(), place)));
-        Ok(Self { name: package.to_owned(), files: files.collect(), _unpacked: unpacked })
+        let (mut all, mut links) = (BTreeMap::new(), Links::default());
+        for (path, place) in files {
+            if let Some(target) = link_within(&place, &root) {
+                links.0.insert(path.clone(), target);
+            }
+            if place.is_dir() {
+                let below = Directory(place.clone()).list()?.into_iter();
+                all.extend(below.map(|file| (format!("{path}/{file}"), place.join(file))));
+            } else {
+                all.insert(path, place);
+            }
+        }
+        Ok(Self { name: package.to_owned(), files: all, links, _unpacked: unpacked })
     }
 }
 
@@ -59,7 +75,8 @@ fn installed(lists: &Path, package: &str) -> Result<Vec<(String, PathBuf)>> {
     };
     let text = fs_err::read_to_string(list)?;
     let files = text.lines().map(|path| (path.to_owned(), PathBuf::from(path)));
-    Ok(files.filter(|(_, place)| place.is_file()).collect())
+    // A link to a folder is all that the list says of what is in that.
+    Ok(files.filter(|(_, place)| place.is_file() || (place.is_symlink() && place.is_dir())).collect())
 }
 
 /// What is in a `.deb` file, by `dpkg-deb`, which is wherever such files are made.
@@ -74,8 +91,9 @@ fn unpack(package: &str) -> Result<(Vec<(String, PathBuf)>, tempfile::TempDir)> 
         let reason = String::from_utf8_lossy(&output.stderr);
         return Err(Error::other(format!("cannot unpack {package}: {}", reason.trim())));
     }
-    let files = Directory(folder.path().to_owned()).list()?;
-    let files = files.into_iter().map(|path| (format!("/{path}"), folder.path().join(path)));
+    let all = Directory(folder.path().to_owned());
+    let (files, links) = (all.list()?.into_iter(), all.links()?.0.into_keys());
+    let files = files.chain(links).map(|path| (format!("/{path}"), folder.path().join(path)));
     Ok((files.collect(), folder))
 }
 
@@ -100,6 +118,10 @@ impl Root for Package {
 
     fn list(&self) -> Result<Vec<String>> {
         Ok(self.files.keys().cloned().collect())
+    }
+
+    fn links(&self) -> Result<Links> {
+        Ok(self.links.clone())
     }
 
     fn name(&self) -> String {

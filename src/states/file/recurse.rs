@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::formula::roots::Links;
 use crate::formula::{Data, Dict};
 use crate::states::disk;
 use crate::states::file::clean::{self, Kept, listed};
@@ -11,6 +12,7 @@ use crate::states::file::directory::DIRECTORY;
 use crate::states::file::managed::{MANAGED, check_template};
 use crate::states::file::pattern::Selection;
 use crate::states::file::permissions::Permissions;
+use crate::states::file::symlink::SYMLINK;
 use crate::states::file::{absolute, expanded};
 use crate::states::returns::dict;
 use crate::states::source::{ENVIRONMENT, Source};
@@ -44,18 +46,11 @@ pub(super) const RECURSE: Function = Function::new("file.recurse", |call| Recurs
         "win_inheritance",
     ])
     .takes_anything()
-    .checks(check);
+    .checks(check_template);
 
 /// The arguments that each file is managed with.
 const PASSED_ON: [&str; 9] =
     ["keep_source", "user", "group", "owner", "template", "context", "replace", "defaults", "backup"];
-
-fn check(args: &Args<'_>) -> Result<(), String> {
-    if args.flag("keep_symlinks", false) {
-        return Err("upshift has no `keep_symlinks` for `file.recurse`".to_owned());
-    }
-    check_template(args)
-}
 
 /// A folder that is copied, as its SLS has it.
 struct Recurse<'a> {
@@ -63,10 +58,23 @@ struct Recurse<'a> {
     path: Utf8PathBuf,
     permissions: Permissions,
     clean: bool,
+    chosen: Chosen,
+}
+
+/// What of the folder is put on the host, by the paths there.
+struct Chosen {
     /// Each file and its address.
     files: BTreeMap<Utf8PathBuf, String>,
+    /// Each link that stays one, and where it leads.
+    links: BTreeMap<Utf8PathBuf, String>,
     /// Folders that are made though none of the files may be in them.
     empty: BTreeSet<Utf8PathBuf>,
+}
+
+impl Chosen {
+    fn paths(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        self.files.keys().chain(self.links.keys()).chain(&self.empty)
+    }
 }
 
 /// What has come of the files and folders so far.
@@ -102,9 +110,8 @@ impl<'a> Recurse<'a> {
         }
         let permissions = Permissions::read(call)?.mode(args.mode("dir_mode")?);
         let path = absolute(call, "file.recurse")?;
-        let files = files(call, &path)?;
-        let empty = if args.flag("include_empty", false) { folders(call, &path)? } else { BTreeSet::new() };
-        Ok(Self { call, path, permissions, clean: args.flag("clean", false), files, empty })
+        let chosen = choose(call, &path)?;
+        Ok(Self { call, path, permissions, clean: args.flag("clean", false), chosen })
     }
 
     fn apply(&self) -> Result<Return, Failed> {
@@ -119,12 +126,16 @@ impl<'a> Recurse<'a> {
             }
         }
         let mut sum = Sum::default();
-        let of_files = self.files.keys().filter_map(|file| file.parent());
-        let folders: BTreeSet<&Utf8Path> = self.empty.iter().map(Utf8PathBuf::as_path).chain(of_files).collect();
+        let Chosen { files, links, empty } = &self.chosen;
+        for (link, target) in links {
+            self.link(link, target, &mut sum);
+        }
+        let of_files = files.keys().filter_map(|file| file.parent());
+        let folders: BTreeSet<&Utf8Path> = empty.iter().map(Utf8PathBuf::as_path).chain(of_files).collect();
         for folder in folders {
             self.folder(folder, &mut sum);
         }
-        for (file, address) in &self.files {
+        for (file, address) in files {
             self.file(file, address, &mut sum);
         }
         if self.clean && path.is_dir() {
@@ -144,6 +155,21 @@ impl<'a> Recurse<'a> {
         let is_gone = removed.is_ok();
         sum.add(path, removed.map(|()| Return::changed(dict([("diff", did.into())]), "")));
         is_gone
+    }
+
+    fn link(&self, path: &Utf8Path, target: &str, sum: &mut Sum) {
+        let mut chunk = self.passed_on(&["user", "group", "owner"]);
+        for (name, value) in [("name", Data::from(path.as_str())), ("target", target.into()), ("makedirs", true.into())]
+        {
+            chunk.insert(name, value);
+        }
+        for (given, name) in [("sym_mode", "mode"), ("force_symlinks", "force")] {
+            if let Some(value) = self.call.args.get(given) {
+                chunk.insert(name, value.clone());
+            }
+        }
+        let call = Call { args: Args::new(&chunk), ..*self.call };
+        sum.add(path, (SYMLINK.run)(&call));
     }
 
     fn folder(&self, path: &Utf8Path, sum: &mut Sum) {
@@ -199,7 +225,7 @@ impl<'a> Recurse<'a> {
 
     fn clean(&self, sum: &mut Sum) -> Result<(), Failed> {
         let mut kept = Kept::read(self.call, &self.path)?;
-        self.files.keys().chain(&self.empty).for_each(|path| kept.keep(path));
+        self.chosen.paths().for_each(|path| kept.keep(path));
         let superfluous = kept.superfluous(&self.path)?;
         if superfluous.is_empty() {
             return Ok(());
@@ -235,17 +261,17 @@ impl<'a> Recurse<'a> {
     }
 }
 
-/// The files that a `file.recurse` puts on the host.
+/// What a `file.recurse` puts on the host.
 ///
 /// # Errors
 /// When there is no such folder, or it cannot be listed.
 pub(super) fn targets(call: &Call<'_>) -> Result<Vec<Utf8PathBuf>, Failed> {
     let path = Utf8PathBuf::from(expanded(call.host, &call.args.name()?));
-    Ok(files(call, &path)?.into_keys().collect())
+    Ok(choose(call, &path)?.paths().cloned().collect())
 }
 
-/// The files below the folder of the formulas that count, each with its address.
-fn files(call: &Call<'_>, into: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, String>, Failed> {
+/// What counts of what is below the folder of the formulas.
+fn choose(call: &Call<'_>, into: &Utf8Path) -> Result<Chosen, Failed> {
     let args = &call.args;
     let folder = folder(call)?;
     let selection = Selection::read(args)?;
@@ -257,18 +283,29 @@ fn files(call: &Call<'_>, into: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Strin
         return Err(message.into());
     }
     let counts = |path: &str| depth.is_none_or(|depth| path.matches('/').count() <= depth) && selection.has(path);
-    let relative = below.iter().filter_map(|file| file.strip_prefix(&folder)?.strip_prefix('/'));
-    Ok(relative.filter(|path| counts(path)).map(|path| (into.join(path), format!("salt://{folder}/{path}"))).collect())
-}
-
-/// The folders below the folder of the formulas that count, as far as any file is in them: a formula travels as files.
-fn folders(call: &Call<'_>, into: &Utf8Path) -> Result<BTreeSet<Utf8PathBuf>, Failed> {
-    let (folder, selection) = (folder(call)?, Selection::read(&call.args)?);
-    let below = call.host.formula.files_below(&folder)?;
-    let relative = below.iter().filter_map(|file| file.strip_prefix(&folder)?.strip_prefix('/'));
-    let folders =
-        relative.flat_map(|path| Utf8Path::new(path).ancestors().skip(1)).filter(|path| !path.as_str().is_empty());
-    Ok(folders.filter(|path| selection.has(path.as_str())).map(|path| into.join(path)).collect())
+    let relative = |path: &str| path.strip_prefix(&folder)?.strip_prefix('/').map(str::to_owned);
+    let mut links = Links::default();
+    if args.flag("keep_symlinks", false) {
+        let all = call.host.formula.links()?.0.into_iter();
+        let inner = all.filter_map(|(path, target)| Some((relative(&path)?, target)));
+        links.0 = inner.filter(|(path, _)| counts(path)).collect();
+    }
+    let files: Vec<String> = below.iter().filter_map(|file| relative(file)).filter(|file| !links.has(file)).collect();
+    // A formula travels as files: a folder is there if any is in it.
+    let folders = files.iter().flat_map(|path| Utf8Path::new(path).ancestors().skip(1).map(Utf8Path::as_str));
+    let empty = args.flag("include_empty", false);
+    let empty = folders.filter(|path| empty && !path.is_empty() && counts(path)).map(|path| into.join(path)).collect();
+    let counting = files.iter().filter(|path| counts(path));
+    Ok(Chosen {
+        files: counting.map(|path| (into.join(path), format!("salt://{folder}/{path}"))).collect(),
+        links: links
+            .0
+            .iter()
+            .filter(|(path, _)| !links.is_above(path))
+            .map(|(path, to)| (into.join(path), to.clone()))
+            .collect(),
+        empty,
+    })
 }
 
 /// The first folder of the sources that is there.

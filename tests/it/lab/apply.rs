@@ -1,5 +1,7 @@
 //! Formulas are applied on real hosts.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::{Site, pipeline};
 
 /// A site with a formula that manages files and takes its time.
@@ -72,6 +74,24 @@ fn a_plan_asks_hosts_what_its_formulas_would_change() {
     for host in &site.hosts {
         assert_eq!(site.inside(host, "ls /etc/app.conf /root/slow 2>&1 | grep -c 'No such'"), "2");
     }
+}
+
+#[test]
+fn formula_files_keep_their_modes_and_links_on_the_way() {
+    let site = site(1);
+    let states = "/srv/tree:\n  file.recurse: [{source: 'salt://kept/files'}, {file_mode: keep}, {keep_symlinks: true}]\n\
+                  /srv/run:\n  file.managed: [{source: 'salt://kept/pike/run'}, {mode: keep}]\n";
+    site.sandbox.write("formulas/kept/init.sls", states);
+    site.sandbox.write("formulas/kept/files/run", "#!/bin/sh\n");
+    let at = |path: &str| site.sandbox.path(format!("formulas/kept/{path}"));
+    std::fs::set_permissions(at("files/run"), std::fs::Permissions::from_mode(0o750)).unwrap();
+    std::os::unix::fs::symlink("run", at("files/start")).unwrap();
+    std::os::unix::fs::symlink("files", at("pike")).unwrap();
+    site.upshift(["apply", "cmp", "kept"]).with(0);
+    let found = site.inside(&site.hosts[0], "stat -c '%a %n' /srv/tree/run /srv/run; readlink /srv/tree/start");
+    assert_eq!(found, "750 /srv/tree/run\n750 /srv/run\nrun");
+    let again = site.upshift(["apply", "cmp", "kept"]).with(0);
+    assert!(again.out.contains("2 states: 2 unchanged"), "{}", again.out);
 }
 
 #[test]
