@@ -91,10 +91,10 @@ impl Directory {
     }
 }
 
-/// Where a link leads as it is written, if what is there is below a folder.
+/// Where a link leads as it is written, if what is there is below a folder, wherever that is.
 pub(super) fn link_within(path: &Path, folder: &Path) -> Option<String> {
     let target = path.read_link().ok()?;
-    let is_within = path.canonicalize().is_ok_and(|there| there.starts_with(folder));
+    let is_within = target.is_relative() && path.canonicalize().is_ok_and(|there| there.starts_with(folder));
     target.into_os_string().into_string().ok().filter(|_| is_within)
 }
 
