@@ -69,7 +69,12 @@ fn unknown(function: &Function, argument: &Data) -> Option<Error> {
     let argument = arguments::text(argument).unwrap_or_default();
     let own = function.required.iter().chain(function.optional).copied();
     let error = Error::new(Kind::Structure, format!("`{}` has no argument `{argument}`", function.name));
-    Some(hinted(error, &argument, own.chain(keywords::all())))
+    let hinted = hinted(error, &argument, own.chain(keywords::all()));
+    Some(if hinted.hint.is_some() {
+        hinted
+    } else {
+        hinted.hint("leave it out, unless it is one of Salt's: what Salt does not know it takes no notice of")
+    })
 }
 
 fn hinted<'a>(error: Error, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
