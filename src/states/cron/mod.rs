@@ -105,8 +105,12 @@ fn change(call: &Call<'_>, what: &str, name: &str, act: impl FnOnce(&mut Tab) ->
     Ok(Return::changed(dict([(user.as_str(), name.into())]), comment))
 }
 
-/// The crontab of a user, with nothing of what cron itself put there.
+/// The crontab of a user, with nothing of what cron itself put there. Of a user that is gone it is as good as gone: nobody
+/// runs or changes it.
 fn read(host: &Host<'_>, user: &str) -> Result<String, Failed> {
+    if host.user(user).is_none() {
+        return Ok(String::new());
+    }
     let folder = FOLDERS.into_iter().map(Utf8Path::new).find(|folder| folder.is_dir());
     let text = match folder.filter(|_| !user.contains('/')).map(|folder| fs::read_to_string(folder.join(user))) {
         // Where there is no cron yet, there are no crontabs.

@@ -12,7 +12,7 @@ use crate::formula::{Data, Dict};
 use crate::states::disk::{self, Attributes};
 use crate::states::file::permissions::{Permissions, create_parents};
 use crate::states::file::symlink::Owner;
-use crate::states::file::{absolute, expanded};
+use crate::states::file::{absolute, expanded, is_folder};
 use crate::states::returns::dict;
 use crate::states::{Call, Failed, Function, Return};
 
@@ -34,7 +34,7 @@ fn copy(call: &Call<'_>) -> Result<Return, Failed> {
         return Err(format!("Source file \"{source}\" is not present").into());
     };
     let permissions = permissions(call, &original)?;
-    if path.is_dir() && args.flag("subdir", false) {
+    if path.is_dir() && args.flag("subdir", false) || is_new_folder(call, &path)? {
         path.push(source.file_name().unwrap_or_default());
     }
     let path = path.as_path();
@@ -64,6 +64,11 @@ fn copy(call: &Call<'_>) -> Result<Return, Failed> {
     duplicate(source, path, attributes)
         .map_err(|error| format!("Failed to copy \"{source}\" to \"{path}\": {error}"))?;
     Ok(Return::changed(changes, comment))
+}
+
+/// Whether something is to be put into a folder that is not there yet.
+fn is_new_folder(call: &Call<'_>, path: &Utf8Path) -> Result<bool, Failed> {
+    Ok(is_folder(call)? && fs::symlink_metadata(path).is_err())
 }
 
 /// Who the copy belongs to and what its mode is: root and that of the original, where nothing else is said.
@@ -138,9 +143,13 @@ fn duplicate_folder(source: &Utf8Path, path: &Utf8Path, everybody: Option<Attrib
 }
 
 fn rename(call: &Call<'_>) -> Result<Return, Failed> {
-    let path = &absolute(call, "file.rename")?;
+    let mut path = absolute(call, "file.rename")?;
     let source = expanded(call.host, &call.args.required("source")?);
     let source = Utf8Path::new(&source);
+    if is_new_folder(call, &path)? {
+        path.push(source.file_name().unwrap_or_default());
+    }
+    let path = path.as_path();
     if fs::symlink_metadata(source).is_err() {
         return Ok(Return::unchanged(format!("Source file \"{source}\" has already been moved out of place")));
     }

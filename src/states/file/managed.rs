@@ -188,11 +188,14 @@ impl<'a> Managed<'a> {
         if self.path.is_dir() || name.ends_with('/') {
             return Err(format!("Specified target {name} is a directory").into());
         }
+        if self.path.exists() && !self.replace {
+            return self.settle();
+        }
         let picked = match &self.source {
             Some(source) => Some(self.call.host.pick(source, self.checksum()?).map_err(|failed| unable(&failed))?),
             None => None,
         };
-        if self.path.exists() && (!self.replace || self.has_checksum(picked.as_ref())) {
+        if self.path.exists() && self.has_checksum(picked.as_ref()) {
             return self.settle();
         }
         let content = self.content(picked.as_ref())?;

@@ -60,6 +60,14 @@ pub(super) fn expanded(host: &Host<'_>, path: &str) -> String {
     home.map_or_else(|| path.to_owned(), |home| home.trim_end_matches('/').to_owned() + rest)
 }
 
+/// Whether the path that a state is about ends in a slash, and so is to be a folder.
+///
+/// # Errors
+/// When the state has no name.
+pub(super) fn is_folder(call: &Call<'_>) -> Result<bool, Failed> {
+    Ok(call.args.name()?.ends_with('/'))
+}
+
 /// The path that a state is about, without a slash at its end.
 ///
 /// # Errors

@@ -142,6 +142,28 @@ fn folders_links_and_copies_are_made_once() {
 }
 
 #[test]
+fn a_name_that_ends_in_a_slash_is_a_folder() {
+    let sandbox = Sandbox::new();
+    sandbox.write("f", "x\n");
+    sandbox.settle("file.copy", "{name: @/copies/, source: @/f, makedirs: true, user: 0, group: 0}");
+    assert_eq!(sandbox.read("copies/f"), "x\n");
+    let refused = sandbox.state("file.copy", "{name: @/none/, source: @/f, user: 0, group: 0}", false, &[]);
+    assert!(refused.result == Some(false) && !sandbox.path.join("none").exists());
+    sandbox.settle("file.rename", "{name: @/moved/, source: @/f, makedirs: true}");
+    assert_eq!(sandbox.read("moved/f"), "x\n");
+    let touched = sandbox.state("file.touch", "{name: @/empty/, makedirs: true}", false, &[]);
+    assert!(touched.result == Some(true) && sandbox.path.join("empty").is_dir());
+}
+
+#[test]
+fn a_file_that_is_not_to_be_replaced_needs_no_source() {
+    let sandbox = Sandbox::new();
+    sandbox.write("f", "x\n");
+    sandbox.settle("file.managed", "{name: @/f, source: [salt://nowhere], replace: false, mode: 600}");
+    assert_eq!((sandbox.read("f").as_str(), sandbox.mode("f")), ("x\n", 0o600));
+}
+
+#[test]
 fn nothing_in_the_way_is_lost_without_force() {
     let sandbox = Sandbox::new();
     sandbox.write("f", "precious\n");

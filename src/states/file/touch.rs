@@ -6,8 +6,8 @@ use camino::Utf8Path;
 use fs_err as fs;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
-use crate::states::file::absolute;
 use crate::states::file::permissions::{Permissions, create_parents};
+use crate::states::file::{absolute, is_folder};
 use crate::states::returns::dict;
 use crate::states::{Call, Failed, Function, Return};
 
@@ -38,13 +38,19 @@ fn touch(call: &Call<'_>) -> Result<Return, Failed> {
             },
         ));
     }
+    let is_new_folder = there.is_none() && is_folder(call)?;
     if call.args.flag("makedirs", false) {
         create_parents(path, &Permissions::default(), None)?;
+        if is_new_folder {
+            fs::create_dir(path)?;
+        }
+    } else if is_new_folder {
+        return Err(format!("Directory not present to touch file {path}/").into());
     }
     if !path.parent().is_none_or(Utf8Path::is_dir) {
         return Err(format!("Directory not present to touch file {path}").into());
     }
-    if there.is_none() {
+    if there.is_none() && !is_new_folder {
         fs::OpenOptions::new().append(true).create(true).open(path)?;
     }
     let time = |seconds: Option<i64>| seconds.map_or(NOW, |tv_sec| Timespec { tv_sec, tv_nsec: 0 });

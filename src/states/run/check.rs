@@ -89,7 +89,7 @@ fn condition(key: &str, entries: &Data) -> Option<Error> {
     let entries = entries.as_list().unwrap_or(std::slice::from_ref(entries));
     entries.iter().filter_map(Data::as_dict).find_map(|call| match call.get("fun").and_then(Data::as_str) {
         None => Some(Error::new(Kind::Structure, format!("a mapping in `{key}` has no `fun`"))),
-        Some(function) if functions::is_known(function) => None,
+        Some(function) if functions::is_answered(function) => None,
         Some(function) => {
             Some(Error::new(Kind::Unsupported, format!("`{key}` asks `{function}`, which upshift does not have")))
         }

@@ -173,6 +173,7 @@ fn a_low_state_is_refused_with_all_that_is_wrong_with_it() {
         [
             "one.sls:1: `test.configurable_test_state` has no argument `chages` (ID `a`) | did you mean `changes`?",
             "one.sls:2: upshift has no state `test.nopp` (ID `b`) | did you mean `test.nop`?",
+            "one.sls:3: `unless` asks `file.there`, which upshift does not have (ID `c`) | ",
             "one.sls:3: `test.nop`: `umask` has to be octal digits, such as `022` (ID `c`) | ",
             "one.sls:4: `x` has a slot (`__slot__:…`), and upshift has none (ID `d`) | ",
         ]

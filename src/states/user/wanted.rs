@@ -178,10 +178,12 @@ impl Wanted {
     fn add_secrets(&self, found: &Found, differing: &mut Vec<Difference>) {
         let there = found.shadow.as_ref();
         let hash = there.map_or("", |shadow| shadow.password.as_str());
-        if let Some(password) = self.password.as_ref().filter(|_| !self.empty_password)
-            && (hash == "!" || self.enforce_password)
-            && password != hash
-        {
+        let locks = self.lock == Some(true);
+        // A password that is to be locked is the same one while it is locked.
+        let held = hash.strip_prefix('!').filter(|_| locks).unwrap_or(hash);
+        let new = self.password.as_ref().filter(|_| !self.empty_password);
+        let new = new.filter(|new| (hash == "!" || self.enforce_password) && *new != hash && *new != held);
+        if new.is_some() {
             differing.push(("passwd", REDACTED.into()));
         }
         if self.empty_password && !hash.is_empty() {
@@ -193,7 +195,8 @@ impl Wanted {
                 differing.push((key, days.into()));
             }
         }
-        if let Some(lock) = self.lock.filter(|lock| *lock != hash.starts_with('!')) {
+        let is_locked = new.map_or(hash, String::as_str).starts_with('!');
+        if let Some(lock) = self.lock.filter(|lock| *lock != is_locked) {
             differing.push(("password_lock", lock.into()));
         }
     }

@@ -5,15 +5,30 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Answer, Function, Refusal, accounts, failed, function, mapping, texts};
+use crate::formula::regex::{Options, Regex};
 use crate::formula::template::functions::arguments::Default::{Bool, Int, None, Required, Text};
 use crate::formula::template::functions::arguments::{Arguments, Signature, takes};
 use crate::formula::template::functions::hashing::hexadecimal;
+use crate::formula::template::value::{is_list, items};
 use crate::formula::{Data, Dict};
 
 const PATH: Signature = takes(&[("path", Required)]);
 const OF: Signature = takes(&[("path", Required), ("follow_symlinks", Bool(true))]);
 const SUM: Signature = takes(&[("path", Required), ("form", Text("sha256")), ("chunk_size", Int(0))]);
 const STATS: Signature = takes(&[("path", Required), ("hash_type", None), ("follow_symlinks", Bool(true))]);
+
+const LINES: Signature = takes(&[("path", Required), ("regex", Required), ("lchar", Text(""))]);
+const SEARCH: Signature = takes(&[
+    ("path", Required),
+    ("pattern", Required),
+    ("flags", Int(MULTILINE)),
+    ("bufsize", None),
+    ("ignore_if_missing", Bool(false)),
+    ("multiline", Bool(false)),
+]);
+
+/// Python's number of `re.MULTILINE`.
+const MULTILINE: i64 = 8;
 
 /// The largest file that is read into a template.
 const LARGEST: u64 = 16 << 20;
@@ -34,6 +49,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let is_readable = path.is_file() && rustix::fs::access(&path, rustix::fs::Access::READ_OK).is_ok();
         Ok((is_readable && content(&path)?.contains(wanted.trim())).into())
     }),
+    function("file.contains_regex", LINES, |arguments| {
+        let (path, lead) = (path(arguments)?, arguments.text("lchar")?);
+        let wanted = regex(&arguments.text("regex")?, Options::default())?;
+        let is_readable = path.is_file() && rustix::fs::access(&path, rustix::fs::Access::READ_OK).is_ok();
+        let text = if is_readable { content(&path)? } else { String::new() };
+        for line in text.split_inclusive('\n') {
+            if wanted.is_match(line.trim_start_matches(|first| lead.contains(first))).map_err(gave_up)? {
+                return Ok(true.into());
+            }
+        }
+        Ok(false.into())
+    }),
+    function("file.search", SEARCH, search),
+    function("file.check_hash", takes(&[("path", Required), ("file_hash", Required)]), check_hash),
     function("file.get_hash", SUM, |arguments| sum(&path(arguments)?, &arguments.text("form")?)),
     function("file.get_sum", SUM, |arguments| {
         let path = path(arguments)?;
@@ -94,6 +123,62 @@ fn read_link(arguments: &Arguments) -> Answer {
     }
     let found = if arguments.is_true("canonicalize")? { Ok(real(&path, 0)) } else { path.read_link() };
     found.map(|target| target.to_string_lossy().as_ref().into()).or_else(|error| failed(error.to_string()))
+}
+
+/// Whether a file has something that an expression describes.
+fn search(arguments: &Arguments) -> Answer {
+    let path = path(arguments)?;
+    if !path.exists() {
+        let is_fine = arguments.is_true("ignore_if_missing")?;
+        return if is_fine { Ok(false.into()) } else { failed(format!("File not found: {}", path.display())) };
+    }
+    let given = arguments.get("flags");
+    let flags = if is_list(given) { items(given)? } else { vec![given.clone()] };
+    let has = |name: &str, number: i64| {
+        flags.iter().any(|flag| match flag.as_str() {
+            Some(text) => text.eq_ignore_ascii_case(name),
+            Option::None => flag.as_i64().is_some_and(|flags| flags & number != 0),
+        })
+    };
+    let options = Options {
+        ignore_case: has("IGNORECASE", 2),
+        multi_line: has("MULTILINE", MULTILINE) || arguments.is_true("multiline")?,
+        dot_all: has("DOTALL", 16),
+        verbose: has("VERBOSE", 64),
+        ..Options::default()
+    };
+    let wanted = regex(&arguments.text("pattern")?, options)?;
+    Ok(wanted.is_match(&content(&path)?).map_err(gave_up)?.into())
+}
+
+fn regex(pattern: &str, options: Options) -> Result<Regex, Refusal> {
+    Regex::new(pattern, options).map_err(|error| Refusal::Failed(format!("`{pattern}` is {error}")))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what an error is mapped with")]
+fn gave_up(error: crate::formula::regex::Error) -> Refusal {
+    Refusal::Failed(error.to_string())
+}
+
+/// Whether a file has a checksum: `md5=…`, or one whose length says what it is.
+fn check_hash(arguments: &Arguments) -> Answer {
+    let given = arguments.text("file_hash")?;
+    let (form, wanted) = match (given.split_once([':', '=']), given.len()) {
+        (Some(parts), _) => parts,
+        (Option::None, 32) => ("md5", given.as_str()),
+        (Option::None, 40) => ("sha1", given.as_str()),
+        (Option::None, 56) => ("sha224", given.as_str()),
+        (Option::None, 64) => ("sha256", given.as_str()),
+        (Option::None, 96) => ("sha384", given.as_str()),
+        (Option::None, 128) => ("sha512", given.as_str()),
+        _ => {
+            return failed(format!(
+                "Hash {given} (length: {}) could not be matched to a supported hash type",
+                given.len()
+            ));
+        }
+    };
+    Ok((sum(&path(arguments)?, form)?.as_str() == Some(wanted)).into())
 }
 
 /// The text of a file.

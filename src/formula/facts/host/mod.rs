@@ -117,6 +117,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_searched_and_its_checksum_known_by_its_length() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "# a\nb c\n").unwrap();
+        let of_file = |function: &str, args: &[&str]| {
+            ask(function, &[&[file.path().to_str().unwrap()], args].concat()).unwrap() == true.into()
+        };
+        assert!(of_file("file.search", &["^b"]) && !of_file("file.search", &["^c"]));
+        assert!(of_file("file.search", &["B", "ignorecase"]) && !of_file("file.search", &["B"]));
+        assert!(of_file("file.contains_regex", &["^a", "# "]) && !of_file("file.contains_regex", &["^a"]));
+        let sum = ask("file.get_hash", &[file.path().to_str().unwrap(), "md5"]).unwrap();
+        assert!(of_file("file.check_hash", &[sum.as_str().unwrap()]));
+        assert!(of_file("file.check_hash", &[&format!("md5={}", sum.as_str().unwrap())]));
+        assert!(!of_file("file.check_hash", &[&"0".repeat(40)]));
+        assert!(matches!(ask("file.search", &["/no/such/file", "a"]), Err(Refusal::Failed(_))));
+    }
+
+    #[test]
     fn a_command_runs_without_a_shell_unless_it_is_asked_for() {
         assert_eq!(ask("cmd.run", &["echo 'a  b' | cat"]), Ok("a  b | cat".into()));
         assert_eq!(ask("cmd.shell", &["echo 'a  b' | cat"]), Ok("a  b".into()));

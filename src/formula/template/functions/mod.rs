@@ -97,6 +97,11 @@ pub fn is_known(name: &str) -> bool {
     FUNCTIONS.contains_key(name) || host::is_known(name)
 }
 
+/// Whether upshift answers a function, and not only knows of it.
+pub fn is_answered(name: &str) -> bool {
+    FUNCTIONS.contains_key(name) || host::names().any(|answered| answered == name)
+}
+
 /// Calls a function with positional arguments, and keyword arguments as minijinja passes them (last).
 pub(super) fn call(context: &Context, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
     let Some(function) = FUNCTIONS.get(name) else { return host::ask(context, name, args) };
